@@ -1,0 +1,42 @@
+"""Read the algorithms that small transformers learn off their weights.
+
+Names load when they are first used, so that importing this package costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interp_utils import models, plots, tasks
+    from interp_utils.analysis import fourier
+    from interp_utils.cached_model import CachedModel
+    from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+    from interp_utils.runs import Run
+    from interp_utils.training.loop import train
+
+_HOME = {
+    "CachedModel": "cached_model",
+    "ModelConfig": "configs",
+    "Run": "runs",
+    "RunConfig": "configs",
+    "TrainConfig": "configs",
+    "train": "training.loop",
+}
+_MODULES = {"models": "models", "plots": "plots", "tasks": "tasks", "fourier": "analysis.fourier"}
+
+__all__ = [*_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        value = importlib.import_module(f"interp_utils.{_MODULES[name]}")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(f"interp_utils.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'interp_utils' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

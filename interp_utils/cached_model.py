@@ -1,0 +1,169 @@
+"""CachedModel: a model and its task. Every input is run once; what was asked for stays on the model's device."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from interp_utils.tasks import Task
+
+Hook = tuple[str, Callable]  # TransformerLens's fwd_hooks form: (hook name, function(activation, hook))
+LAST_POSITION = -1
+LOGITS = ("logits", LAST_POSITION)
+
+# Where each activation has its positions; every other is "batch pos ...".
+QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
+
+
+class CachedModel:
+    """Logits and activations of a HookedTransformer on all inputs of a task, computed when first asked for and kept.
+
+    Results come on the task's grid, "a b ...", at the last position (where the answer is read), on the model's device.
+    New weights, or hooks added to the model, empty the cache by themselves.
+
+    memory: bytes that one pass may take beside its results; inputs are run in batches of that size.
+    Raises ValueError if the model is too small for the task.
+    """
+
+    def __init__(self, model: nn.Module, task: Task, *, memory: int = 2**30, hooks: Sequence[Hook] = ()) -> None:
+        needed = {"n_ctx": task.tokens.shape[1], "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
+        for name, least in needed.items():
+            if getattr(model.cfg, name) < least:
+                raise ValueError(
+                    f"{task.name} needs a model with {name} of at least {least}, this one has {getattr(model.cfg, name)}; "
+                    f"was it trained for another p?"
+                )
+        self.model = model
+        self.memory = memory
+        self.hooks = tuple((self._hook_name(name), hook) for name, hook in hooks)
+        self.device = next(model.parameters()).device
+        self.task = task.to(self.device)
+        self._kept: dict[tuple[str, int | None], Tensor] = {}
+        self._model_state: tuple = ()
+
+    @property
+    def logits(self) -> Float[Tensor, "*grid c"]:
+        """Logits of the task's classes; a model's outputs beyond them (one for "=", say) are left out."""
+        return self._get(LOGITS)
+
+    def activation(self, name: str, layer: int | None = None, pos: int | None = LAST_POSITION) -> Float[Tensor, "*grid ..."]:
+        """An activation by TransformerLens's short name ("post", layer 0) or full one ("blocks.0.mlp.hook_post").
+
+        "pattern" and "attn_scores" come as "a b head key", for the query at `pos`. pos None keeps all positions.
+        Raises ValueError for a name that the model does not have (with near names), or a position out of range.
+        """
+        return self._get((self._hook_name(name, layer), pos))
+
+    def fetch(self, *names: tuple[str, int] | str) -> None:
+        """Computes several activations in one pass: fetch(("post", 0), ("pattern", 0))."""
+        full = [self._hook_name(*name) if isinstance(name, tuple) else self._hook_name(name) for name in names]
+        self._compute([(name, LAST_POSITION) for name in full])
+
+    def with_hooks(self, *hooks: Hook) -> CachedModel:
+        """The same model as it runs with these hooks, e.g. an ablation; the model itself keeps none of them.
+
+        with_hooks(("blocks.0.mlp.hook_post", lambda post, hook: 0 * post)).logits
+        """
+        return CachedModel(self.model, self.task, memory=self.memory, hooks=(*self.hooks, *hooks))
+
+    def _get(self, key: tuple[str, int | None]) -> Tensor:
+        self._forget_if_changed()
+        if key not in self._kept:
+            self._compute([key])
+        return self._kept[key]
+
+    def _forget_if_changed(self) -> None:
+        state = _fingerprint(self.model)
+        if state != self._model_state:
+            self._kept, self._model_state = {}, state
+
+    @torch.no_grad()
+    def _compute(self, keys: Sequence[tuple[str, int | None]]) -> None:
+        self._forget_if_changed()
+        keys = [key for key in dict.fromkeys([LOGITS, *keys]) if key not in self._kept]
+        names = {name for name, _ in keys} - {"logits"}
+        parts: dict[tuple[str, int | None], list[Tensor]] = {key: [] for key in keys}
+        ran: set[str] = set()
+        for tokens in self.task.tokens.split(self._batch_size()):
+            with self.model.hooks(fwd_hooks=[(name, _noting(ran, name, hook)) for name, hook in self.hooks]):
+                logits, cache = self.model.run_with_cache(tokens, names_filter=lambda name: name in names, return_cache_object=False)
+            silent = [name for name in (*names, *dict(self.hooks)) if name not in cache and name not in ran]
+            if silent:
+                raise ValueError(
+                    f"the model does not compute {silent[0]} as it is configured (model.cfg.use_attn_result and the like), "
+                    f"so that reading or editing it would do nothing"
+                )
+            for name, pos in keys:
+                value = logits if name == "logits" else cache[name]
+                parts[name, pos].append(_at_position(value, name, pos).clone())
+        for key in keys:
+            whole = torch.cat(parts.pop(key))
+            if key == LOGITS:
+                whole = whole[..., : sum(self.task.n_classes)]
+            self._kept[key] = whole.unflatten(0, self.task.grid) if self.task.grid else whole
+
+    def _batch_size(self) -> int:
+        """Inputs per pass: a generous count of the floats that a forward holds at once for one input."""
+        cfg = self.model.cfg
+        per_position = 12 * cfg.d_model + 4 * cfg.n_heads * cfg.d_head + 3 * (cfg.d_mlp or 0) + cfg.d_vocab_out
+        ctx = self.task.tokens.shape[1]
+        floats = cfg.n_layers * ctx * (per_position + 3 * cfg.n_heads * ctx)
+        return max(1, self.memory // (4 * floats))
+
+    def _hook_name(self, name: str, layer: int | None = None) -> str:
+        """The full name of a hook; short names are what follows "hook_"."""
+        known = self.model.hook_dict
+        if name in known:
+            return name
+        block = f"blocks.{layer}." if layer is not None else ""
+        fitting = [full for full in known if full.rpartition("hook_")[2] == name and full.startswith(block)]
+        if len(fitting) == 1:
+            return fitting[0]
+        asked = repr(name) + ("" if layer is None else f" in layer {layer}")
+        if fitting:
+            raise ValueError(f"{asked} is ambiguous, say which layer: {', '.join(fitting)}")
+        shorts = {full.rpartition("hook_")[2] for full in known}
+        near = difflib.get_close_matches(name.rpartition("hook_")[2], shorts, n=4, cutoff=0.4)
+        raise ValueError(f"this model has no activation {asked}; near names: {', '.join(near) or ', '.join(sorted(shorts))}")
+
+
+def _noting(ran: set[str], name: str, hook: Callable) -> Callable:
+    """The same hook, which leaves its name in `ran`."""
+
+    def noting(activation: Tensor, *, hook: nn.Module, own: Callable = hook) -> Tensor | None:
+        ran.add(name)
+        return own(activation, hook=hook)
+
+    return noting
+
+
+def _at_position(x: Tensor, name: str, pos: int | None) -> Tensor:
+    if pos is None:
+        return x
+    axis = QUERY_AXIS.get(name.rpartition("hook_")[2], 1)
+    if not -x.shape[axis] <= pos < x.shape[axis]:
+        raise ValueError(f"{name} has {x.shape[axis]} positions, got pos = {pos}")
+    return x.select(axis, pos)
+
+
+def _fingerprint(model: nn.Module) -> tuple:
+    """Changes with any weight, however it was written, and with any hook that is added or removed."""
+    hooks = tuple(
+        (name, *module._forward_hooks, *module._forward_pre_hooks)
+        for name, module in model.named_modules()
+        if module._forward_hooks or module._forward_pre_hooks
+    )
+    sums = torch.stack([_checksum(tensor) for tensor in (*model.parameters(), *model.buffers())])
+    return hooks, tuple(sums.tolist())
+
+
+@torch.no_grad()
+def _checksum(x: Tensor) -> Tensor:
+    """Sum of bit patterns, each times an odd number of its place: sees a changed value and a changed order."""
+    integer = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[x.element_size()]
+    bits = x.detach().flatten().view(integer).to(torch.int64)
+    return (bits * (2 * torch.arange(bits.numel(), device=x.device) + 1)).sum()

@@ -1,0 +1,163 @@
+"""What a run is made of: two frozen, JSON-able records. Defaults are the setting of Nanda et al. (2023)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+if TYPE_CHECKING:
+    from interp_utils.tasks import Task
+
+Activation = Literal["relu", "gelu", "silu"]
+Biases = Literal["none", "mlp", "all"]
+Init = Literal["transformer_lens", "paper"]
+Forward = Literal["auto", "table", "hooked"]
+Loss = Literal["relative", "float64_log_softmax"]
+
+
+class _Config:
+    """Shared by both records: JSON in and out, and a check that names the field that is wrong."""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Raises ValueError for unknown or missing fields, so that a file from another version is never half read."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(values) != names:
+            raise ValueError(
+                f"{cls.__name__} has the fields {sorted(names)}; "
+                f"missing: {sorted(names - set(values))}, unknown: {sorted(set(values) - names)}"
+            )
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+    def _require(self, holds: bool, field: str, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"{type(self).__name__}.{field} must be {expected}, got {getattr(self, field)!r}")
+
+    def _require_int(self, field: str, low: int) -> None:
+        value = getattr(self, field)
+        self._require(type(value) is int and value >= low, field, f"an integer of at least {low}")
+
+    def _require_real(self, field: str, *, above: float = -math.inf, low: float = -math.inf) -> None:
+        value = getattr(self, field)
+        holds = type(value) in (int, float) and math.isfinite(value) and value > above and value >= low
+        self._require(holds, field, f"a finite number {f'above {above}' if above > -math.inf else f'of at least {low}'}")
+
+    def _require_one_of(self, field: str, options: Any) -> None:
+        self._require(getattr(self, field) in get_args(options), field, f"one of {get_args(options)}")
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Config):
+    """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task (`for_task`).
+
+    biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the paper.
+    init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 / sqrt(d_model), with
+            1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
+    """
+
+    d_model: int = 128
+    n_heads: int = 4
+    d_head: int = 32
+    d_mlp: int = 512
+    n_layers: int = 1
+    act_fn: Activation = "relu"
+    biases: Biases = "none"
+    init: Init = "transformer_lens"
+    seed: int = 0
+    n_ctx: int | None = None
+    d_vocab: int | None = None
+    d_vocab_out: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("d_model", "n_heads", "d_head", "d_mlp", "n_layers"):
+            self._require_int(field, 1)
+        for field in ("n_ctx", "d_vocab", "d_vocab_out"):
+            if getattr(self, field) is not None:
+                self._require_int(field, 1)
+        self._require_int("seed", 0)
+        self._require_one_of("act_fn", Activation)
+        self._require_one_of("biases", Biases)
+        self._require_one_of("init", Init)
+
+    def for_task(self, task: Task) -> ModelConfig:
+        """The same configuration with its sizes filled in from the task.
+
+        Raises ValueError where a size was given and the task needs another, e.g. a configuration for another p.
+        """
+        sizes = {"n_ctx": task.tokens.shape[1], "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
+        for field, needed in sizes.items():
+            if getattr(self, field) not in (None, needed):
+                raise ValueError(
+                    f"{task.name} needs ModelConfig.{field} = {needed}, got {getattr(self, field)}; "
+                    f"leave it None to take it from the task"
+                )
+        return dataclasses.replace(self, **sizes)
+
+
+@dataclass(frozen=True)
+class TrainConfig(_Config):
+    """Full-batch AdamW. Step s is the state after s updates; step 0 is the initialisation.
+
+    warmup_steps:   learning rate min(s / warmup_steps, 1) x lr at update s = 0, 1, ... (the paper's, so its first
+                    update changes nothing); 0 for none.
+    log_every:      losses and accuracies on log-spaced steps first, then every so many steps.
+    snapshot_every: weights likewise; None keeps only the first and the last.
+    forward:        "table" the exact fast forward for one-layer models, "hooked" HookedTransformer's own,
+                    "auto" the first where it applies.
+    loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is the published
+                    one, whose digits are lost below 1e-16.
+    deterministic:  bitwise the same weights on the same machine, resumed or not.
+    """
+
+    steps: int = 25_000
+    lr: float = 1e-3
+    weight_decay: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    warmup_steps: int = 10
+    log_every: int = 100
+    snapshot_every: int | None = 500
+    forward: Forward = "auto"
+    loss: Loss = "relative"
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        self._require_int("steps", 1)
+        self._require_int("warmup_steps", 0)
+        self._require_int("log_every", 1)
+        if self.snapshot_every is not None:
+            self._require_int("snapshot_every", 1)
+        self._require_real("lr", above=0.0)
+        self._require_real("weight_decay", low=0.0)
+        self._require_real("eps", above=0.0)
+        in_range = len(self.betas) == 2 and all(type(beta) is float and 0.0 <= beta < 1.0 for beta in self.betas)
+        self._require(in_range, "betas", "two numbers in [0, 1)")
+        self._require_one_of("forward", Forward)
+        self._require_one_of("loss", Loss)
+        self._require(type(self.deterministic) is bool, "deterministic", "True or False")
+
+    def log_steps(self) -> list[int]:
+        return log_then_even(self.steps, self.log_every)
+
+    def snapshot_steps(self) -> list[int]:
+        return [0, self.steps] if self.snapshot_every is None else log_then_even(self.steps, self.snapshot_every)
+
+
+def log_then_even(last: int, every: int) -> list[int]:
+    """0, then doubling steps 1, 2, 4, ... below `every`, then its multiples, and `last`; sorted, without repeats."""
+    doubling = [2**i for i in range(every.bit_length()) if 2**i < every]
+    steps = {0, last, *doubling, *range(every, last + 1, every)}
+    return sorted(step for step in steps if step <= last)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything about a run but its task."""
+
+    model: ModelConfig
+    train: TrainConfig

@@ -1,0 +1,133 @@
+"""Bytes on disk that can be trusted: written atomically, read with their digest checked, one writer at a time.
+
+Only safetensors and JSON; nothing here ever writes or reads a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+
+class DamagedFile(ValueError):
+    """A file is not what its run says it is. The message names the file, what is wrong and what to do."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}; restore this file from a copy, or train the run again in a new folder")
+
+
+class RunInUse(RuntimeError):
+    """Another process is writing to this folder."""
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """After this returns `path` holds `content`, power cut or not; if it fails or is killed, what was there stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows has no handle on a folder; its rename is durable by itself.
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Deletes what a killed `write_atomic` left behind. Only for whoever holds the folder's lock."""
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def describe(content: bytes) -> dict[str, Any]:
+    """What a manifest says of a file: its size and sha256."""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
+    """The bytes of a file. Raises DamagedFile unless they are the ones described."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DamagedFile(path, "this file of the run is missing") from None
+    actual = describe(content)
+    if actual != dict(description):
+        raise DamagedFile(
+            path,
+            f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}..., "
+            f"found {actual['bytes']} bytes with sha256 {actual['sha256'][:12]}...",
+        )
+    return content
+
+
+def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise DamagedFile(path, f"not a safetensors file ({error})") from None
+
+
+def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """JSON with a digest of itself, so that an edited manifest is noticed."""
+    body = json_bytes(manifest)
+    return json_bytes({**manifest, "sha256": hashlib.sha256(body).hexdigest()})
+
+
+def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
+    """The manifest. Raises DamagedFile unless it is byte for byte what `manifest_to_bytes` wrote."""
+    try:
+        manifest = json.loads(content)
+        del manifest["sha256"]
+        intact = manifest_to_bytes(manifest) == content
+    except (ValueError, KeyError, TypeError):
+        raise DamagedFile(path, "not a run's manifest (truncated or overwritten)") from None
+    if not intact:
+        raise DamagedFile(path, "its content does not fit its own sha256 (edited or damaged)")
+    return manifest
+
+
+def json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process. The operating system frees it when the process ends, however it ends."""
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunInUse(f"{folder} is being written by another process; wait for it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,78 @@
+"""A task: every input, its label, and which of them are for training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """All inputs of a finite task, in one fixed order, read at the last position.
+
+    tokens:     Int "n ctx".
+    labels:     Int "n", or Int "n head" where each input has several labels at once.
+    train_mask: Bool "n", True for training inputs.
+    n_classes:  the number of classes of each label column; a model has their sum as outputs, side by side.
+    d_vocab:    number of input tokens.
+    grid:       operand ranges: inputs are the pairs (a, b), a-major, n = a * grid[1] + b. None if they are not pairs.
+    params:     the arguments it was made with, for people to read (JSON-able).
+
+    Raises ValueError/TypeError where the tensors do not fit each other.
+    """
+
+    name: str
+    tokens: Tensor
+    labels: Tensor
+    train_mask: Tensor
+    n_classes: tuple[int, ...]
+    d_vocab: int
+    grid: tuple[int, int] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, dtype, dims in (("tokens", torch.int64, (2,)), ("labels", torch.int64, (1, 2)), ("train_mask", torch.bool, (1,))):
+            tensor = getattr(self, name)
+            if tensor.dtype != dtype:
+                raise TypeError(f"Task.{name} must be {dtype}, got {tensor.dtype}")
+            if tensor.ndim not in dims:
+                raise ValueError(f"Task.{name} must have {' or '.join(map(str, dims))} axes, got shape {tuple(tensor.shape)}")
+        n = self.tokens.shape[0]
+        if not n == len(self.labels) == len(self.train_mask) or n == 0:
+            raise ValueError(
+                f"tokens, labels and train_mask must have one row per input, got {n}, {len(self.labels)} and {len(self.train_mask)} rows"
+            )
+        if self.grid is not None and self.grid[0] * self.grid[1] != n:
+            raise ValueError(f"a grid of {self.grid[0]} x {self.grid[1]} pairs needs {self.grid[0] * self.grid[1]} inputs, got {n}")
+        columns = self.labels.reshape(n, -1)
+        if len(self.n_classes) != columns.shape[1]:
+            raise ValueError(f"n_classes must have one entry per label column: {columns.shape[1]} columns, {len(self.n_classes)} entries")
+        for column, (labels, classes) in enumerate(zip(columns.unbind(1), self.n_classes, strict=True)):
+            if labels.min() < 0 or labels.max() >= classes:
+                raise ValueError(
+                    f"labels of column {column} must be in 0 .. {classes - 1}, got {labels.min().item()} .. {labels.max().item()}"
+                )
+        if self.tokens.min() < 0 or self.tokens.max() >= self.d_vocab:
+            raise ValueError(
+                f"tokens must be in 0 .. {self.d_vocab - 1}, got {self.tokens.min().item()} .. {self.tokens.max().item()}"
+            )
+        if not self.train_mask.any():
+            raise ValueError("train_mask marks no input for training; raise frac_train")
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    @property
+    def test_mask(self) -> Tensor:
+        """Bool "n": every input that is not for training."""
+        return ~self.train_mask
+
+    def to(self, device: torch.device | str) -> Task:
+        """The same task with its tensors on `device`."""
+        moved = {name: getattr(self, name).to(device) for name in ("tokens", "labels", "train_mask")}
+        return dataclasses.replace(self, **moved)

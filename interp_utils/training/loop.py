@@ -1,0 +1,190 @@
+"""The training loop: full-batch AdamW on a task, into a run folder that can always be resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from interp_utils import models
+from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.runs import Metrics, Run, RunWriter
+from interp_utils.tasks import Task
+from interp_utils.training.forward import logits_fn
+from interp_utils.training.losses import LOSSES
+from interp_utils.training.memory import reuse_large_buffers
+
+SAVE_EVERY_SECONDS = 30.0
+
+
+def train(
+    task: Task,
+    model_config: ModelConfig | None = None,
+    train_config: TrainConfig | None = None,
+    *,
+    out: str | Path,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+) -> Run:
+    """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns the finished one.
+
+    Configurations default to the paper's setting. device None is a GPU where there is one. Ctrl-C saves and then
+    raises KeyboardInterrupt; the same call goes on from there.
+    Raises ValueError if `out` holds another run, RunInUse if another process is writing it, FloatingPointError if the
+    loss is no longer finite.
+    """
+    model_config = (model_config or ModelConfig()).for_task(task)
+    config = RunConfig(model_config, train_config or TrainConfig())
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    with RunWriter(out, task, config) as writer:
+        if writer.step != config.train.steps:
+            with _deterministic(config.train.deterministic, device), reuse_large_buffers():
+                _train(writer, task.to(device), config, progress)
+    return Run.load(out)
+
+
+def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> None:
+    trainer = _Trainer(task, config)
+    metrics: Metrics = {}
+    if writer.step is not None:
+        state, metrics = writer.state()
+        trainer.load_state(writer.step, state)
+    log_steps, snapshot_steps = set(config.train.log_steps()), set(config.train.snapshot_steps())
+    last_saved = time.monotonic()
+    with (
+        tqdm(total=config.train.steps, initial=trainer.step, disable=not progress, unit="step", desc=task.name) as bar,
+        _deferred_interrupt() as interrupted,
+    ):
+        while True:
+            step = trainer.step
+            if step in log_steps and step not in metrics.get("step", []):
+                row = {"step": step, **trainer.measure()}
+                if row["train_loss"] is None:
+                    raise FloatingPointError(
+                        f"the training loss is not finite at step {step}; the run in {writer.path} is kept as of step {writer.step}. "
+                        f"Try a lower learning rate than {config.train.lr}"
+                    )
+                for name, value in row.items():
+                    metrics.setdefault(name, []).append(value)
+                bar.set_postfix({name: f"{row[name]:.2e}" for name in ("train_loss", "test_loss") if row[name] is not None}, refresh=False)
+            done = step == config.train.steps
+            if done or step in snapshot_steps or interrupted() or time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
+                if step != writer.step:
+                    writer.save(step, trainer.state(), metrics, snapshot=step in snapshot_steps)
+                last_saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt(f"stopped at step {step}, which is saved in {writer.path}; the same call goes on from there")
+            if done:
+                return
+            trainer.update()
+            bar.update()
+
+
+class _Trainer:
+    """Weights, optimiser and step of a training in progress."""
+
+    def __init__(self, task: Task, config: RunConfig) -> None:
+        if task.labels.ndim != 1:
+            raise ValueError(f"train reads one label per input, {task.name} has {task.labels.shape[1]}")
+        self.task, self.config = task, config.train
+        device = task.tokens.device
+        self.step = 0
+        self.weights = {name: tensor.to(device) for name, tensor in models.initial_weights(config.model).items()}
+        self.trained = {name: self.weights[name].requires_grad_() for name in models.trainable(config.model)}
+        self.optimizer = torch.optim.AdamW(
+            self.trained.values(),
+            lr=self.config.lr,
+            betas=self.config.betas,
+            eps=self.config.eps,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
+        self.loss = LOSSES[self.config.loss]
+        self.train_labels = task.labels[task.train_mask]
+        self.train_logits = logits_fn(config.model, task.tokens[task.train_mask], self.config.forward)
+        self.all_logits = logits_fn(config.model, task.tokens, self.config.forward)
+
+    def update(self) -> None:
+        warmup = min(self.step / self.config.warmup_steps, 1.0) if self.config.warmup_steps else 1.0
+        self.optimizer.param_groups[0]["lr"] = self.config.lr * warmup
+        self.optimizer.zero_grad()
+        self.loss(self.train_logits(self.weights), self.train_labels).mean().backward()
+        self.optimizer.step()
+        self.step += 1
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float | None]:
+        logits = self.all_logits(self.weights)
+        losses, right = self.loss(logits, self.task.labels).double(), (logits.argmax(-1) == self.task.labels).double()
+        train, test = self.task.train_mask, self.task.test_mask
+        row = {
+            "train_loss": losses[train].mean(),
+            "test_loss": losses[test].mean(),
+            "train_accuracy": right[train].mean(),
+            "test_accuracy": right[test].mean(),
+            "sum_squared_weights": sum(weight.double().square().sum() for weight in self.trained.values()),
+        }
+        values = torch.stack(list(row.values())).tolist()  # one synchronisation, not five
+        return {name: value if abs(value) < float("inf") else None for name, value in zip(row, values, strict=True)}
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        moments = {name: self.optimizer.state.get(weight, {}) for name, weight in self.trained.items()}
+        return {
+            "weights": self.weights,
+            **{
+                moment: {name: state.get(moment, torch.zeros_like(self.trained[name])) for name, state in moments.items()}
+                for moment in ("exp_avg", "exp_avg_sq")
+            },
+        }
+
+    @torch.no_grad()
+    def load_state(self, step: int, state: dict[str, dict[str, Tensor]]) -> None:
+        self.step = step
+        for name, weight in self.weights.items():
+            weight.copy_(state["weights"][name])
+        for name, weight in self.trained.items():
+            self.optimizer.state[weight] = {
+                "step": torch.tensor(float(step), device=weight.device),
+                **{moment: state[moment][name].to(weight.device) for moment in ("exp_avg", "exp_avg_sq")},
+            }
+
+
+@contextlib.contextmanager
+def _deterministic(on: bool, device: torch.device) -> Iterator[None]:
+    """Bitwise reproducible kernels, and whatever was set before afterwards."""
+    before, before_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if on and device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses deterministic mode without it
+    torch.use_deterministic_algorithms(on or before)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=before_warn)
+
+
+@contextlib.contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C does not wait."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
+        yield lambda: False
+        return
+
+    def handler(number: int, frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield lambda: bool(received)
+    finally:
+        signal.signal(signal.SIGINT, before)
