@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from interp_utils.tasks import Task
@@ -15,6 +15,7 @@ Biases = Literal["none", "mlp", "all"]
 Init = Literal["transformer_lens", "paper"]
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax"]
+C = TypeVar("C", bound="_Config")
 
 
 class _Config:
@@ -24,7 +25,7 @@ class _Config:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
+    def from_json(cls: type[C], values: dict[str, Any]) -> C:
         """Raises ValueError for unknown or missing fields, so that a file from another version is never half read."""
         names = {field.name for field in dataclasses.fields(cls)}
         if set(values) != names:
@@ -141,11 +142,12 @@ class TrainConfig(_Config):
         self._require_one_of("loss", Loss)
         self._require(type(self.deterministic) is bool, "deterministic", "True or False")
 
-    def log_steps(self) -> list[int]:
-        return log_then_even(self.steps, self.log_every)
-
     def snapshot_steps(self) -> list[int]:
         return [0, self.steps] if self.snapshot_every is None else log_then_even(self.steps, self.snapshot_every)
+
+    def log_steps(self) -> list[int]:
+        """Every snapshot has its row of metrics."""
+        return sorted({*log_then_even(self.steps, self.log_every), *self.snapshot_steps()})
 
 
 def log_then_even(last: int, every: int) -> list[int]:

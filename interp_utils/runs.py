@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "run.json"
 TASK = "task.safetensors"
-Metrics = dict[str, list[float | None]]
+Metrics = dict[str, list[int | float | None]]
 
 
 def snapshot_name(step: int) -> str:

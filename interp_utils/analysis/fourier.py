@@ -27,15 +27,14 @@ def fourier_basis(p: int, dtype: torch.dtype = torch.float32, device: torch.devi
     """
     if p < 1:
         raise ValueError(f"a Fourier basis needs p of at least 1, got {p}")
-    n = torch.arange(p, dtype=torch.float64)
-    component = torch.arange(p)
+    rows, n = torch.arange(p)[:, None], torch.arange(p)
     # k n is reduced mod p first, so that angles stay in one turn and keep their digits.
-    angle = (component_frequencies(p)[:, None] * torch.arange(p) % p) * (2 * math.pi / p)
-    basis = math.sqrt(2 / p) * torch.where(component[:, None] % 2 == 1, angle.cos(), angle.sin())
+    angles = (component_frequencies(p)[:, None] * n % p).double() * (2 * math.pi / p)
+    basis = math.sqrt(2 / p) * torch.where(rows % 2 == 1, angles.cos(), angles.sin())
     basis[0] = 1 / math.sqrt(p)
     if p % 2 == 0:
-        basis[-1] = (1 - 2 * (n % 2)) / math.sqrt(p)
-    return basis.to(dtype=dtype, device=device)
+        basis[-1] = (1 - 2 * (n % 2)).double() / math.sqrt(p)
+    return basis.to(dtype).to(device)
 
 
 def component_frequencies(p: int) -> Int[Tensor, "p"]:
@@ -120,6 +119,19 @@ def sum_components(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tenso
     return transform(diagonal_sums(grid, sign)) / math.sqrt(grid.shape[0])
 
 
+def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
+    """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a circle, where x has one.
+
+    Raises ValueError for k = p / 2, which alternates and so spans a line.
+    """
+    p = x.shape[0]
+    _check_frequency(p, k)
+    if 2 * k == p:
+        raise ValueError(f"frequency {k} mod {p} alternates between two values and spans no plane")
+    axes = torch.linalg.qr(transform(x)[2 * k - 1 : 2 * k + 1].T).Q  # "d 2"
+    return x @ axes
+
+
 def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Float[Tensor, "freq neuron"]:
     """Share of each neuron's variance over the grid in the eight terms of one frequency; row 0 is zero, dead neurons NaN.
 
@@ -152,6 +164,8 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
         raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}")
     if x.ndim != axes[rule]:
         raise ValueError(f'rule "{rule}" reads a tensor of {axes[rule]} axes (see frequency_scores), got shape {tuple(x.shape)}')
+    if axes[rule] == 3:
+        check_grid(x)
     if not x.isfinite().all():
         raise ValueError(f'rule "{rule}" reads finite values, got NaN or infinity')
     norm = x.norm()

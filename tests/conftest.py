@@ -1,0 +1,30 @@
+import jaxtyping
+import pytest
+from hypothesis import settings
+
+from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
+
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
+
+SMALL_MODEL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
+SMALL_TRAINING = TrainConfig(steps=60, log_every=10, snapshot_every=20)
+
+
+@pytest.fixture(scope="session")
+def small_task():
+    return tasks.modular_addition(7, frac_train=0.6)
+
+
+@pytest.fixture(scope="session")
+def small_run(small_task, tmp_path_factory) -> Run:
+    """A finished run of 60 steps on p = 7. Tests only read it."""
+    return train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path_factory.mktemp("small"), progress=False)
+
+
+@pytest.fixture()
+def as_a_user():
+    """Without the tests' runtime type checker: what someone who passes a wrong argument sees."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,0 +1,81 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interp_utils.training.losses import cross_entropy, cross_entropy_float64
+
+
+def exact(logits, labels):
+    """log(1 + sum over the other classes of exp(logit_j - logit_y)) in float64, one input at a time."""
+    losses = []
+    for row, label in zip(logits.double(), labels.tolist(), strict=True):
+        others = torch.cat([row[:label], row[label + 1 :]])
+        losses.append(torch.nn.functional.softplus(others.logsumexp(0) - row[label], threshold=1e6))
+    return torch.stack(losses)
+
+
+def relative_error(value, reference):
+    return ((value.double() - reference).abs() / reference.abs()).max().item()
+
+
+def logits_at_margin(margin, n=64, classes=113, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(n, classes, generator=generator)
+    labels = torch.randint(classes, (n,), generator=generator)
+    logits[torch.arange(n), labels] = logits.max(1).values + margin
+    return logits, labels
+
+
+@pytest.mark.parametrize("margin", [-60.0, -20.0, -1.0, 0.0, 1.0, 10.0, 30.0, 40.0, 60.0])
+def test_value_and_gradient_keep_five_digits_in_float32(margin):
+    logits, labels = logits_at_margin(margin)
+    reference_logits = logits.double().requires_grad_()
+    reference = exact(reference_logits, labels)
+    reference.mean().backward()
+    logits.requires_grad_()
+    losses = cross_entropy(logits, labels)
+    losses.mean().backward()
+    assert relative_error(losses, reference) < 1e-5
+    large = reference_logits.grad.abs() > 1e-36  # below are float32's denormals
+    assert large.any()
+    assert relative_error(logits.grad[large], reference_logits.grad[large]) < 1e-5
+
+
+def test_float64_log_softmax_has_no_digits_left_at_margin_40():
+    """Why the default is not the published loss."""
+    logits, labels = logits_at_margin(45.0)
+    assert relative_error(cross_entropy_float64(logits, labels), exact(logits, labels)) > 0.5
+    assert relative_error(cross_entropy(logits, labels), exact(logits, labels)) < 1e-5
+
+
+def test_published_loss_at_ordinary_margins():
+    logits, labels = logits_at_margin(5.0)
+    assert relative_error(cross_entropy_float64(logits, labels), exact(logits, labels)) < 1e-10
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_nothing_overflows(scale):
+    logits, labels = logits_at_margin(0.0)
+    logits = (scale * logits).requires_grad_()
+    cross_entropy(logits, labels).sum().backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_gradcheck_in_float64():
+    logits, labels = logits_at_margin(1.0, n=5, classes=4)
+    assert torch.autograd.gradcheck(lambda x: cross_entropy(x, labels), logits.double().requires_grad_())
+
+
+@given(st.integers(1, 6), st.floats(-50, 50), st.integers(0, 10_000))
+def test_any_number_of_classes_and_a_shift_changes_nothing(classes, shift, seed):
+    logits, labels = logits_at_margin(2.0, n=4, classes=classes, seed=seed)
+    expected = exact(logits, labels) if classes > 1 else torch.zeros(4, dtype=torch.float64)
+    assert torch.allclose(cross_entropy(logits.double(), labels), expected, rtol=1e-9, atol=0)
+    assert torch.allclose(cross_entropy(logits.double() + shift, labels), expected, rtol=1e-9, atol=0)
+
+
+def test_nan_stays_nan():
+    logits, labels = logits_at_margin(1.0, n=2, classes=3)
+    logits[0, 0] = float("nan")
+    assert cross_entropy(logits, labels).isnan().tolist() == [True, False]

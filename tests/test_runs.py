@@ -1,0 +1,240 @@
+"""What is on disk: exact, checked, never half written, one writer at a time."""
+
+import dataclasses
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from interp_utils import ModelConfig, Run, TrainConfig, models, storage, tasks, train
+from interp_utils.configs import RunConfig
+from interp_utils.runs import RunWriter, snapshot_name
+from interp_utils.storage import DamagedFile, RunInUse
+from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+
+
+@pytest.fixture()
+def copy(small_run, tmp_path) -> Path:
+    """A copy of the small run that a test may damage."""
+    return Path(shutil.copytree(small_run.path, tmp_path / "copy"))
+
+
+def test_what_comes_back_is_what_was_trained(small_run, small_task):
+    run = Run.load(str(small_run.path))
+    assert run.config == RunConfig(SMALL_MODEL.for_task(small_task), SMALL_TRAINING)
+    task = run.task
+    assert (task.name, task.n_classes, task.d_vocab, task.grid) == ("modular_addition", (7,), 8, (7, 7))
+    assert task.params == {"p": 7, "frac_train": 0.6, "seed": 0, "split": "random"}
+    for name in ("tokens", "labels", "train_mask"):
+        ours, theirs = getattr(task, name), getattr(small_task, name)
+        assert ours.equal(theirs) and ours.dtype == theirs.dtype
+    assert run.metrics.dtypes.astype(str).tolist() == ["int64"] + 5 * ["float64"]
+    model = run.model(20)
+    for name, weight in run.weights(20).items():
+        assert models.named_weights(model)[name].equal(weight)
+    assert not run.weights(0)["embed.W_E"].equal(run.weights()["embed.W_E"])
+    run.verify()
+
+
+def test_only_safetensors_and_json_are_written(small_run):
+    assert {path.suffix for path in small_run.path.rglob("*") if path.is_file() and path.name != ".lock"} == {".json", ".safetensors"}
+
+
+def test_no_run_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no run in .*: it has no run.json"):
+        Run.load(tmp_path)
+
+
+def test_no_such_snapshot(small_run):
+    with pytest.raises(ValueError, match="no snapshot of step 33; the nearest is 40"):
+        small_run.weights(33)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def swap_for_a_pickle(path: Path) -> None:
+    torch.save({"embed.W_E": torch.zeros(2)}, path)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, swap_for_a_pickle, Path.unlink])
+@pytest.mark.parametrize("name", ["run.json", "task.safetensors", "metrics-00000060.json", snapshot_name(60), "state-00000060.safetensors"])
+def test_damage_is_noticed_named_and_made_no_worse(copy, small_task, damage, name):
+    damage(copy / name)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    expected = FileNotFoundError if (name, damage) == ("run.json", Path.unlink) else DamagedFile
+    with pytest.raises(expected, match=name):
+        Run.load(copy).verify()
+    if name in ("run.json", "metrics-00000060.json") and damage is not Path.unlink:
+        with pytest.raises(DamagedFile, match=name):
+            train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
+def test_a_manifest_edited_by_hand_is_refused(copy):
+    manifest = json.loads((copy / "run.json").read_text())
+    manifest["train"]["lr"] = 0.5
+    (copy / "run.json").write_bytes(storage.json_bytes(manifest))
+    with pytest.raises(DamagedFile, match=r"run.json: its content does not fit its own sha256 \(edited or damaged\); restore"):
+        Run.load(copy)
+
+
+def test_another_runs_file_is_refused(copy):
+    shutil.copy(copy / snapshot_name(20), copy / snapshot_name(40))
+    with pytest.raises(DamagedFile, match="00000040.safetensors: expected .* found"):
+        Run.load(copy).model(40)
+    Run.load(copy).model(20)
+
+
+@pytest.mark.parametrize("bad", ["names", "shape", "nan"])
+def test_weights_that_are_not_the_models_are_refused_whatever_their_digest(small_run, small_task, tmp_path, bad):
+    weights = small_run.weights()
+    if bad == "names":
+        weights["W_E"] = weights.pop("embed.W_E")
+    elif bad == "shape":
+        weights["embed.W_E"] = weights["embed.W_E"][:-1]
+    else:
+        weights["embed.W_E"] = weights["embed.W_E"] * torch.nan
+    with RunWriter(tmp_path, small_task, small_run.config) as writer:
+        writer.save(60, {"weights": weights}, {"step": [60]}, snapshot=True)
+    with pytest.raises(DamagedFile, match="00000060.safetensors.*(missing|shape|finite)"):
+        Run.load(tmp_path).model()
+
+
+def test_another_run_in_the_folder_is_left_alone(copy, small_task):
+    before = (copy / "run.json").read_bytes()
+    for task, model, training, message in [
+        (small_task, SMALL_MODEL, dataclasses.replace(SMALL_TRAINING, lr=0.5), r"train differs \(lr = 0.001 there, 0.5 here\)"),
+        (small_task, dataclasses.replace(SMALL_MODEL, seed=4), SMALL_TRAINING, r"model differs \(seed = 0 there, 4 here\)"),
+        (tasks.modular_addition(5, 0.6), SMALL_MODEL, SMALL_TRAINING, "task differs .*p.*7.*5"),
+        (dataclasses.replace(small_task, labels=small_task.labels.roll(1)), SMALL_MODEL, SMALL_TRAINING, "other inputs, labels or training pairs"),
+    ]:
+        with pytest.raises(ValueError, match=f"holds (another|a) run.*{message}.*choose another folder"):
+            train(task, model, training, out=copy, progress=False)
+    assert (copy / "run.json").read_bytes() == before
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path, small_task):
+    (tmp_path / "thesis.tex").write_text("important")
+    with pytest.raises(ValueError, match=r"holds other files \(thesis.tex\) and no run; choose a new or empty folder"):
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("place", ["file/run", "/proc/run"])
+def test_an_unwritable_folder_is_named(tmp_path, small_task, place):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OSError, match="cannot write a run there .*; choose another folder.*run"):
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path / place, progress=False)
+
+
+def test_a_run_in_use_is_refused_at_once_and_a_dead_owner_does_not_block(copy, small_task):
+    script = f"import time; from interp_utils import storage; from pathlib import Path\nwith storage.exclusive(Path({str(copy)!r})): print('held', flush=True); time.sleep(600)"
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout.readline() == "held\n"
+    started = time.monotonic()
+    with pytest.raises(RunInUse, match="copy is being written by another process; wait for it, or choose another folder"):
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
+    assert time.monotonic() - started < 30
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False).finished
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file.json"
+    storage.write_atomic(path, b"old")
+    monkeypatch.setattr(storage.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        storage.write_atomic(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+SAVING = """
+import sys
+from interp_utils import Run
+from interp_utils.runs import RunWriter
+original = Run.load(sys.argv[1])
+print("ready", flush=True)
+with RunWriter(sys.argv[2], original.task, original.config) as writer:
+    for step in range(10**9):
+        state = {"weights": original.weights(), "exp_avg": original.weights(0), "exp_avg_sq": original.weights(0)}
+        writer.save(step, state, {"step": list(range(step + 1))}, snapshot=step % 7 == 0)
+"""
+
+
+def test_kill_9_during_a_save_leaves_the_previous_state_loadable(small_run, small_task, tmp_path):
+    out, saved = tmp_path / "run", -1
+    for attempt in range(4):
+        process = subprocess.Popen([sys.executable, "-c", SAVING, small_run.path, out], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.25 + 0.037 * attempt)  # it does nothing but save
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        run = Run.load(out)
+        run.verify()
+        assert run.metrics["step"].tolist() == list(range(run.step + 1))
+        assert run.steps[-1] == run.step - run.step % 7
+        saved = max(saved, run.step)
+        with RunWriter(out, small_task, run.config) as writer:
+            state, _ = writer.state()
+            assert all(state["weights"][name].equal(weight) for name, weight in small_run.weights().items())
+        assert not list(out.rglob("*.tmp")), "the next writer removes what a killed one left"
+    assert saved > 3
+
+
+def test_death_before_the_first_manifest_does_not_block(small_run, small_task, tmp_path):
+    shutil.copy(small_run.path / "task.safetensors", tmp_path)
+    (tmp_path / ".run.json.abc.tmp").write_text("{")
+    (tmp_path / "metrics-00000000.json").write_text("{}")
+    assert train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False).finished
+
+
+def test_export_thins_halves_and_stays_checked(small_run, tmp_path):
+    shipped = small_run.export(tmp_path / "shipped", steps=[0, 20], half=True)
+    assert shipped.steps == [0, 20, 60] and shipped.finished
+    assert not list(shipped.path.glob("state-*"))
+    assert shipped.metrics.equals(small_run.metrics) and shipped.config == small_run.config
+    assert all(w.equal(small_run.weights()[name]) for name, w in shipped.weights().items())
+    half, full = shipped.weights(20)["embed.W_E"], small_run.weights(20)["embed.W_E"]
+    assert half.dtype == torch.float32 and not half.equal(full) and torch.allclose(half, full, rtol=1e-3, atol=1e-6)
+    shipped.verify()
+    assert train(shipped.task, SMALL_MODEL, SMALL_TRAINING, out=shipped.path, progress=False).finished
+    with pytest.raises(ValueError, match="already holds a run; export to a new folder"):
+        small_run.export(shipped.path)
+
+
+def test_an_unfinished_run_is_not_exported(small_task, tmp_path, small_run):
+    with RunWriter(tmp_path / "run", small_task, small_run.config) as writer:
+        writer.save(20, {"weights": small_run.weights(20)}, {"step": [20]}, snapshot=True)
+    with pytest.raises(ValueError, match="is at step 20 of 60; finish it"):
+        Run.load(tmp_path / "run").export(tmp_path / "shipped")
+
+
+def test_a_newer_format_is_refused(copy):
+    manifest = json.loads((copy / "run.json").read_text())
+    del manifest["sha256"]
+    (copy / "run.json").write_bytes(storage.manifest_to_bytes({**manifest, "format": 99}))
+    with pytest.raises(ValueError, match="has format 99, this version reads 1"):
+        Run.load(copy)
+
+
+def test_default_configuration_of_a_run_is_the_published_one(tmp_path):
+    """The shipped run's: what `train(task, out=...)` would do, but for its length and schedule."""
+    run = train(tasks.modular_addition(3, 0.7), train_config=TrainConfig(steps=1), out=tmp_path, progress=False)
+    assert dataclasses.replace(run.config.model, n_ctx=None, d_vocab=None, d_vocab_out=None) == ModelConfig()

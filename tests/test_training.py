@@ -1,0 +1,177 @@
+import dataclasses
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train
+from interp_utils.training import loop
+from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+
+
+def weights_equal(first: Run, second: Run) -> bool:
+    a, b = first.weights(), second.weights()
+    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
+
+
+def literal_adamw(task, model_config, config, steps):
+    """Decoupled weight decay, bias-corrected moments, warm-up; float64, HookedTransformer's forward."""
+    model = models.build(model_config.for_task(task)).double()
+    parameters = [w for w in model.parameters() if w.requires_grad]
+    m, v = [torch.zeros_like(w) for w in parameters], [torch.zeros_like(w) for w in parameters]
+    (beta1, beta2), tokens, labels = config.betas, task.tokens[task.train_mask], task.labels[task.train_mask]
+    for step in range(steps):
+        lr = config.lr * (min(step / config.warmup_steps, 1) if config.warmup_steps else 1)
+        loss = torch.nn.functional.cross_entropy(model(tokens)[:, -1], labels)
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+                w *= 1 - lr * config.weight_decay
+                m[i] = beta1 * m[i] + (1 - beta1) * g
+                v[i] = beta2 * v[i] + (1 - beta2) * g**2
+                corrected = (v[i] / (1 - beta2 ** (step + 1))).sqrt() + config.eps
+                w -= lr * m[i] / (1 - beta1 ** (step + 1)) / corrected
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 10])
+def test_training_is_literal_adamw(small_task, tmp_path, warmup_steps):
+    config = TrainConfig(steps=25, warmup_steps=warmup_steps, eps=1e-4)  # a large eps, so that rounding is not amplified
+    run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    for name, expected in literal_adamw(small_task, SMALL_MODEL, config, 25).items():
+        assert torch.allclose(run.weights()[name].double(), expected, rtol=1e-4, atol=1e-5), name
+
+
+def test_first_warmup_step_changes_nothing(small_run):
+    metrics = small_run.metrics.set_index("step")
+    assert metrics["train_loss"][0] == metrics["train_loss"][1] != metrics["train_loss"][2]
+
+
+def test_metrics_are_those_of_the_weights_of_that_step(small_run, small_task):
+    assert small_run.metrics["step"].tolist() == SMALL_TRAINING.log_steps()
+    for step in small_run.steps:
+        row = small_run.metrics.set_index("step").loc[step]
+        model = small_run.model(step).double()
+        logits = model(small_task.tokens)[:, -1].detach()
+        losses = torch.nn.functional.cross_entropy(logits, small_task.labels, reduction="none")
+        right = logits.argmax(-1) == small_task.labels
+        for name, mask in (("train", small_task.train_mask), ("test", ~small_task.train_mask)):
+            assert row[f"{name}_loss"] == pytest.approx(losses[mask].mean().item(), rel=1e-5)
+            assert row[f"{name}_accuracy"] == pytest.approx(right[mask].double().mean().item())
+        assert row["sum_squared_weights"] == pytest.approx(sum(w.square().sum().item() for w in model.parameters()), rel=1e-5)
+
+
+def test_snapshots_on_schedule(small_run):
+    assert small_run.steps == SMALL_TRAINING.snapshot_steps() == [0, 1, 2, 4, 8, 16, 20, 40, 60]
+    assert small_run.finished
+
+
+def test_a_finished_run_is_returned_as_it_is(small_run, small_task):
+    before = (small_run.path / "run.json").read_bytes()
+    again = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=small_run.path, progress=False)
+    assert weights_equal(again, small_run) and (small_run.path / "run.json").read_bytes() == before
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("last_update", [0, 1, 17, 39, 59])
+def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, monkeypatch, last_update):
+    update = loop._Trainer.update
+
+    def dies(trainer):
+        if trainer.step == last_update:
+            raise Killed
+        update(trainer)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(loop._Trainer, "update", dies)
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert Run.load(tmp_path).step <= last_update
+    resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert weights_equal(resumed, small_run)
+    assert resumed.metrics.equals(small_run.metrics)
+    assert resumed.steps == small_run.steps
+
+
+def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path, monkeypatch):
+    update = loop._Trainer.update
+
+    def interrupted(trainer):
+        if trainer.step == 33:
+            os.kill(os.getpid(), signal.SIGINT)  # in the middle of a step
+        update(trainer)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="stopped at step 34, which is saved"):
+        patch.setattr(loop._Trainer, "update", interrupted)
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert signal.getsignal(signal.SIGINT) is handler
+    stopped = Run.load(tmp_path)
+    assert stopped.step == 34 and not stopped.finished and stopped.model() is not None
+    stopped.verify()
+    assert weights_equal(train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False), small_run)
+
+
+def test_training_works_in_another_thread(small_run, small_task, tmp_path):
+    thread = threading.Thread(target=train, args=(small_task, SMALL_MODEL, SMALL_TRAINING), kwargs={"out": tmp_path, "progress": False})
+    thread.start()
+    thread.join()
+    assert weights_equal(Run.load(tmp_path), small_run)
+
+
+def test_global_settings_are_left_alone(small_task, tmp_path):
+    state = torch.get_rng_state()
+    train(small_task, SMALL_MODEL, TrainConfig(steps=1), out=tmp_path, progress=False)
+    assert state.equal(torch.get_rng_state()) and not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(small_task, tmp_path):
+    config = dataclasses.replace(SMALL_TRAINING, lr=1e30, warmup_steps=0, weight_decay=0.0)
+    with pytest.raises(FloatingPointError, match=r"not finite at step \d+; the run in .* is kept as of step \d+.*lower learning rate"):
+        train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    run = Run.load(tmp_path)
+    run.verify()
+    assert run.metrics["train_loss"].notna().all()
+
+
+def test_all_pairs_for_training_has_no_test_loss(tmp_path):
+    run = train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
+    assert run.metrics["test_loss"].isna().all() and run.metrics["train_loss"].notna().all()
+
+
+def test_published_loss_by_name(small_task, small_run, tmp_path):
+    config = dataclasses.replace(SMALL_TRAINING, loss="float64_log_softmax")
+    run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-3)
+
+
+def test_several_label_columns_are_refused(tmp_path, small_task):
+    two = dataclasses.replace(small_task, labels=torch.stack([small_task.labels, small_task.labels % 2], 1), n_classes=(7, 2))
+    with pytest.raises(ValueError, match="one label per input, modular_addition has 2"):
+        train(two, SMALL_MODEL, TrainConfig(steps=1), out=tmp_path, progress=False)
+
+
+def test_progress_bar_shows_both_losses(small_task, tmp_path, capsys):
+    train(small_task, SMALL_MODEL, TrainConfig(steps=3), out=tmp_path)
+    shown = capsys.readouterr().err
+    assert "modular_addition: 100%" in shown and "train_loss=" in shown and "test_loss=" in shown
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_trains_the_same_model(small_task, small_run, tmp_path):
+    run = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, device="cuda", progress=False)
+    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-2)
+
+
+def test_grokking_in_seconds(tmp_path):
+    """The whole path on a task small enough for a test: memorises first, generalises later."""
+    task = tasks.modular_addition(23, frac_train=0.7)
+    config = TrainConfig(steps=1200, lr=5e-3, log_every=20, snapshot_every=None)
+    metrics = train(task, ModelConfig(d_model=64, n_heads=4, d_head=16, d_mlp=256), config, out=tmp_path, progress=False).metrics
+    memorised = metrics[metrics["train_accuracy"] == 1]["step"].iloc[0]
+    assert metrics.set_index("step")["test_accuracy"][memorised] < 0.5
+    assert metrics["test_accuracy"].iloc[-1] > 0.99
