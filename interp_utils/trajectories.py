@@ -11,25 +11,24 @@ if TYPE_CHECKING:
 Phases = dict[str, tuple[int, int]]
 
 
-def phases(metrics: pd.DataFrame, memorised: float = 0.99, grokked: float = 1e-3) -> Phases:
-    """The phases of grokking (Nanda et al. 2023, section 5), read off the losses: name -> (first step, last step).
+def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
+    """The phases of grokking (Nanda et al. 2023, section 5), read off the losses alone: name -> (first step, last step).
 
-    memorisation:      until train accuracy stays at `memorised` or above.
-    circuit formation: until the test loss stays below half its peak: nothing shows in the losses yet.
+    memorisation:      until the test loss peaks.
+    circuit formation: until the test loss stays below half its peak.
     cleanup:           until the test loss stays below `grokked` nats.
     A phase that the run did not complete is left out, and so are those after it.
     """
-    steps = metrics["step"].tolist()
-    half_peak = metrics["test_loss"].max() / 2
+    steps, test_loss = metrics["step"].tolist(), metrics["test_loss"]
     ends = {
-        "memorisation": first_sustained(steps, (metrics["train_accuracy"] >= memorised).tolist()),
-        "circuit formation": first_sustained(steps, (metrics["test_loss"] < half_peak).tolist()),
-        "cleanup": first_sustained(steps, (metrics["test_loss"] < grokked).tolist()),
+        "memorisation": steps[int(test_loss.argmax())],
+        "circuit formation": first_sustained(steps, (test_loss < test_loss.max() / 2).tolist()),
+        "cleanup": first_sustained(steps, (test_loss < grokked).tolist()),
     }
     found: Phases = {}
     start = 0
     for name, end in ends.items():
-        if end is None or end < start:
+        if end is None:
             break
         found[name] = (start, end)
         start = end

@@ -130,10 +130,11 @@ def test_every_single_frequency_is_found_the_last_included(p):
 
 
 def test_threshold_is_relative_to_the_largest():
-    logits = planted_logits(13, 2) + 0.3 * planted_logits(13, 5) + 0.2 * planted_logits(13, 6)
-    assert fourier.key_frequencies(logits) == [2, 5]
-    assert fourier.key_frequencies(logits, threshold=0.1) == [2, 5, 6]
-    assert fourier.key_frequencies(logits, threshold=0.5) == [2]
+    logits = planted_logits(13, 2) + 0.3 * planted_logits(13, 5) + 0.2 * planted_logits(13, 6) + 0.05 * planted_logits(13, 1)
+    assert fourier.key_frequencies(logits) == [2, 5, 6]
+    assert fourier.key_frequencies(logits, threshold=0.25) == [2, 5]
+    assert fourier.key_frequencies(logits, threshold=0.01) == [1, 2, 5, 6]
+    assert fourier.key_frequencies(logits[0], "W_L") == [2, 5]
 
 
 def test_logits_rule_does_not_see_differences():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rule = Literal["logits", "logit_similarity", "W_L", "W_E", "neurons"]
+THRESHOLD: dict[str, float] = {"logits": 0.1, "logit_similarity": 0.1, "W_L": 0.25, "W_E": 0.25, "neurons": 0.0}
 
 
 def fourier_basis(p: int, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Float[Tensor, "p p"]:
@@ -175,17 +176,21 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     return scores
 
 
-def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float = 0.25) -> list[int]:
-    """The frequencies whose score is above `threshold` times the largest, ascending; for "neurons" any that a neuron prefers.
+def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
+    """The frequencies whose score is above `threshold` times the largest, ascending.
+
+    threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any that a neuron prefers), and
+    1/10 on the logits, whose size is a product of the two that the other rules see, and so falls off twice as steeply.
 
     Takes what `frequency_scores` takes for the rule. The published rules disagree on real models (`key_frequency_table`). Choose
     once, on the final model, and pass the result to every measure.
     """
     scores = frequency_scores(x, rule)
-    return [int(k) + 1 for k in _chosen(scores, rule, threshold).nonzero()]
+    least = (THRESHOLD[rule] if threshold is None else threshold) * scores.max()
+    return [int(k) + 1 for k in (scores > least).nonzero()]
 
 
-def key_frequency_table(threshold: float = 0.25, **tensors: Float[Tensor, "..."]) -> pd.DataFrame:
+def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
     """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score" and "key").
 
     tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the rule's largest.
@@ -196,7 +201,7 @@ def key_frequency_table(threshold: float = 0.25, **tensors: Float[Tensor, "..."]
     columns = {}
     for rule, score in scores.items():
         columns[rule, "score"] = (score / score.max()).tolist()
-        columns[rule, "key"] = _chosen(score, rule, threshold).tolist()
+        columns[rule, "key"] = (score > THRESHOLD[rule] * score.max()).tolist()
     table = pd.DataFrame(columns, index=pd.RangeIndex(1, 1 + len(next(iter(scores.values()))), name="frequency"))
     return table[table.xs("key", axis=1, level=1).any(axis=1)]
 
@@ -211,10 +216,6 @@ def check_grid(grid: Tensor) -> int:
 def _check_frequency(p: int, k: int) -> None:
     if not 1 <= k <= p // 2:
         raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {k}")
-
-
-def _chosen(scores: Tensor, rule: str, threshold: float) -> Tensor:
-    return scores > 0 if rule == "neurons" else scores > threshold * scores.max()
 
 
 def _along(matrix: Tensor, x: Tensor, dim: int) -> Tensor:
