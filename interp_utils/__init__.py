@@ -7,11 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import models, plots, tasks
+    from interp_utils import models, plots, presets, tasks, trajectories
     from interp_utils.analysis import fourier
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
+    from interp_utils.training import losses
     from interp_utils.training.loop import train
 
 _HOME = {
@@ -22,7 +23,15 @@ _HOME = {
     "TrainConfig": "configs",
     "train": "training.loop",
 }
-_MODULES = {"models": "models", "plots": "plots", "tasks": "tasks", "fourier": "analysis.fourier"}
+_MODULES = {
+    "fourier": "analysis.fourier",
+    "losses": "training.losses",
+    "models": "models",
+    "plots": "plots",
+    "presets": "presets",
+    "tasks": "tasks",
+    "trajectories": "trajectories",
+}
 
 __all__ = [*_HOME, *_MODULES]
 

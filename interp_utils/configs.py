@@ -94,8 +94,7 @@ class ModelConfig(_Config):
         for field, needed in sizes.items():
             if getattr(self, field) not in (None, needed):
                 raise ValueError(
-                    f"{task.name} needs ModelConfig.{field} = {needed}, got {getattr(self, field)}; "
-                    f"leave it None to take it from the task"
+                    f"{task.name} needs ModelConfig.{field} = {needed}, got {getattr(self, field)}; leave it None to take it from the task"
                 )
         return dataclasses.replace(self, **sizes)
 

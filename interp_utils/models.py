@@ -68,9 +68,7 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
 
 
-def build(
-    config: ModelConfig, weights: Mapping[str, Tensor] | None = None, device: torch.device | str = "cpu"
-) -> HookedTransformer:
+def build(config: ModelConfig, weights: Mapping[str, Tensor] | None = None, device: torch.device | str = "cpu") -> HookedTransformer:
     """A HookedTransformer with these weights (default: `initial_weights(config)`), biases that are not trained frozen.
 
     No global random state is read or changed.

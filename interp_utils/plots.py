@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -49,21 +48,19 @@ def curves(
     x: str = "step",
     x_title: str = "training step",
     log_y: bool = False,
-    phases: Mapping[str, tuple[float, float]] | None = None,
+    phases: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
     """Lines over training. columns: column name -> legend name; phases: name -> (first step, last step), drawn as bands."""
-    fig = go.Figure([go.Scatter(x=table[x], y=table[column], name=name, mode="lines") for column, name in columns.items()])
+    fig = go.Figure([go.Scatter(x=table[x], y=to_numpy(table[column]), name=name, mode="lines") for column, name in columns.items()])
     fig.update_layout(title=title)
     fig.update_xaxes(title=x_title)
     fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
     for color, (name, (start, end)) in zip((SKY, ORANGE, GREEN), (phases or {}).items(), strict=False):
-        fig.add_vrect(x0=start, x1=end, fillcolor=color, opacity=0.15, line_width=0)
-        # Names go above the plot, over the middle of their band, where no line can hide them.
-        fig.add_annotation(x=(start + end) / 2, y=1, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=12)
+        fig.add_vrect(x0=start, x1=end, fillcolor=color, opacity=0.15, line_width=0, name=name, showlegend=True)
     return fig
 
 
-def loss_curves(metrics: pd.DataFrame, phases: Mapping[str, tuple[float, float]] | None = None, title: str = "Loss over training") -> go.Figure:
+def loss_curves(metrics: pd.DataFrame, phases: Mapping[str, tuple[int, int]] | None = None, title: str = "Loss over training") -> go.Figure:
     """Train and test loss of a run's metrics, logarithmic."""
     columns = {"train_loss": "train", "test_loss": "test"}
     return curves(metrics, columns, title=title, y_title="cross-entropy (nats)", log_y=True, phases=phases)
@@ -98,7 +95,7 @@ def heatmap(
 
 
 def frequency_bars(
-    spectra: Mapping[str, Float[Tensor, "freq"]],
+    spectra: Mapping[str, Float[Tensor, freq]],
     *,
     title: str,
     y_title: str,
@@ -111,9 +108,31 @@ def frequency_bars(
         fig.add_trace(_bars(values, keys, first), row=row, col=1)
         fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
     fig.update_xaxes(title="frequency k (cycles per p tokens)", row=len(spectra), col=1)
-    if keys:
-        fig.add_annotation(text=f"key frequencies {', '.join(map(str, keys))}", font_color=RED, showarrow=False, **_TOP_RIGHT)
-    return fig.update_layout(title=title, showlegend=False, height=160 + 230 * len(spectra), bargap=0.15)
+    return fig.update_layout(title=_with_keys(title, keys), showlegend=False, height=160 + 230 * len(spectra), bargap=0.15)
+
+
+def component_bars(
+    values: Float[Tensor, component], names: Sequence[str], *, title: str, y_title: str, keys: Sequence[int] = ()
+) -> go.Figure:
+    """One bar per basis function: cosines and sines in two colours. names: "cos 1", "sin 1", ...; key frequencies are named on the axis."""
+    fig = go.Figure()
+    kinds = [name.split()[0] for name in names]
+    frequencies = [int(name.split()[1]) for name in names]
+    for kind, color in (("cos", BLUE), ("sin", ORANGE)):
+        own = [i for i, other in enumerate(kinds) if other == kind]
+        x = [frequencies[i] for i in own]
+        fig.add_bar(x=x, y=to_numpy(values[own]), name=kind, marker_color=color, hovertemplate=kind + " %{x}: %{y:.3g}<extra></extra>")
+    fig.update_xaxes(title="frequency k (cycles per p tokens)", **({"tickvals": list(keys)} if keys else {}))
+    fig.update_yaxes(title=y_title)
+    return fig.update_layout(title=title, barmode="group", bargap=0.1)
+
+
+def lines(series: Mapping[str, Float[Tensor, n]], *, title: str, x_title: str, y_title: str) -> go.Figure:
+    """One line with markers per series, over 1, 2, 3, ..."""
+    fig = go.Figure()
+    for name, values in series.items():
+        fig.add_scatter(x=np.arange(1, len(values) + 1), y=to_numpy(values), name=name, mode="lines+markers", marker_size=5)
+    return fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero")
 
 
 def spectrum_over_training(
@@ -127,7 +146,7 @@ def spectrum_over_training(
     fig.update_xaxes(title="frequency k (cycles per p tokens)")
     fig.update_yaxes(title=y_title, range=[0, 1.05 * float(spectra.max())])
     return fig.update_layout(
-        title=title,
+        title=_with_keys(title, keys),
         height=560,
         sliders=[
             {
@@ -154,11 +173,15 @@ def spectrum_over_training(
 
 
 def token_scatters(
-    panels: Mapping[str, Float[Tensor, "token 2"]], *, title: str, axis_title: str, order: Mapping[str, Sequence[int]] | None = None
+    panels: Mapping[str, Float[Tensor, "token 2"]],
+    *,
+    title: str,
+    axis_title: str,
+    columns: int = 2,
+    order: Mapping[str, Sequence[int]] | None = None,
 ) -> go.Figure:
-    """One square panel per set of points, coloured by token on a cyclic scale. order: joins a panel's tokens in this order."""
-    columns = min(3, len(panels))
-    rows = math.ceil(len(panels) / columns)
+    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this order."""
+    rows = -(-len(panels) // columns)
     fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.16)
     for index, (name, points) in enumerate(panels.items()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
@@ -167,21 +190,26 @@ def token_scatters(
             loop = xy[[*order[name], order[name][0]]]
             fig.add_trace(go.Scatter(x=loop[:, 0], y=loop[:, 1], mode="lines", line={"color": GREY, "width": 1}, hoverinfo="skip"), **place)
         tokens = np.arange(len(xy))
-        marker = {"color": tokens, "colorscale": "Phase", "size": 7, "showscale": index == 0, "colorbar": {"title": "token"}}
-        fig.add_trace(go.Scatter(x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=tokens, hovertemplate="token %{text}"), **place)
+        marker = {"color": tokens, "colorscale": "Viridis", "size": 7, "showscale": index == 0, "colorbar": {"title": "token"}}
+        fig.add_trace(
+            go.Scatter(x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=tokens, hovertemplate="token %{text}"), **place
+        )
         fig.update_xaxes(title=f"{axis_title} 1", **place)
         fig.update_yaxes(title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place)
-    return fig.update_layout(title=title, showlegend=False, height=110 + 330 * rows)
+    return fig.update_layout(title=title, showlegend=False, height=110 + 390 * rows)
 
 
-def to_numpy(values: Tensor | Sequence) -> np.ndarray:
+def to_numpy(values: Tensor | Sequence | pd.Series) -> np.ndarray:
     """float32 on the CPU: what plotly draws fast and exports small."""
     if isinstance(values, Tensor):
         values = values.detach().float().cpu().numpy()
     return np.asarray(values, dtype=np.float32)
 
 
-_TOP_RIGHT = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right", "yanchor": "bottom", "yshift": 22}
+def _with_keys(title: str, keys: Sequence[int]) -> str:
+    """The title, and under it which bars are coloured and why."""
+    names = ", ".join(map(str, keys))
+    return f'{title}<br><span style="font-size:13px;color:{RED}">key frequencies {names}</span>' if keys else title
 
 
 def _bars(values: Tensor, keys: Sequence[int], first: int) -> go.Bar:

@@ -26,7 +26,9 @@ def quick() -> Preset:
     if os.environ.get("INTERP_FAST") == "1":
         model = ModelConfig(d_model=64, d_head=16, d_mlp=256)
         return Preset(tasks.modular_addition(37, frac_train=0.6), model, TrainConfig(steps=1200, lr=4e-3, log_every=10))
-    return Preset(tasks.modular_addition(53, frac_train=0.5), ModelConfig(), TrainConfig(steps=2000, lr=3e-3, log_every=20, snapshot_every=250))
+    return Preset(
+        tasks.modular_addition(53, frac_train=0.5), ModelConfig(), TrainConfig(steps=2000, lr=3e-3, log_every=20, snapshot_every=250)
+    )
 
 
 def grokking_demo() -> Preset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +18,11 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
     cleanup:           until the test loss stays below `grokked` nats.
     A phase that the run did not complete is left out, and so are those after it.
     """
-    steps, test_loss = metrics["step"].tolist(), metrics["test_loss"]
+    test_loss = metrics.set_index("step")["test_loss"]
     ends = {
-        "memorisation": steps[int(test_loss.argmax())],
-        "circuit formation": first_sustained(steps, (test_loss < test_loss.max() / 2).tolist()),
-        "cleanup": first_sustained(steps, (test_loss < grokked).tolist()),
+        "memorisation": int(test_loss.idxmax()),
+        "circuit formation": first_sustained(test_loss < test_loss.max() / 2),
+        "cleanup": first_sustained(test_loss < grokked),
     }
     found: Phases = {}
     start = 0
@@ -35,9 +34,8 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
     return found
 
 
-def first_sustained(steps: Sequence[int], holds: Sequence[bool]) -> int | None:
-    """The first step from which the condition holds to the end; None if it does not hold at the end."""
-    first = None
-    for step, holds_here in zip(steps, holds, strict=True):
-        first = (step if first is None else first) if holds_here else None
-    return first
+def first_sustained(holds: pd.Series) -> int | None:
+    """The first step from which a condition, indexed by step, holds to the end; None if it does not hold at the end."""
+    failing = holds.index[~holds]
+    after = holds.index if failing.empty else holds.index[holds.index > failing[-1]]
+    return None if after.empty else int(after[0])

@@ -22,7 +22,7 @@ def small_run(small_task, tmp_path_factory) -> Run:
     return train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path_factory.mktemp("small"), progress=False)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_a_user():
     """Without the tests' runtime type checker: what someone who passes a wrong argument sees."""
     jaxtyping.config.update("jaxtyping_disable", True)

@@ -7,7 +7,7 @@ from tests.conftest import SMALL_MODEL
 POST, PATTERN = "blocks.0.mlp.hook_post", "blocks.0.attn.hook_pattern"
 
 
-@pytest.fixture()
+@pytest.fixture
 def cached(small_task) -> CachedModel:
     model = models.build(SMALL_MODEL.for_task(small_task))
     return CachedModel(model, small_task)
@@ -39,7 +39,7 @@ def test_each_input_is_run_once(cached, monkeypatch):
     monkeypatch.setattr(cached.model, "run_with_cache", lambda *a, **k: (runs.append(len(a[0])), run_with_cache(*a, **k))[1])
     cached.fetch(("post", 0), ("pattern", 0), "embed")
     assert runs == [49]
-    cached.logits, cached.activation("post", 0), cached.activation("pattern", 0), cached.activation("embed")  # noqa: B018
+    cached.logits, cached.activation("post", 0), cached.activation("pattern", 0), cached.activation("embed")
     assert runs == [49]
 
 

@@ -208,4 +208,3 @@ def test_frequency_plane_of_a_circle_is_that_circle():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
-

@@ -21,7 +21,9 @@ def test_default_is_the_papers_model():
     assert not any(w.any() for name, w in model.named_parameters() if models.is_bias(name))
 
 
-@pytest.mark.parametrize(("init", "std", "std_W_U"), [("transformer_lens", 0.8 / 128**0.5, 0.8 / 128**0.5), ("paper", 128**-0.5, 113**-0.5)])
+@pytest.mark.parametrize(
+    ("init", "std", "std_W_U"), [("transformer_lens", 0.8 / 128**0.5, 0.8 / 128**0.5), ("paper", 128**-0.5, 113**-0.5)]
+)
 def test_initial_scale(init, std, std_W_U):
     weights = models.initial_weights(ModelConfig(init=init).for_task(tasks.modular_addition(113)))
     for name, weight in weights.items():
@@ -30,7 +32,9 @@ def test_initial_scale(init, std, std_W_U):
             assert weight.std().item() == pytest.approx(expected, rel=0.05), name
 
 
-@pytest.mark.parametrize(("biases", "trained"), [("none", set()), ("mlp", {"b_in", "b_out"}), ("all", {"b_in", "b_out", "b_Q", "b_K", "b_V", "b_O", "b_U"})])
+@pytest.mark.parametrize(
+    ("biases", "trained"), [("none", set()), ("mlp", {"b_in", "b_out"}), ("all", {"b_in", "b_out", "b_Q", "b_K", "b_V", "b_O", "b_U"})]
+)
 def test_trained_biases(biases, trained):
     names = models.trainable(ModelConfig(biases=biases).for_task(TASK))
     assert {name.rpartition(".")[2] for name in names if models.is_bias(name)} == trained
@@ -46,7 +50,10 @@ def test_nobodys_random_state_is_touched():
 
 
 def test_same_seed_same_weights_and_another_seed_others():
-    again, other = models.initial_weights(CONFIG), models.initial_weights(ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24, seed=1).for_task(TASK))
+    again, other = (
+        models.initial_weights(CONFIG),
+        models.initial_weights(ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24, seed=1).for_task(TASK)),
+    )
     for name, weight in models.initial_weights(CONFIG).items():
         assert weight.equal(again[name])
         assert models.is_bias(name) or not weight.equal(other[name])

@@ -14,12 +14,13 @@ import torch
 
 from interp_utils import ModelConfig, Run, TrainConfig, models, storage, tasks, train
 from interp_utils.configs import RunConfig
-from interp_utils.runs import RunWriter, snapshot_name
+from interp_utils.run_writer import RunWriter, export
+from interp_utils.runs import snapshot_name
 from interp_utils.storage import DamagedFile, RunInUse
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 
-@pytest.fixture()
+@pytest.fixture
 def copy(small_run, tmp_path) -> Path:
     """A copy of the small run that a test may damage."""
     return Path(shutil.copytree(small_run.path, tmp_path / "copy"))
@@ -120,7 +121,12 @@ def test_another_run_in_the_folder_is_left_alone(copy, small_task):
         (small_task, SMALL_MODEL, dataclasses.replace(SMALL_TRAINING, lr=0.5), r"train differs \(lr = 0.001 there, 0.5 here\)"),
         (small_task, dataclasses.replace(SMALL_MODEL, seed=4), SMALL_TRAINING, r"model differs \(seed = 0 there, 4 here\)"),
         (tasks.modular_addition(5, 0.6), SMALL_MODEL, SMALL_TRAINING, "task differs .*p.*7.*5"),
-        (dataclasses.replace(small_task, labels=small_task.labels.roll(1)), SMALL_MODEL, SMALL_TRAINING, "other inputs, labels or training pairs"),
+        (
+            dataclasses.replace(small_task, labels=small_task.labels.roll(1)),
+            SMALL_MODEL,
+            SMALL_TRAINING,
+            "other inputs, labels or training pairs",
+        ),
     ]:
         with pytest.raises(ValueError, match=f"holds (another|a) run.*{message}.*choose another folder"):
             train(task, model, training, out=copy, progress=False)
@@ -141,9 +147,18 @@ def test_an_unwritable_folder_is_named(tmp_path, small_task, place):
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path / place, progress=False)
 
 
+HOLDING = """
+import sys, time
+from pathlib import Path
+from interp_utils import storage
+with storage.exclusive(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
 def test_a_run_in_use_is_refused_at_once_and_a_dead_owner_does_not_block(copy, small_task):
-    script = f"import time; from interp_utils import storage; from pathlib import Path\nwith storage.exclusive(Path({str(copy)!r})): print('held', flush=True); time.sleep(600)"
-    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen([sys.executable, "-c", HOLDING, copy], stdout=subprocess.PIPE, text=True)
     assert owner.stdout.readline() == "held\n"
     started = time.monotonic()
     with pytest.raises(RunInUse, match="copy is being written by another process; wait for it, or choose another folder"):
@@ -167,7 +182,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 SAVING = """
 import sys
 from interp_utils import Run
-from interp_utils.runs import RunWriter
+from interp_utils.run_writer import RunWriter
 original = Run.load(sys.argv[1])
 print("ready", flush=True)
 with RunWriter(sys.argv[2], original.task, original.config) as writer:
@@ -206,7 +221,7 @@ def test_death_before_the_first_manifest_does_not_block(small_run, small_task, t
 
 
 def test_export_thins_halves_and_stays_checked(small_run, tmp_path):
-    shipped = small_run.export(tmp_path / "shipped", steps=[0, 20], half=True)
+    shipped = export(small_run, tmp_path / "shipped", steps=[0, 20], half=True)
     assert shipped.steps == [0, 20, 60] and shipped.finished
     assert not list(shipped.path.glob("state-*"))
     assert shipped.metrics.equals(small_run.metrics) and shipped.config == small_run.config
@@ -216,14 +231,14 @@ def test_export_thins_halves_and_stays_checked(small_run, tmp_path):
     shipped.verify()
     assert train(shipped.task, SMALL_MODEL, SMALL_TRAINING, out=shipped.path, progress=False).finished
     with pytest.raises(ValueError, match="already holds a run; export to a new folder"):
-        small_run.export(shipped.path)
+        export(small_run, shipped.path)
 
 
 def test_an_unfinished_run_is_not_exported(small_task, tmp_path, small_run):
     with RunWriter(tmp_path / "run", small_task, small_run.config) as writer:
         writer.save(20, {"weights": small_run.weights(20)}, {"step": [20]}, snapshot=True)
     with pytest.raises(ValueError, match="is at step 20 of 60; finish it"):
-        Run.load(tmp_path / "run").export(tmp_path / "shipped")
+        export(Run.load(tmp_path / "run"), tmp_path / "shipped")
 
 
 def test_a_newer_format_is_refused(copy):

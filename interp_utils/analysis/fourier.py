@@ -38,7 +38,7 @@ def fourier_basis(p: int, dtype: torch.dtype = torch.float32, device: torch.devi
     return basis.to(dtype).to(device)
 
 
-def component_frequencies(p: int) -> Int[Tensor, "p"]:
+def component_frequencies(p: int) -> Int[Tensor, p]:
     """The frequency of every row of the basis: 0, 1, 1, 2, 2, ..."""
     return (torch.arange(p) + 1) // 2
 
@@ -48,7 +48,7 @@ def component_names(p: int) -> list[str]:
     return ["const", *(f"{'cos' if row % 2 else 'sin'} {(row + 1) // 2}" for row in range(1, p))]
 
 
-def transform(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
+def transform(x: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
     """Fourier components along one axis: F x. The axis keeps its place and its length.
 
     Raises TypeError for integers, which would round the basis to zeros.
@@ -58,7 +58,7 @@ def transform(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     return _along(fourier_basis(x.shape[dim], x.dtype, x.device), x, dim)
 
 
-def inverse(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
+def inverse(components: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
     """Undoes `transform`: F^T x."""
     return _along(fourier_basis(components.shape[dim], components.dtype, components.device).T, components, dim)
 
@@ -73,12 +73,12 @@ def inverse_2d(components: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]
     return inverse(inverse(components, 0), 1)
 
 
-def power(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
+def power(x: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
     """Squared norm of x at each frequency 0 .. p // 2 along one axis, in that axis's place (Parseval: sums to |x|^2)."""
     return by_frequency(transform(x, dim).square(), dim)
 
 
-def by_frequency(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
+def by_frequency(components: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
     """Adds up the cosine and sine entries of each frequency 0 .. p // 2 along one axis."""
     p = components.shape[dim]
     shape = list(components.shape)
@@ -150,7 +150,7 @@ def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Fl
     return torch.where(dead, torch.nan, own / total)
 
 
-def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Tensor, "freq"]:
+def frequency_scores(x: Float[Tensor, ...], rule: Rule = "logits") -> Float[Tensor, freq]:
     """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0 is frequency 1).
 
     "logits" (logits, "p p c"): norm on cos w_k(a + b), sin w_k(a + b), over all classes.
@@ -176,7 +176,7 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     return scores
 
 
-def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
+def key_frequencies(x: Float[Tensor, ...], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
     """The frequencies whose score is above `threshold` times the largest, ascending.
 
     threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any that a neuron prefers), and
@@ -190,7 +190,7 @@ def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: f
     return [int(k) + 1 for k in (scores > least).nonzero()]
 
 
-def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
+def key_frequency_table(**tensors: Float[Tensor, ...]) -> pd.DataFrame:
     """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score" and "key").
 
     tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the rule's largest.

@@ -58,9 +58,7 @@ class Task:
                     f"labels of column {column} must be in 0 .. {classes - 1}, got {labels.min().item()} .. {labels.max().item()}"
                 )
         if self.tokens.min() < 0 or self.tokens.max() >= self.d_vocab:
-            raise ValueError(
-                f"tokens must be in 0 .. {self.d_vocab - 1}, got {self.tokens.min().item()} .. {self.tokens.max().item()}"
-            )
+            raise ValueError(f"tokens must be in 0 .. {self.d_vocab - 1}, got {self.tokens.min().item()} .. {self.tokens.max().item()}")
         if not self.train_mask.any():
             raise ValueError("train_mask marks no input for training; raise frac_train")
 

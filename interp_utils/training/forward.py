@@ -46,7 +46,7 @@ def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
     tables with a row for each that occurs. Only the last query is needed. W_O W_in and W_out W_U are folded into
     one matrix each where that is fewer operations.
     """
-    n, ctx = tokens.shape
+    ctx = tokens.shape[1]
     token_and_position = tokens + config.d_vocab * torch.arange(ctx, device=tokens.device)
     present, rows = token_and_position.unique(return_inverse=True)  # "row", "n ctx"
     row_token, row_position = present % config.d_vocab, present // config.d_vocab
@@ -73,10 +73,7 @@ def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
         start = x[query_rows] + attn["b_O"]  # "query d_model"; the last residual stream but for z W_O
         if len(query_rows) > 1:
             start = start[query]  # "n d_model"
-        if fold_in:
-            pre = torch.addmm(start @ W_in + b_in, z, W_O @ W_in)
-        else:
-            pre = torch.addmm(b_in, torch.addmm(start, z, W_O), W_in)
+        pre = torch.addmm(start @ W_in + b_in, z, W_O @ W_in) if fold_in else torch.addmm(b_in, torch.addmm(start, z, W_O), W_in)
         post = act(pre)
         if fold_out:
             skip = torch.addmm((start + b_out) @ W_U + b_U, z, W_O @ W_U)

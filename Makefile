@@ -1,0 +1,33 @@
+# The two commands: make notebooks, make test. Everything runs in .venv, which they make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: notebooks site lab test bench figures clean
+
+notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
+	$(BIN)/python tools/build_site.py
+
+lab: .venv/ready  ## open JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+test: .venv/ready  ## ruff, the tests, and every notebook with shortened training
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+	INTERP_FAST=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+
+bench: .venv/ready  ## what a training step costs, beside HookedTransformer's and the matrix-product bound
+	$(BIN)/python benchmarks/step.py
+
+figures: .venv/ready  ## the README's pictures (needs Chrome or Chromium)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[figures]'
+	$(BIN)/python tools/make_figures.py
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; say which with PYTHON=..."'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:  ## everything but trained runs
+	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis

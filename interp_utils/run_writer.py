@@ -1,0 +1,177 @@
+"""The one way to put a run on disk: atomically, by one process at a time, so that it can always be resumed."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interp_utils import storage
+from interp_utils.configs import RunConfig
+from interp_utils.runs import FORMAT, MANIFEST, TASK, Metrics, Run, metrics_name, snapshot_name, state_name
+from interp_utils.tasks import Task
+
+
+class RunWriter:
+    """Holds a run folder for writing: `with RunWriter(path, task, config) as writer`.
+
+    Raises RunInUse if another process holds it, ValueError if it holds something else than this very run, DamagedFile
+    if its run is damaged, OSError if it cannot be written. Nothing in the folder is changed by any of these.
+    """
+
+    def __init__(self, path: str | Path, task: Task, config: RunConfig) -> None:
+        self.path = Path(path)
+        self.task, self.config = task, config
+        self._task_content = storage.tensors_to_bytes(_compact(task))
+        self.run: Run | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> RunWriter:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._stack.enter_context(storage.exclusive(self.path))
+        except OSError as error:
+            raise type(error)(error.errno, f"cannot write a run there ({error.strerror}); choose another folder", str(self.path)) from None
+        try:
+            if (self.path / MANIFEST).exists():
+                self.run = Run.load(self.path)
+                self._require_same()
+            else:
+                self._require_ours()
+            storage.remove_temporary_files(self.path)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    @property
+    def step(self) -> int | None:
+        """Updates done by what is on disk; None if nothing is."""
+        return None if self.run is None else self.run.step
+
+    def state(self) -> tuple[dict[str, dict[str, Tensor]], Metrics]:
+        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., "exp_avg_sq": ...} and the metrics."""
+        name = state_name(self.run.step)
+        if name not in self.run.manifest["files"]:
+            raise ValueError(f"{self.path} was exported without its optimiser state and cannot be trained on")
+        groups: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in self.run.read(name).items():
+            group, _, weight = key.partition("/")
+            groups.setdefault(group, {})[weight] = tensor
+        return groups, {name: list(column) for name, column in self.run.raw_metrics.items()}
+
+    def save(self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool) -> None:
+        """Puts everything known at `step` on disk; after it returns the process may die."""
+        kept = {} if self.run is None else {n: d for n, d in self.run.manifest["files"].items() if n.startswith("snapshots/")}
+        flat = {f"{group}/{name}": tensor for group, tensors in state.items() for name, tensor in tensors.items()}
+        contents = {
+            TASK: self._task_content,
+            metrics_name(step): storage.json_bytes(metrics),
+            state_name(step): storage.tensors_to_bytes(flat),
+        }
+        if snapshot:
+            contents[snapshot_name(step)] = storage.tensors_to_bytes(state["weights"])
+        self.commit(step, contents, kept)
+
+    def commit(
+        self,
+        step: int,
+        contents: Mapping[str, bytes],
+        kept: Mapping[str, Mapping[str, Any]] | None = None,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes files, then the manifest that names them and those `kept`, then removes the ones it replaces."""
+        before = {} if self.run is None else self.run.manifest["files"]
+        files = {**(kept or {}), **{name: storage.describe(content) for name, content in contents.items()}}
+        for name, content in contents.items():
+            if before.get(name) != files[name]:
+                storage.write_atomic(self.path / name, content)
+        manifest = _manifest(self.task, self.config, step, files, versions or _versions())
+        storage.write_atomic(self.path / MANIFEST, storage.manifest_to_bytes(manifest))
+        for name in before.keys() - files.keys():
+            (self.path / name).unlink(missing_ok=True)
+        self.run = Run.load(self.path)
+
+    def _require_same(self) -> None:
+        stored, wanted = dict(self.run.manifest), _manifest(self.task, self.config, 0, {}, {})
+        for part in ("task", "model", "train"):
+            if stored[part] != wanted[part]:
+                different = [key for key in wanted[part] if stored[part].get(key) != wanted[part][key]]
+                changes = ", ".join(f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here" for key in different)
+                raise ValueError(f"{self.path} holds another run, whose {part} differs ({changes}); choose another folder")
+        if stored["files"][TASK] != storage.describe(self._task_content):
+            raise ValueError(f"{self.path} holds a run on other inputs, labels or training pairs; choose another folder")
+
+    def _require_ours(self) -> None:
+        """Without a manifest there may only be what a process that died before its first one has left."""
+        own: tuple[Callable[[str], bool], ...] = (
+            lambda name: name in (".lock", TASK, "snapshots"),
+            lambda name: name.startswith((".", "metrics-", "state-")) and name.endswith((".tmp", ".json", ".safetensors")),
+        )
+        foreign = sorted(entry.name for entry in self.path.iterdir() if not any(test(entry.name) for test in own))
+        if foreign:
+            raise ValueError(f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run; choose a new or empty folder")
+
+
+def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half: bool = False) -> Run:
+    """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the last one.
+
+    half: store all snapshots but the last in float16.
+    """
+    if not run.finished:
+        raise ValueError(f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before exporting it")
+    last = run.steps[-1]
+    contents = {TASK: storage.read_checked(run.path / TASK, run.manifest["files"][TASK])}
+    contents[metrics_name(run.step)] = storage.json_bytes(run.raw_metrics)
+    for step in sorted({last, *(run.steps if steps is None else steps)}):
+        dtype = torch.float16 if half and step != last else torch.float32
+        weights = {name: tensor.to(dtype) for name, tensor in run.weights(step).items()}
+        contents[snapshot_name(step)] = storage.tensors_to_bytes(weights)
+    with RunWriter(path, run.task, run.config) as writer:
+        if writer.step is not None:
+            raise ValueError(f"{path} already holds a run; export to a new folder")
+        writer.commit(run.step, contents, versions=run.manifest["versions"])
+    return Run.load(path)
+
+
+def _manifest(task: Task, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]) -> dict[str, Any]:
+    about = {
+        "name": task.name,
+        "params": dict(task.params),
+        "n_classes": list(task.n_classes),
+        "d_vocab": task.d_vocab,
+        "grid": task.grid and list(task.grid),
+    }
+    body = {
+        "format": FORMAT,
+        "task": about,
+        "model": config.model.to_json(),
+        "train": config.train.to_json(),
+        "step": step,
+        "versions": dict(versions),
+        "files": dict(sorted(files.items())),
+    }
+    return json.loads(json.dumps(body))  # as it will be read back: tuples become lists
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in ("interp-utils", "torch", "numpy")}}
+
+
+def _compact(task: Task) -> dict[str, Tensor]:
+    """The task's tensors in the smallest integer type that holds them."""
+
+    def shrink(tensor: Tensor) -> Tensor:
+        return tensor.to(torch.int16 if int(tensor.max()) < 2**15 else torch.int64)
+
+    return {"tokens": shrink(task.tokens), "labels": shrink(task.labels), "train_mask": task.train_mask.to(torch.uint8)}

@@ -1,0 +1,54 @@
+"""What ships is what it says: digests, the published log's ranges, and the logged losses from the weights."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from interp_utils import CachedModel, Run, fourier, losses, presets
+from interp_utils.training.forward import logits_fn
+
+ROOT = Path(__file__).parents[1] / "checkpoints"
+MAIN = ROOT / "modular_addition"
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return Run.load(MAIN)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.iterdir()), ids=lambda path: path.name)
+def test_every_shipped_run_is_whole(path):
+    run = Run.load(path)
+    run.verify()
+    assert run.finished and not list(path.glob("state-*"))
+    on_disk = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file() and file.name != ".lock"}
+    assert on_disk == {"run.json", *run.manifest["files"]}, "nothing else ships with it"
+
+
+def test_shipped_runs_stay_small():
+    assert sum(file.stat().st_size for file in ROOT.rglob("*") if file.is_file()) < 80e6
+
+
+def test_main_run_is_the_preset(run):
+    preset = presets.grokking_demo()
+    assert run.config.model == preset.model.for_task(preset.task) and run.config.train == preset.train
+    assert run.task.tokens.equal(preset.task.tokens) and run.task.train_mask.equal(preset.task.train_mask)
+    assert 50 <= len(run.steps) <= 60 and run.steps[0] == 0 and run.steps[-1] == 25_000
+
+
+def test_half_precision_snapshots_have_the_losses_logged_in_full_precision(run):
+    logits, labels = logits_fn(run.config.model, run.task.tokens), run.task.labels
+    metrics = run.metrics.set_index("step")
+    compared = [step for step in run.steps if step in metrics.index][::6]
+    assert len(compared) > 8
+    for step in compared:
+        with torch.no_grad():
+            loss = losses.cross_entropy(logits(run.weights(step)), labels).double()
+        for split, mask in (("train", run.task.train_mask), ("test", run.task.test_mask)):
+            assert loss[mask].mean().item() == pytest.approx(metrics[f"{split}_loss"][step], rel=5e-3), f"{split} at step {step}"
+
+
+def test_key_frequencies_of_the_main_run(run):
+    keys = fourier.key_frequencies(CachedModel(run.model(), run.task).logits)
+    assert keys == [8, 36, 38, 41]

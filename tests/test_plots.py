@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from interp_utils import plots
+
+METRICS = pd.DataFrame({"step": [0, 1, 2], "train_loss": [1.0, 0.1, 0.01], "test_loss": [1.0, 2.0, 0.1]})
+FIGURES = {
+    "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
+    "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
+    "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
+    "bars": lambda: plots.frequency_bars({"one": torch.rand(5), "two": torch.rand(5)}, title="t", y_title="y", keys=[2]),
+    "components": lambda: plots.component_bars(torch.rand(4), ["cos 1", "sin 1", "cos 2", "sin 2"], title="t", y_title="y", keys=[2]),
+    "lines": lambda: plots.lines({"one": torch.rand(5)}, title="t", x_title="x", y_title="y"),
+    "training": lambda: plots.spectrum_over_training([0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]),
+    "scatter": lambda: plots.token_scatters(
+        {"x": torch.rand(5, 2), "y": torch.rand(5, 2)}, title="t", axis_title="c", order={"x": [3, 1, 0, 2, 4]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_say_what_they_show(name):
+    fig = FIGURES[name]()
+    assert fig.layout.title.text
+    fig.for_each_yaxis(lambda axis: pytest.fail("a y axis without a title") if not axis.title.text else None)
+    assert any(axis.title.text for axis in fig.select_xaxes())
+    assert fig.layout.template.layout.width == plots.WIDTH
+    json = fig.to_json()
+    assert '"dtype":"f8"' not in json, "float64 in an exported figure"
+
+
+def test_phases_are_bands_named_in_the_legend():
+    fig = FIGURES["loss"]()
+    assert [(shape.name, shape.x0, shape.x1, shape.showlegend) for shape in fig.layout.shapes] == [
+        ("memorisation", 0, 1, True),
+        ("cleanup", 1, 2, True),
+    ]
+    assert fig.layout.yaxis.type == "log" and [trace.name for trace in fig.data] == ["train", "test"]
+
+
+def test_key_frequencies_are_coloured_and_named():
+    fig = plots.frequency_bars({"one": torch.arange(1.0, 6.0)}, title="t", y_title="y", keys=[2, 5])
+    assert list(fig.data[0].x) == [1, 2, 3, 4, 5] and list(fig.data[0].y) == [1, 2, 3, 4, 5]
+    assert [color == plots.RED for color in fig.data[0].marker.color] == [False, True, False, False, True]
+    assert "key frequencies 2, 5" in fig.layout.title.text
+
+
+def test_animation_has_a_frame_and_a_slider_stop_per_step():
+    values = torch.tensor([[1.0, 2.0], [3.0, 0.5]])
+    fig = plots.spectrum_over_training([0, 700], values, title="t", y_title="y")
+    assert [frame.name for frame in fig.frames] == ["0", "700"] == [step.label for step in fig.layout.sliders[0].steps]
+    assert list(fig.frames[1].data[0].y) == [3.0, 0.5] and fig.layout.yaxis.range[1] > 3
+
+
+def test_scatter_joins_tokens_in_order():
+    points = torch.arange(6.0).reshape(3, 2)
+    fig = plots.token_scatters({"x": points}, title="t", axis_title="c", order={"x": [2, 0, 1]})
+    assert list(fig.data[0].x) == [4, 0, 2, 4] and list(fig.data[1].x) == [0, 2, 4]
+
+
+def test_anything_becomes_float32_on_the_cpu():
+    values = plots.to_numpy(torch.ones(2, dtype=torch.float64, requires_grad=True))
+    assert values.dtype == np.float32
+    assert plots.to_numpy([1, 2]).dtype == np.float32

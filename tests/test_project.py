@@ -1,0 +1,148 @@
+"""The rules of the house, read off the files."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "interp_utils"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# What each part may import of ours, beside itself. Data flows one way.
+MAY_IMPORT = {
+    "configs": set(),
+    "storage": set(),
+    "tasks": set(),
+    "analysis": set(),
+    "plots": set(),
+    "models": {"configs"},
+    "cached_model": {"tasks"},
+    "runs": {"configs", "models", "storage", "tasks"},
+    "run_writer": {"configs", "runs", "storage", "tasks"},
+    "training": {"configs", "models", "run_writer", "runs", "tasks"},
+    "trajectories": set(),
+    "presets": {"configs", "tasks"},
+}
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of what a module imports when it runs: what it names only for type checkers does not count."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != PACKAGE / "__init__.py"], ids=lambda path: path.name)
+def test_imports_point_one_way(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert own in MAY_IMPORT, f"give {own} its place in the house"
+    ours = {part(name) for name in imports(path) if name.startswith("interp_utils")}
+    assert ours <= MAY_IMPORT[own] | {own}
+
+
+def test_only_models_knows_transformer_lens():
+    knowing = {path.name for path in MODULES if any(name.startswith("transformer_lens") for name in imports(path))}
+    assert knowing == {"models.py"}
+
+
+@pytest.mark.parametrize(
+    ("code", "without"),
+    [
+        ("import interp_utils", ["torch", "pandas", "plotly", "transformer_lens"]),
+        ("import interp_utils.analysis.fourier", ["pandas", "plotly", "transformer_lens"]),
+        (
+            "from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, tasks, train, models",
+            ["pandas", "plotly", "transformer_lens"],
+        ),
+    ],
+)
+def test_importing_loads_nothing_heavy(code, without):
+    heavy = subprocess.check_output(
+        [sys.executable, "-c", f"{code}; import sys; print([m for m in {without} if m in sys.modules])"], text=True
+    )
+    assert heavy.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    import interp_utils
+
+    for name in interp_utils.__all__:
+        assert getattr(interp_utils, name) is not None
+    assert set(interp_utils.__all__) <= set(dir(interp_utils))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        interp_utils.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
+    tree = ast.parse(path.read_text())
+    if path.name != "presets.py":  # whose purpose is to name published settings
+        assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in (113, 12769)]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | imports(path)
+    assert not names & {"pickle", "eval", "exec", "print"}
+    attributes = {
+        f"{node.value.id}.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    assert not attributes & {"torch.load", "torch.save", "pickle.load"}
+
+
+def test_modules_are_a_page_or_two():
+    assert {path.name: lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 260} == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_clean(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert cells[0]["cell_type"] == "markdown" and re.match(rf"# {path.stem[:2]} · ", "".join(cells[0]["source"]))
+    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]], "run nbstripout"
+    source = "\n".join("".join(cell["source"]) for cell in code)
+    assert sum("assert " in "".join(cell["source"]) for cell in code) >= 3
+    assert not re.search(r"sys\.path|!pip|%pip|/home/|/root/|/work/", source)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 10, f"{node.name} belongs in the package"
+
+
+def test_environment_and_constraints_follow_pyproject():
+    environment = (ROOT / "environment.yml").read_text()
+    assert re.findall(r"^ +- (.+)$", environment, re.M) == ["python=3.11", "pip", "pip:", "-c constraints.txt", "-e .[notebooks]"]
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!]+", line) for line in constraints), "name==version lines only"
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in constraints}
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    needed = [*PYPROJECT["project"]["dependencies"], *(requirement for extra in extras.values() for requirement in extra)]
+    for requirement in needed:
+        name = re.match(r"[a-z0-9-]+", requirement)[0]
+        assert name in pinned | {"interp-utils"}, f"{name} is not in constraints.txt"
+        assert "<" in requirement or "==" in requirement or name == "interp-utils", f"{name} has no upper bound"
+    assert "torch==2.13.0" in needed and "torch==2.13.0" in constraints
+
+
+def test_ci_runs_what_the_readme_says():
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+    assert "make test" in (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert readme.index("make notebooks") < readme.index("make test")
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert notebook.name in readme, f"{notebook.name} is missing from the README's table"
