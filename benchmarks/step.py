@@ -11,13 +11,14 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 
 from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import RunConfig
-from interp_utils.training.loop import _Trainer
+from interp_utils.training.loop import Trainer, deterministic
 from interp_utils.training.memory import reuse_large_buffers
 
 STEPS_PER_REPEAT = 5
@@ -25,7 +26,7 @@ STEPS_PER_REPEAT = 5
 
 def training_step(p: int, forward: str, with_test_pass: bool = False) -> Callable[[], None]:
     task = tasks.modular_addition(p, split="grokking_demo")
-    trainer = _Trainer(
+    trainer = Trainer(
         task,
         RunConfig(ModelConfig().for_task(task), TrainConfig(forward=forward, loss="float64_log_softmax" if with_test_pass else "relative")),
     )
@@ -63,6 +64,12 @@ def matrix_products(p: int) -> Callable[[], None]:
     return products
 
 
+@contextmanager
+def as_train_does() -> Iterator[None]:
+    with deterministic(True, torch.device("cpu")), reuse_large_buffers():
+        yield
+
+
 def main(p: int = 113, repeats: int = 7) -> None:
     loops = {
         "HookedTransformer, float64 loss, train and test pass": training_step(p, "hooked", with_test_pass=True),
@@ -71,10 +78,12 @@ def main(p: int = 113, repeats: int = 7) -> None:
         "its matrix products alone": matrix_products(p),
     }
     seconds: dict[str, list[float]] = {name: [] for name in loops}
-    with reuse_large_buffers():
-        for repeat in range(repeats + 1):
-            for name, step in loops.items():
-                steps = 1 if name.startswith("Hooked") else STEPS_PER_REPEAT
+    for repeat in range(repeats + 1):
+        for name, step in loops.items():
+            hooked = name.startswith("Hooked")
+            with nullcontext() if hooked else as_train_does():
+                step()
+                steps = 1 if hooked else STEPS_PER_REPEAT
                 started = time.perf_counter()
                 for _ in range(steps):
                     step()

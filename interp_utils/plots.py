@@ -192,7 +192,10 @@ def token_scatters(
         tokens = np.arange(len(xy))
         marker = {"color": tokens, "colorscale": "Viridis", "size": 7, "showscale": index == 0, "colorbar": {"title": "token"}}
         fig.add_trace(
-            go.Scatter(x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=tokens, hovertemplate="token %{text}"), **place
+            go.Scatter(
+                x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=[str(token) for token in tokens], hovertemplate="token %{text}"
+            ),
+            **place,
         )
         fig.update_xaxes(title=f"{axis_title} 1", **place)
         fig.update_yaxes(title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place)

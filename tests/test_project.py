@@ -146,3 +146,17 @@ def test_ci_runs_what_the_readme_says():
     assert readme.index("make notebooks") < readme.index("make test")
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert notebook.name in readme, f"{notebook.name} is missing from the README's table"
+
+
+def test_the_readmes_example_runs(monkeypatch):
+    import plotly.graph_objects as go
+
+    from interp_utils import ModelConfig, models, tasks
+
+    monkeypatch.setattr(go.Figure, "show", lambda figure: None)
+    block = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[0]
+    assert 8 <= len([line for line in block.splitlines() if line.strip()]) <= 12
+    config = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=16).for_task(tasks.modular_addition(59))
+    names = {"my_hooked_transformer": models.build(config)}
+    exec(block, names)
+    assert names["ablated"].shape == (59, 59, 59) and names["keys"]

@@ -80,7 +80,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("last_update", [0, 1, 17, 39, 59])
 def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, monkeypatch, last_update):
-    update = loop._Trainer.update
+    update = loop.Trainer.update
 
     def dies(trainer):
         if trainer.step == last_update:
@@ -88,7 +88,7 @@ def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, m
         update(trainer)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop._Trainer, "update", dies)
+        patch.setattr(loop.Trainer, "update", dies)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert Run.load(tmp_path).step <= last_update
     resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
@@ -98,7 +98,7 @@ def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, m
 
 
 def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path, monkeypatch):
-    update = loop._Trainer.update
+    update = loop.Trainer.update
 
     def interrupted(trainer):
         if trainer.step == 33:
@@ -107,7 +107,7 @@ def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path,
 
     handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="stopped at step 34, which is saved"):
-        patch.setattr(loop._Trainer, "update", interrupted)
+        patch.setattr(loop.Trainer, "update", interrupted)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert signal.getsignal(signal.SIGINT) is handler
     stopped = Run.load(tmp_path)

@@ -47,13 +47,13 @@ def train(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:
-            with _deterministic(config.train.deterministic, device), reuse_large_buffers():
+            with deterministic(config.train.deterministic, device), reuse_large_buffers():
                 _train(writer, task.to(device), config, progress)
     return Run.load(out)
 
 
 def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> None:
-    trainer = _Trainer(task, config)
+    trainer = Trainer(task, config)
     metrics: Metrics = {}
     if writer.step is not None:
         state, metrics = writer.state()
@@ -89,7 +89,7 @@ def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> 
             bar.update()
 
 
-class _Trainer:
+class Trainer:
     """Weights, optimiser and step of a training in progress."""
 
     def __init__(self, task: Task, config: RunConfig) -> None:
@@ -159,7 +159,7 @@ class _Trainer:
 
 
 @contextlib.contextmanager
-def _deterministic(on: bool, device: torch.device) -> Iterator[None]:
+def deterministic(on: bool, device: torch.device) -> Iterator[None]:
     """Bitwise reproducible kernels, and whatever was set before afterwards."""
     before, before_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     if on and device.type == "cuda":
