@@ -7,12 +7,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import models, plots, presets, tasks, trajectories
+    from interp_utils import losses, models, plots, presets, tasks, trajectories
     from interp_utils.analysis import fourier
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
-    from interp_utils.training import losses
     from interp_utils.training.loop import train
 
 _HOME = {
@@ -25,7 +24,7 @@ _HOME = {
 }
 _MODULES = {
     "fourier": "analysis.fourier",
-    "losses": "training.losses",
+    "losses": "losses",
     "models": "models",
     "plots": "plots",
     "presets": "presets",

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interp_utils.training.losses import cross_entropy, cross_entropy_float64
+from interp_utils.losses import cross_entropy, cross_entropy_float64
 
 
 def exact(logits, labels):

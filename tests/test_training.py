@@ -173,4 +173,4 @@ def test_grokking_in_seconds(tmp_path, monkeypatch):
     metrics = train(*presets.quick(), out=tmp_path, progress=False).metrics.set_index("step")
     memorised, generalised = (trajectories.first_sustained(metrics[f"{split}_accuracy"] >= 0.99) for split in ("train", "test"))
     assert generalised > 3 * memorised > 0
-    assert metrics["test_accuracy"][memorised] < 0.5
+    assert metrics["test_accuracy"][memorised] < 0.7

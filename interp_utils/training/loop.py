@@ -16,11 +16,11 @@ from tqdm.auto import tqdm
 
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.losses import LOSSES
 from interp_utils.run_writer import RunWriter
 from interp_utils.runs import Metrics, Run
 from interp_utils.tasks import Task
 from interp_utils.training.forward import logits_fn
-from interp_utils.training.losses import LOSSES
 from interp_utils.training.memory import reuse_large_buffers
 
 SAVE_EVERY_SECONDS = 30.0
