@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interp_utils.tasks import Task
@@ -42,6 +42,7 @@ class CachedModel:
         self.hooks = tuple((self._hook_name(name), hook) for name, hook in hooks)
         self.device = next(model.parameters()).device
         self.task = task.to(self.device)
+        self._values: dict[str, Tensor] = {}
         self._kept: dict[tuple[str, int | None], Tensor] = {}
         self._model_state: tuple = ()
 
@@ -68,7 +69,35 @@ class CachedModel:
 
         with_hooks(("blocks.0.mlp.hook_post", lambda post, hook: 0 * post)).logits
         """
-        return CachedModel(self.model, self.task, memory=self.memory, hooks=(*self.hooks, *hooks))
+        hooked = CachedModel(self.model, self.task, memory=self.memory, hooks=(*self.hooks, *hooks))
+        hooked._values = dict(self._values)
+        return hooked
+
+    def with_values(self, values: Mapping[str, Tensor]) -> CachedModel:
+        """The same model with activations replaced, at the last position, by values on the grid: {name: "a b ..."}.
+
+        with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Raises ValueError for values of another shape.
+        """
+        replaced = self.with_hooks()
+        for name, value in values.items():
+            full = replaced._hook_name(name)
+            expected = self.activation(full).shape
+            if value.shape != expected:
+                raise ValueError(f"{full} has shape {tuple(expected)} on the grid, got {tuple(value.shape)}")
+            replaced._values[full] = value.flatten(0, 1) if self.task.grid else value
+        return replaced
+
+    def embedding_gradients(self, inputs: Int[Tensor, "n"], classes: Int[Tensor, "n"]) -> Float[Tensor, "n ctx d_model"]:
+        """Gradient of each input's logit of one class by the embeddings of its tokens, before positions are added."""
+        embedded: list[Tensor] = []
+
+        def keep(embedding: Tensor, hook: nn.Module) -> Tensor:
+            embedded.append(embedding.detach().requires_grad_())
+            return embedded[0]
+
+        with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self.hooks]):
+            logits = self.model(self.task.tokens[inputs.to(self.device)])[:, LAST_POSITION]
+        return torch.autograd.grad(logits.gather(1, classes.to(self.device)[:, None]).sum(), embedded)[0]
 
     def _get(self, key: tuple[str, int | None]) -> Tensor:
         self._forget_if_changed()
@@ -88,10 +117,12 @@ class CachedModel:
         names = {name for name, _ in keys} - {"logits"}
         parts: dict[tuple[str, int | None], list[Tensor]] = {key: [] for key in keys}
         ran: set[str] = set()
-        for tokens in self.task.tokens.split(self._batch_size()):
-            with self.model.hooks(fwd_hooks=[(name, _noting(ran, name, hook)) for name, hook in self.hooks]):
+        for inputs in torch.arange(len(self.task), device=self.device).split(self._batch_size()):
+            tokens = self.task.tokens[inputs]
+            hooks = [*self.hooks, *((name, _setting(name, value[inputs])) for name, value in self._values.items())]
+            with self.model.hooks(fwd_hooks=[(name, _noting(ran, name, hook)) for name, hook in hooks]):
                 logits, cache = self.model.run_with_cache(tokens, names_filter=lambda name: name in names, return_cache_object=False)
-            silent = [name for name in (*names, *dict(self.hooks)) if name not in cache and name not in ran]
+            silent = [name for name in (*names, *dict(hooks)) if name not in cache and name not in ran]
             if silent:
                 raise ValueError(
                     f"the model does not compute {silent[0]} as it is configured (model.cfg.use_attn_result and the like), "
@@ -139,6 +170,17 @@ def _noting(ran: set[str], name: str, hook: Callable) -> Callable:
         return own(activation, hook=hook)
 
     return noting
+
+
+def _setting(name: str, value: Tensor) -> Callable:
+    """A hook that writes a value at the last position."""
+
+    def setting(activation: Tensor, hook: nn.Module) -> Tensor:
+        changed = activation.clone()
+        _at_position(changed, name, LAST_POSITION).copy_(value)
+        return changed
+
+    return setting
 
 
 def _at_position(x: Tensor, name: str, pos: int | None) -> Tensor:

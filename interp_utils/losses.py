@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def cross_entropy(logits: Float[Tensor, "batch c"], labels: Int[Tensor, batch]) -> Float[Tensor, batch]:
+def cross_entropy(logits: Float[Tensor, "batch c"], labels: Int[Tensor, "batch"]) -> Float[Tensor, "batch"]:
     """-log softmax(logits)[label], in nats, with full relative precision however small it is.
 
     With d_j = logit_j - logit_label the loss is log1p(S), S = sum over j != label of exp(d_j), and its gradient
@@ -17,7 +17,7 @@ def cross_entropy(logits: Float[Tensor, "batch c"], labels: Int[Tensor, batch]) 
     return _RelativeCrossEntropy.apply(logits, labels)
 
 
-def cross_entropy_float64(logits: Float[Tensor, "batch c"], labels: Int[Tensor, batch]) -> Float[Tensor, batch]:
+def cross_entropy_float64(logits: Float[Tensor, "batch c"], labels: Int[Tensor, "batch"]) -> Float[Tensor, "batch"]:
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023, released code)."""
     return torch.nn.functional.cross_entropy(logits.double(), labels, reduction="none")
 

@@ -95,7 +95,7 @@ def heatmap(
 
 
 def frequency_bars(
-    spectra: Mapping[str, Float[Tensor, freq]],
+    spectra: Mapping[str, Float[Tensor, "freq"]],
     *,
     title: str,
     y_title: str,
@@ -112,7 +112,7 @@ def frequency_bars(
 
 
 def component_bars(
-    values: Float[Tensor, component], names: Sequence[str], *, title: str, y_title: str, keys: Sequence[int] = ()
+    values: Float[Tensor, "component"], names: Sequence[str], *, title: str, y_title: str, keys: Sequence[int] = ()
 ) -> go.Figure:
     """One bar per basis function: cosines and sines in two colours. names: "cos 1", "sin 1", ...; key frequencies are named on the axis."""
     fig = go.Figure()
@@ -127,7 +127,7 @@ def component_bars(
     return fig.update_layout(title=title, barmode="group", bargap=0.1)
 
 
-def lines(series: Mapping[str, Float[Tensor, n]], *, title: str, x_title: str, y_title: str) -> go.Figure:
+def lines(series: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str) -> go.Figure:
     """One line with markers per series, over 1, 2, 3, ..."""
     fig = go.Figure()
     for name, values in series.items():

@@ -106,3 +106,13 @@ def test_several_label_columns_and_any_two_operand_ranges():
 def test_tensors_that_do_not_fit_are_named(changes, error, message):
     with pytest.raises(error, match=message):
         make_task(**changes)
+
+
+def test_random_labels_keep_all_but_what_there_is_to_learn():
+    task = tasks.modular_addition(11)
+    control = tasks.random_labels(task, seed=3)
+    assert control.labels.sort().values.equal(task.labels.sort().values)
+    assert (control.labels == task.labels).float().mean() < 0.3
+    assert control.tokens is task.tokens and control.train_mask is task.train_mask
+    assert control.labels.equal(tasks.random_labels(task, seed=3).labels) and not control.labels.equal(tasks.random_labels(task).labels)
+    assert control.params == {**task.params, "labels_seed": 3}

@@ -38,7 +38,7 @@ def fourier_basis(p: int, dtype: torch.dtype = torch.float32, device: torch.devi
     return basis.to(dtype).to(device)
 
 
-def component_frequencies(p: int) -> Int[Tensor, p]:
+def component_frequencies(p: int) -> Int[Tensor, "p"]:
     """The frequency of every row of the basis: 0, 1, 1, 2, 2, ..."""
     return (torch.arange(p) + 1) // 2
 
@@ -150,7 +150,7 @@ def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Fl
     return torch.where(dead, torch.nan, own / total)
 
 
-def frequency_scores(x: Float[Tensor, ...], rule: Rule = "logits") -> Float[Tensor, freq]:
+def frequency_scores(x: Float[Tensor, ...], rule: Rule = "logits") -> Float[Tensor, "freq"]:
     """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0 is frequency 1).
 
     "logits" (logits, "p p c"): norm on cos w_k(a + b), sin w_k(a + b), over all classes.

@@ -44,7 +44,7 @@ def pairs(n_a: int, n_b: int) -> Int[Tensor, "n 2"]:
     return torch.cartesian_prod(torch.arange(n_a), torch.arange(n_b))
 
 
-def train_mask(n: int, frac_train: float, seed: int, split: Split) -> Bool[Tensor, n]:
+def train_mask(n: int, frac_train: float, seed: int, split: Split) -> Bool[Tensor, "n"]:
     """True for the first int(frac_train * n) of a seeded permutation of 0 .. n - 1.
 
     "random":        NumPy's RandomState, whose stream is frozen: the same split in every version.
@@ -65,7 +65,7 @@ def train_mask(n: int, frac_train: float, seed: int, split: Split) -> Bool[Tenso
     return mask
 
 
-def permutation(n: int, seed: int, split: Split) -> Int[Tensor, n]:
+def permutation(n: int, seed: int, split: Split) -> Int[Tensor, "n"]:
     """The seeded order of which `train_mask` takes the first part. No global random state is touched."""
     if split == "grokking_demo":
         return torch.randperm(n, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,89 @@
+"""One number that sums up weights or logits: how sparse, how periodic, clock or pizza."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interp_utils.analysis import fourier, progress
+
+
+class CosineFit(NamedTuple):
+    """coefficients: alpha_k of cos w_k(a + b - c), index 0 is frequency 1; variance_explained by those of the keys."""
+
+    coefficients: Float[Tensor, "freq"]
+    approximation: Float[Tensor, "p p p"]
+    variance_explained: float
+
+
+def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit:
+    """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023, section 4.3).
+
+    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a projection. The variance explained is
+    1 - |L - fit|^2 / |L - mean of each class|^2.
+    """
+    p = fourier.check_grid(logits)
+    along = progress.answer_components(logits)
+    cosines = [0, *range(1, p, 2)]
+    norms = torch.full((p // 2 + 1,), p**1.5 / math.sqrt(2), device=logits.device)
+    norms[-1] = p**1.5 if p % 2 == 0 else norms[-1]
+    coefficients = (along[cosines] / norms)[1:]
+    approximation = progress.project(logits, keys, "sum_3d")
+    return CosineFit(coefficients, approximation, variance_explained(logits, approximation))
+
+
+def variance_explained(values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]) -> float:
+    """1 - |values - approximation|^2 / |values - their mean over pairs|^2."""
+    return 1 - ((values - approximation).square().sum() / (values - values.mean((0, 1))).square().sum()).item()
+
+
+def gini(values: Float[Tensor, "n"]) -> float:
+    """Gini coefficient: 0 for equal values, near 1 for a single large one. G = sum (2i - n - 1) x_i / (n sum x), x ascending.
+
+    Raises ValueError for negative values or a sum of zero.
+    """
+    if values.min() < 0 or not values.sum() > 0:
+        raise ValueError("a Gini coefficient needs values of at least 0, not all of them 0")
+    n = len(values)
+    rank = torch.arange(1, n + 1, device=values.device, dtype=values.dtype)
+    return ((2 * rank - n - 1) * values.sort().values).sum().div(n * values.sum()).item()
+
+
+def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
+    """How little the right answer's logit depends on a - b: 0 not at all (pizza 0-0.4), 1 that is all it does (clock 0.4-1).
+
+    q = mean over d of std over i of L[i, i + d], over std of L, with L[a, b] the logit of a + b (Zhong et al. 2023, definition 4.2).
+    """
+    p = fourier.check_grid(logits)
+    right = logits.gather(2, progress.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
+    n = torch.arange(p, device=logits.device)
+    by_difference = right[n, (n + n[:, None]) % p]  # "difference i"
+    return (by_difference.std(1, correction=0).mean() / right.std(correction=0)).item()
+
+
+def inverse_participation_ratio(x: Float[Tensor, "neuron p"], r: int = 2) -> Float[Tensor, "neuron"]:
+    """Sum of (|x_k| / |x|)^(2r) over the frequencies of each row: 1 for a single frequency (Gromov 2023)."""
+    spectrum = torch.fft.rfft(x, dim=-1).abs()
+    return (spectrum / spectrum.norm(dim=-1, keepdim=True)).pow(2 * r).sum(-1)
+
+
+class FourierDensity(NamedTuple):
+    """ffd: share of cosine and sine norms above half the largest; fcr: mean ratio of a frequency's smaller to its larger norm."""
+
+    ffd: float
+    fcr: float
+
+
+def fourier_density(weights: Float[Tensor, "p d"], eta: float = 0.5) -> FourierDensity:
+    """Fourier frequency density and Fourier coefficient ratio along the tokens (Furuta et al. 2024, section 4). For odd p."""
+    p = weights.shape[0]
+    if p % 2 == 0:
+        raise ValueError(f"Fourier density pairs each cosine with a sine, which needs an odd p, got {p}")
+    norms = fourier.transform(weights)[1:].norm(dim=-1).view(-1, 2)  # "freq (cos, sin)"
+    dense = norms / norms.max(0).values > eta
+    return FourierDensity(dense.double().mean().item(), (norms.min(1).values / norms.max(1).values).mean().item())

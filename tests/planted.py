@@ -1,0 +1,51 @@
+"""Models planted by hand, whose measures are known exactly. float64."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def numbers(p: int) -> Tensor:
+    return torch.arange(p, dtype=torch.float64)
+
+
+def angle(p: int, k: int) -> float:
+    return 2 * math.pi * k / p
+
+
+def labels(p: int) -> Tensor:
+    n = torch.arange(p)
+    return ((n[:, None] + n) % p).flatten()
+
+
+def clock(p: int, amplitudes: dict[int, float]) -> Tensor:
+    """Logits sum of A_k cos w_k(a + b - c): what Nanda's algorithm computes."""
+    n = numbers(p)
+    d = n[:, None, None] + n[:, None] - n
+    return sum(amplitude * torch.cos(angle(p, k) * d) for k, amplitude in amplitudes.items())
+
+
+def pizza(p: int, amplitudes: dict[int, float]) -> Tensor:
+    """Logits sum of A_k |cos w_k(a - b) / 2| cos w_k(a + b - c) (Zhong et al. 2023)."""
+    n = numbers(p)
+    difference, d = n[:, None] - n, n[:, None, None] + n[:, None] - n
+    return sum(A * torch.cos(angle(p, k) * difference / 2).abs()[..., None] * torch.cos(angle(p, k) * d) for k, A in amplitudes.items())
+
+
+def gromov(p: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gromov's analytic two-layer solution: W_a, W_b "neuron p", W_out "p neuron", and frequency "neuron".
+
+    Hidden units (W_a[a] + W_b[b])^2 with random phases phi_a, phi_b, read out with phase phi_a + phi_b.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    frequency = torch.arange(width) % (p // 2) + 1
+    phase_a, phase_b = 2 * math.pi * torch.rand(2, width, 1, generator=generator, dtype=torch.float64)
+    turns = 2 * math.pi / p * frequency[:, None] * numbers(p)
+    W_a, W_b = torch.cos(turns + phase_a), torch.cos(turns + phase_b)
+    return W_a, W_b, torch.cos(turns + phase_a + phase_b).T, frequency
+
+
+def gromov_hidden(W_a: Tensor, W_b: Tensor) -> Tensor:
+    """Hidden activations on the grid, "p p neuron"."""
+    return (W_a.T[:, None] + W_b.T[None, :]).square()

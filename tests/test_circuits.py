@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+
+from interp_utils.analysis import circuits
+from tests import planted
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_head_circuits_are_products_of_weights():
+    W_E, W_V, W_O, W_in = random(5, 6), random(2, 6, 3, seed=1), random(2, 3, 6, seed=2), random(6, 4, seed=3)
+    W_Q, W_K, query = random(2, 6, 3, seed=4), random(2, 6, 3, seed=5), random(6, seed=6)
+    ov = circuits.ov_to_neurons(W_E, W_V, W_O, W_in)
+    scores = circuits.attention_scores(query, W_E, W_Q, W_K)
+    for head in range(2):
+        assert torch.allclose(ov[head], W_E @ W_V[head] @ W_O[head] @ W_in)
+        assert torch.allclose(scores[head], (query @ W_Q[head]) @ (W_E @ W_K[head]).T / math.sqrt(3))
+
+
+@pytest.mark.parametrize("p", [11, 12])
+def test_attention_fit_recovers_planted_coefficients(p):
+    n, w = planted.numbers(p), planted.angle(p, 3)
+    row = 0.3 * torch.cos(w * n) - 0.1 * torch.sin(w * n)
+    attention = 0.5 + row[:, None] - row
+    fit = circuits.fit_attention(attention, 3)
+    assert math.isclose(fit.variance_explained, 1) and math.isclose(fit.coefficients[0], 0.5)
+    assert torch.allclose(fit.fitted, attention)
+    assert circuits.fit_attention(attention, 4).variance_explained < 1e-10
+
+
+@pytest.mark.parametrize(("p", "keys"), [(11, [2, 5]), (12, [1, 6])])
+def test_rank_deficient_read_out_is_recovered(p, keys):
+    n, u, v = planted.numbers(p), random(2, 7), random(2, 7, seed=1)
+    W_L = sum(
+        u[i][:, None] * torch.cos(planted.angle(p, k) * n) + v[i][:, None] * torch.sin(planted.angle(p, k) * n) for i, k in enumerate(keys)
+    )
+    found = circuits.read_out_directions(W_L, keys)
+    assert torch.allclose(found.u, u) and found.residual < 1e-10
+    for i, k in enumerate(keys):
+        assert torch.allclose(found.v[i], torch.zeros(7, dtype=torch.float64) if 2 * k == p else v[i], atol=1e-10)
+    assert math.isclose(circuits.read_out_directions(W_L + 0.0, keys[:1]).residual, 1, abs_tol=0.9)
+
+
+def test_single_cosine_shares():
+    p, k, n = 11, 4, planted.numbers(11)
+    sums = planted.angle(p, k) * (n[:, None] + n)
+    activations = torch.stack([torch.cos(sums), torch.sin(sums) + 2, random(p, p)], -1)
+    one = torch.eye(3, dtype=torch.float64)
+    assert circuits.single_cosine_shares(one[0], activations, k) == pytest.approx((1, 0))
+    assert circuits.single_cosine_shares(one[1], activations, k) == pytest.approx((0, 1))
+    assert sum(circuits.single_cosine_shares(one[2], activations, k)) < 0.3
+
+
+def test_off_directions_removes_their_span():
+    activations, directions = random(5, 5, 8), random(3, 8, seed=1)
+    off = circuits.off_directions(activations, directions)
+    assert (off @ directions.T).abs().max() < 1e-10
+    on = activations - off
+    assert torch.allclose(circuits.off_directions(on, directions), torch.zeros_like(on), atol=1e-10)
+
+
+def test_keys_out_of_range_are_named():
+    with pytest.raises(ValueError, match=r"frequencies mod 11 are 1 .. 5, got \[6\]"):
+        circuits.read_out_directions(random(3, 11), [6])

@@ -1,0 +1,51 @@
+import math
+
+import torch
+
+from interp_utils.analysis import neurons
+from tests import planted
+
+
+def test_gromovs_neurons_are_one_cluster_each():
+    W_a, W_b, _, frequency = planted.gromov(13, 24)
+    clusters = neurons.frequency_clusters(planted.gromov_hidden(W_a, W_b))
+    # (cos x + cos y)^2 = 1 + cos 2x / 2 + cos 2y / 2 + cos(x + y) + cos(x - y): three quarters of k's... products, a quarter at 2k.
+    assert clusters.frequency.equal(frequency)
+    assert torch.allclose(clusters.variance_explained, torch.full((24,), 0.8, dtype=torch.float64))
+    assert not clusters.clustered.any()
+    assert neurons.frequency_clusters(planted.gromov_hidden(W_a, W_b), threshold=0.79).clustered.all()
+
+
+def test_a_product_of_cosines_is_all_its_frequency_and_dead_neurons_have_none():
+    p, n = 10, planted.numbers(10)
+    activations = torch.zeros(p, p, 3, dtype=torch.float64)
+    activations[..., 0] = torch.outer(1 + torch.cos(planted.angle(p, 3) * n), 2 + torch.sin(planted.angle(p, 3) * n))
+    activations[..., 1] = torch.outer((-1) ** n, (-1) ** n)  # the alternating frequency of an even p
+    clusters = neurons.frequency_clusters(activations)
+    assert clusters.frequency.tolist() == [3, 5, 0]
+    assert torch.allclose(clusters.variance_explained, torch.tensor([1.0, 1, 0], dtype=torch.float64))
+    assert clusters.clustered.tolist() == [True, True, False]
+    assert torch.allclose(neurons.polynomial(activations, clusters.frequency), activations, atol=1e-10)
+
+
+def test_polynomial_is_the_least_squares_fit():
+    p, k = 7, 2
+    activations = torch.randn(p, p, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    n = planted.numbers(p)
+    terms = [torch.ones(p, dtype=torch.float64), torch.cos(planted.angle(p, k) * n), torch.sin(planted.angle(p, k) * n)]
+    design = torch.stack([torch.outer(x, y).flatten() for x in terms for y in terms], 1)
+    target = activations.flatten(0, 1)
+    fitted = (design @ torch.linalg.lstsq(design, target).solution).view(p, p, 2)
+    assert torch.allclose(neurons.polynomial(activations, torch.tensor([k, k])), fitted, atol=1e-10)
+    only_mean = neurons.polynomial(activations, torch.tensor([k, 0]))[..., 1]
+    assert torch.allclose(only_mean, activations[..., 1].mean().expand(p, p))
+
+
+def test_sums_only_keeps_the_mean_and_the_sum():
+    p, k, n = 9, 2, planted.numbers(9)
+    w = planted.angle(p, k)
+    a, b = n[:, None], n[None, :]
+    activations = (5 + torch.cos(w * (a + b)) + 3 * torch.cos(w * (a - b)) + 0 * a)[..., None]
+    kept = neurons.sums_only(activations, torch.tensor([k]))
+    assert torch.allclose(kept[..., 0], 5 + torch.cos(w * (a + b)), atol=1e-10)
+    assert math.isclose(neurons.frequency_clusters(activations).variance_explained.item(), 1)
