@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interp_utils import losses, models, plots, presets, tasks, trajectories
-    from interp_utils.analysis import circuits, fourier, neurons, progress, summaries
+    from interp_utils.analysis import ablation, circuits, fourier, neurons, progress, summaries
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
@@ -23,6 +23,7 @@ _HOME = {
     "train": "training.loop",
 }
 _MODULES = {
+    "ablation": "analysis.ablation",
     "circuits": "analysis.circuits",
     "fourier": "analysis.fourier",
     "losses": "losses",

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "runs": {"configs", "models", "storage", "tasks"},
     "run_writer": {"configs", "runs", "storage", "tasks"},
     "training": {"configs", "losses", "models", "run_writer", "runs", "tasks"},
-    "trajectories": set(),
+    "trajectories": {"analysis", "cached_model", "losses", "runs"},
     "presets": {"configs", "tasks"},
 }
 

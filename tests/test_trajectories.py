@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
+import torch
 
-from interp_utils import trajectories
+from interp_utils import CachedModel, ModelConfig, fourier, models, progress, summaries, trajectories
 
 
 @pytest.mark.parametrize(("holds", "expected"), [([0, 1, 1], 10), ([1, 1, 1], 0), ([1, 0, 1], 20), ([1, 1, 0], None), ([0, 0, 0], None)])
@@ -26,3 +27,74 @@ def test_a_spike_after_grokking_moves_the_end_of_cleanup():
 def test_phases_that_were_not_completed_are_left_out():
     assert trajectories.phases(history([4.0, 20.0, 30.0])) == {"memorisation": (0, 20)}
     assert set(trajectories.phases(history([4.0, 30.0, 10.0]))) == {"memorisation", "circuit formation"}
+
+
+@pytest.fixture(scope="module")
+def measured(small_run):
+    return trajectories.measure(small_run, keys=[1, 3], show_progress=False)
+
+
+def value(table, step, measure, **where):
+    for column, wanted in {"step": step, "measure": measure, **where}.items():
+        table = table[table[column] == wanted]
+    assert len(table) == 1
+    return table["value"].item()
+
+
+def test_measures_are_those_of_the_functions(small_run, measured):
+    assert measured["step"].unique().tolist() == small_run.steps
+    assert list(measured.columns) == trajectories.COLUMNS and measured["value"].notna().all()
+    keys, step = [1, 3], 40
+    model = CachedModel(small_run.model(step), small_run.task)
+    logits, labels, train = model.logits, model.task.labels, model.task.train_mask
+    W_U = model.model.W_U
+    metrics = small_run.metrics.set_index("step").loc[step]
+    for split in ("train", "test"):
+        assert value(measured, step, "loss", split=split) == pytest.approx(metrics[f"{split}_loss"], rel=1e-4)
+        assert value(measured, step, "accuracy", split=split) == pytest.approx(metrics[f"{split}_accuracy"])
+    for variant in ("sum", "block2x2", "block3x3"):
+        expected = progress.restricted_loss(logits, labels, keys, variant=variant)
+        assert value(measured, step, "restricted_loss", level="logits", variant=variant, split="all") == pytest.approx(expected, rel=1e-5)
+        expected = progress.excluded_loss(logits, labels, keys, train, variant)
+        assert value(measured, step, "excluded_loss", level="logits", variant=variant, split="train") == pytest.approx(expected, rel=1e-5)
+    post, W_L = model.activation("post"), model.model.W_out[0] @ W_U
+    excluded = progress.remove(post, keys) @ W_L + model.activation("resid_mid") @ W_U
+    expected = progress.mean_loss(excluded, labels, train)
+    assert value(measured, step, "excluded_loss", level="neurons", split="train") == pytest.approx(expected, rel=1e-4)
+    linear = progress.restrict(post, keys) @ W_L
+    restricted = linear - linear.mean((0, 1)) + logits.mean((0, 1))
+    expected = progress.mean_loss(restricted, labels)
+    assert value(measured, step, "restricted_loss", level="neurons", split="all") == pytest.approx(expected, rel=1e-4)
+    single = progress.single_excluded_losses(logits, labels, train)
+    assert value(measured, step, "single_excluded_loss", variant="sum", frequency=2) == pytest.approx(single[1].item(), rel=1e-5)
+    fit = summaries.cosine_fit(logits, keys)
+    assert value(measured, step, "cosine_coefficient", frequency=3) == pytest.approx(fit.coefficients[2].item(), rel=1e-4)
+    assert value(measured, step, "share_on_keys", level="post") == pytest.approx(progress.share_on(post, keys), rel=1e-4)
+    squares = measured[(measured["step"] == step) & (measured["measure"] == "sum_squared_weights")]["value"].sum()
+    assert squares == pytest.approx(metrics["sum_squared_weights"], rel=1e-4)
+    gini = summaries.gini(fourier.power(model.model.W_E[:7])[1:].sum(1).sqrt())
+    assert value(measured, step, "gini", level="W_E", variant="frequencies") == pytest.approx(gini, rel=1e-4)
+
+
+def test_key_frequencies_default_to_the_final_models(small_run, measured):
+    keys = fourier.key_frequencies(CachedModel(small_run.model(), small_run.task).logits)
+    table = trajectories.measure(small_run, steps=[0], show_progress=False)
+    explicit = trajectories.measure(small_run, keys=keys, steps=[0], show_progress=False)
+    assert table.equals(explicit)
+
+
+def test_gradient_symmetricity_of_a_symmetric_and_an_opposed_model(small_task):
+    config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4).for_task(small_task)
+    weights = {name: torch.zeros(shape) for name, shape in models.weight_shapes(config).items()}
+    weights["embed.W_E"] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    weights["blocks.0.attn.W_V"] = weights["blocks.0.attn.W_O"] = torch.eye(8)[None]
+    weights["unembed.W_U"] = torch.randn(8, 7, generator=torch.Generator().manual_seed(1))
+    # Uniform attention and no MLP: logits are linear in E_a + E_b, and both gradients the same.
+    assert trajectories.gradient_symmetricity(CachedModel(models.build(config, weights), small_task)) == pytest.approx(1)
+
+
+def test_headline_of_a_run(small_run):
+    row = trajectories.headline(small_run)
+    assert row["p"] == 7 and row["number of key frequencies"] == len(row["key frequencies"])
+    assert row["test accuracy"] == pytest.approx(small_run.metrics["test_accuracy"].iloc[-1])
+    assert 0 <= row["neurons clustered"] <= 1

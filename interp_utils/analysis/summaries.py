@@ -24,8 +24,8 @@ class CosineFit(NamedTuple):
 def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit:
     """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023, section 4.3).
 
-    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a projection. The variance explained is
-    1 - |L - fit|^2 / |L - mean of each class|^2.
+    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a projection. A constant per class is not
+    counted as variance (`variance_explained`).
     """
     p = fourier.check_grid(logits)
     along = progress.answer_components(logits)
@@ -38,8 +38,12 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
 
 
 def variance_explained(values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]) -> float:
-    """1 - |values - approximation|^2 / |values - their mean over pairs|^2."""
-    return 1 - ((values - approximation).square().sum() / (values - values.mean((0, 1))).square().sum()).item()
+    """Of the variance of each output over the pairs, the share that the approximation explains, up to a constant per output.
+
+    1 - |r - mean r|^2 / |values - mean|^2, r = values - approximation, means over pairs.
+    """
+    residual = values - approximation
+    return 1 - ((residual - residual.mean((0, 1))).square().sum() / (values - values.mean((0, 1))).square().sum()).item()
 
 
 def gini(values: Float[Tensor, "n"]) -> float:

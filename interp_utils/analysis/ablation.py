@@ -1,0 +1,116 @@
+"""Ablations: the logits of a model with a part of it removed or replaced. One function per kind; none leaves a hook behind.
+
+Each takes a `CachedModel` of a one-layer model and returns logits on the grid, "a b c", to be given to `progress.mean_loss`
+(Nanda et al. 2023, sections 4.4 and appendix C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interp_utils.analysis import circuits, fourier, neurons, progress
+
+if TYPE_CHECKING:
+    from interp_utils.cached_model import CachedModel
+
+Logits = Float[Tensor, "a b c"]
+How = Literal["zero", "mean"]
+
+
+def without_attention_to(model: CachedModel, position: int = -1) -> Logits:
+    """No attention from the last position to one position (default itself, "="); the rest is scaled to sum to 1."""
+
+    def edit(pattern: Tensor, hook: object) -> Tensor:
+        edited = pattern.clone()
+        edited[..., -1, position] = 0
+        return edited / edited.sum(-1, keepdim=True).clamp(min=torch.finfo(edited.dtype).tiny)
+
+    return model.with_hooks(("pattern", edit)).logits
+
+
+def with_attention_to_a(model: CachedModel, attention: Float[Tensor, "p p head"]) -> Logits:
+    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to "=" (`linear_attention`, say)."""
+    pattern = torch.stack([attention, 1 - attention, torch.zeros_like(attention)], -1)
+    return model.with_values({"pattern": pattern}).logits
+
+
+def linear_attention(model: CachedModel, frequencies: Sequence[int]) -> Float[Tensor, "p p head"]:
+    """Each head's attention to a as its least-squares fit linear in cosines and sines of the head's frequency."""
+    attention = model.activation("pattern", 0)[..., 0]
+    return torch.stack([circuits.fit_attention(attention[..., head], k).fitted for head, k in enumerate(frequencies)], -1)
+
+
+def without_heads(model: CachedModel, heads: Iterable[int] | None = None, how: How = "zero") -> Logits:
+    """The output of some heads (default all) set to zero or to its mean over all pairs."""
+    z = model.activation("z", 0).clone()
+    for head in range(z.shape[2]) if heads is None else heads:
+        z[:, :, head] = z[:, :, head].mean((0, 1)) if how == "mean" else 0
+    return model.with_values({"z": z}).logits
+
+
+def without_attention_skip(model: CachedModel, how: How = "zero") -> Logits:
+    """The residual stream after attention is attention's output alone (plus the mean of what it skipped)."""
+    skipped, attention = model.activation("resid_pre", 0), model.activation("attn_out", 0)
+    return model.with_values({"resid_mid": attention + _replacement(skipped, how)}).logits
+
+
+def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
+    """The logits read the MLP's output alone (plus the mean of what skips it)."""
+    skipped, mlp = model.activation("resid_mid", 0), model.activation("mlp_out", 0)
+    return model.with_values({"resid_post": mlp + _replacement(skipped, how)}).logits
+
+
+def with_neurons(model: CachedModel, activations: Float[Tensor, "p p neuron"]) -> Logits:
+    """Post-activations replaced, by their polynomials (`neurons.polynomial`) say."""
+    return model.with_values({"post": activations}).logits
+
+
+def with_polynomial_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
+    """Clustered neurons as degree-2 polynomials of their frequency; the others as they are."""
+    post = model.activation("post", 0)
+    return with_neurons(model, torch.where(clusters.clustered, neurons.polynomial(post, clusters.frequency), post))
+
+
+def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
+    """Clustered neurons as their mean and cos, sin w_k(a + b) alone; the others as they are."""
+    post = model.activation("post", 0)
+    return with_neurons(model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post))
+
+
+def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zero") -> Logits:
+    """Some neurons (a frequency's cluster, say) set to zero or to their means."""
+    post = model.activation("post", 0).clone()
+    post[..., which] = post[..., which].mean((0, 1)) if how == "mean" else 0
+    return with_neurons(model, post)
+
+
+def on_directions(model: CachedModel, directions: Float[Tensor, "k neuron"], off: bool = False) -> Logits:
+    """Post-activations projected on the span of directions (`circuits.read_out_directions`), or off it."""
+    post = model.activation("post", 0)
+    outside = circuits.off_directions(post, directions)
+    return with_neurons(model, outside if off else post - outside)
+
+
+def head_frequencies(model: CachedModel) -> list[int]:
+    """The frequency that most of each head's attention to a varies with, over the grid."""
+    attention = model.activation("pattern", 0)[..., 0]
+    return fourier.neuron_variance_by_frequency(attention).nan_to_num(0).argmax(0).tolist()
+
+
+def with_logits_on(model: CachedModel, keys: Sequence[int], variant: progress.Variant) -> Logits:
+    """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3" for the paper's 40 components."""
+    return progress.restrict(model.logits, keys, variant)
+
+
+def without_frequency(model: CachedModel, k: int, variant: progress.Variant = "block3x3") -> Logits:
+    """The logits without all terms of one frequency."""
+    return progress.remove(model.logits, [k], variant)
+
+
+def _replacement(value: Tensor, how: How) -> Tensor | float:
+    return value.mean((0, 1)) if how == "mean" else 0.0

@@ -1,0 +1,154 @@
+"""Curves, images, points: figures of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from interp_utils.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, to_numpy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def curves(
+    table: pd.DataFrame,
+    columns: Mapping[str, str],
+    *,
+    title: str,
+    y_title: str,
+    x: str = "step",
+    x_title: str = "training step",
+    log_y: bool = False,
+    phases: Mapping[str, tuple[int, int]] | None = None,
+) -> go.Figure:
+    """Lines over training. columns: column name -> legend name; phases: name -> (first step, last step), drawn as bands."""
+    fig = go.Figure([go.Scatter(x=table[x], y=to_numpy(table[column]), name=name, mode="lines") for column, name in columns.items()])
+    fig.update_layout(title=title)
+    fig.update_xaxes(title=x_title)
+    fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
+    for color, (name, (start, end)) in zip((SKY, ORANGE, GREEN), (phases or {}).items(), strict=False):
+        fig.add_vrect(x0=start, x1=end, fillcolor=color, opacity=0.15, line_width=0, name=name, showlegend=True)
+    return fig
+
+
+def loss_curves(metrics: pd.DataFrame, phases: Mapping[str, tuple[int, int]] | None = None, title: str = "Loss over training") -> go.Figure:
+    """Train and test loss of a run's metrics, logarithmic."""
+    columns = {"train_loss": "train", "test_loss": "test"}
+    return curves(metrics, columns, title=title, y_title="cross-entropy (nats)", log_y=True, phases=phases)
+
+
+def lines(series: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str) -> go.Figure:
+    """One line with markers per series, over 1, 2, 3, ..."""
+    fig = go.Figure()
+    for name, values in series.items():
+        fig.add_scatter(x=np.arange(1, len(values) + 1), y=to_numpy(values), name=name, mode="lines+markers", marker_size=5)
+    return fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero")
+
+
+def heatmap(
+    values: Float[Tensor, "row column"],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    color_title: str = "",
+    diverging: bool = True,
+    x: Sequence | None = None,
+    y: Sequence | None = None,
+) -> go.Figure:
+    """A matrix as an image, first row on top. diverging: white at zero; otherwise dark is large."""
+    fig = go.Figure(
+        go.Heatmap(
+            z=to_numpy(values),
+            x=x,
+            y=y,
+            colorscale="RdBu" if diverging else "Viridis",
+            zmid=0 if diverging else None,
+            colorbar={"title": {"text": color_title, "side": "right"}},
+        )
+    )
+    fig.update_layout(title=title, width=640, height=600)
+    fig.update_xaxes(title=x_title, constrain="domain")
+    fig.update_yaxes(title=y_title, autorange="reversed", scaleanchor="x" if values.shape[0] == values.shape[1] else None)
+    return fig
+
+
+def heatmaps(
+    panels: Mapping[str, Float[Tensor, "row column"]], *, title: str, x_title: str, y_title: str, color_title: str = "", columns: int = 2
+) -> go.Figure:
+    """Several matrices with one colour scale, dark is large."""
+    rows = -(-len(panels) // columns)
+    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.14)
+    for index, values in enumerate(panels.values()):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        fig.add_trace(go.Heatmap(z=to_numpy(values), coloraxis="coloraxis"), **place)
+        fig.update_xaxes(title=x_title, constrain="domain", **place)
+        fig.update_yaxes(title=y_title, autorange="reversed", scaleanchor=f"x{index + 1 if index else ''}", **place)
+    return fig.update_layout(title=title, height=110 + 390 * rows, coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}})
+
+
+def histograms(
+    samples: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str, threshold: float | None = None
+) -> go.Figure:
+    """Overlaid histograms over 0 .. 1, with a line at a threshold."""
+    fig = go.Figure()
+    for name, values in samples.items():
+        fig.add_histogram(x=to_numpy(values), name=name, opacity=0.75, xbins={"start": 0, "end": 1.0001, "size": 0.025})
+    if threshold is not None:
+        fig.add_vline(
+            x=threshold, line={"dash": "dash", "color": BLACK}, annotation_text=f"threshold {threshold}", annotation_position="top left"
+        )
+    return fig.update_layout(title=title, barmode="overlay", xaxis_title=x_title, yaxis_title=y_title)
+
+
+def strips(table: pd.DataFrame, columns: Sequence[str], *, marks: pd.Series, title: str) -> go.Figure:
+    """One panel per column: a point per row of the table, named on hover, and a line at the marked (published) value."""
+    fig = make_subplots(1, len(columns), subplot_titles=list(columns), horizontal_spacing=0.12)
+    for col, column in enumerate(columns, start=1):
+        spread = np.linspace(-0.3, 0.3, len(table))  # so that equal values do not hide each other
+        points = go.Scatter(
+            x=to_numpy(spread), y=to_numpy(table[column].astype(float)), mode="markers", text=list(table.index), name="this suite"
+        )
+        fig.add_trace(points.update(marker={"color": BLUE, "size": 9}, showlegend=col == 1), row=1, col=col)
+        mark = go.Scatter(x=[-0.4, 0.4], y=to_numpy([marks[column]] * 2), mode="lines", name="paper", showlegend=col == 1)
+        fig.add_trace(mark.update(line={"color": RED, "dash": "dash"}), row=1, col=col)
+        fig.update_xaxes(visible=False, range=[-0.6, 0.6], row=1, col=col)
+        fig.update_yaxes(title="value" if col == 1 else None, row=1, col=col)
+    return fig.update_layout(title=title)
+
+
+def token_scatters(
+    panels: Mapping[str, Float[Tensor, "token 2"]],
+    *,
+    title: str,
+    axis_title: str,
+    columns: int = 2,
+    order: Mapping[str, Sequence[int]] | None = None,
+) -> go.Figure:
+    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this order."""
+    rows = -(-len(panels) // columns)
+    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.16)
+    for index, (name, points) in enumerate(panels.items()):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        xy = to_numpy(points)
+        if order and name in order:
+            loop = xy[[*order[name], order[name][0]]]
+            fig.add_trace(go.Scatter(x=loop[:, 0], y=loop[:, 1], mode="lines", line={"color": GREY, "width": 1}, hoverinfo="skip"), **place)
+        tokens = np.arange(len(xy))
+        marker = {"color": tokens, "colorscale": "Viridis", "size": 7, "showscale": index == 0, "colorbar": {"title": "token"}}
+        fig.add_trace(
+            go.Scatter(
+                x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=[str(token) for token in tokens], hovertemplate="token %{text}"
+            ),
+            **place,
+        )
+        fig.update_xaxes(title=f"{axis_title} 1", **place)
+        fig.update_yaxes(title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place)
+    return fig.update_layout(title=title, showlegend=False, height=110 + 390 * rows)
