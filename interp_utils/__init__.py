@@ -4,15 +4,19 @@ Names load when they are first used, so that importing this package costs next t
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interp_utils import losses, models, plots, presets, tasks, trajectories
-    from interp_utils.analysis import ablation, circuits, fourier, neurons, progress, summaries
+    from interp_utils.analysis import circuits, fourier, neurons, progress, summaries
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
     from interp_utils.training.loop import train
+
+# cuBLAS reads this once, at the process's first product, and without it deterministic training on a GPU is refused.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HOME = {
     "CachedModel": "cached_model",
@@ -23,7 +27,7 @@ _HOME = {
     "train": "training.loop",
 }
 _MODULES = {
-    "ablation": "analysis.ablation",
+    "ablation": "ablation",
     "circuits": "analysis.circuits",
     "fourier": "analysis.fourier",
     "losses": "losses",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from interp_utils.tasks import Task
 
 Hook = tuple[str, Callable]  # TransformerLens's fwd_hooks form: (hook name, function(activation, hook))
+Edit = tuple[str, Callable | Tensor]  # a hook, or the values to put in place, a row per input
 LAST_POSITION = -1
 LOGITS = ("logits", LAST_POSITION)
 
@@ -26,23 +27,23 @@ class CachedModel:
     New weights, or hooks added to the model, empty the cache by themselves.
 
     memory: bytes that one pass may take beside its results; inputs are run in batches of that size.
-    Raises ValueError if the model is too small for the task.
+    Raises ValueError if the model has other tokens or classes than the task.
     """
 
-    def __init__(self, model: nn.Module, task: Task, *, memory: int = 2**30, hooks: Sequence[Hook] = ()) -> None:
-        needed = {"n_ctx": task.tokens.shape[1], "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
-        for name, least in needed.items():
-            if getattr(model.cfg, name) < least:
+    def __init__(self, model: nn.Module, task: Task, *, memory: int = 2**30, edits: Sequence[Edit] = ()) -> None:
+        classes = sum(task.n_classes)
+        fitting = {"n_ctx": range(task.tokens.shape[1], 2**31), "d_vocab": [task.d_vocab], "d_vocab_out": [classes, task.d_vocab]}
+        for name, sizes in fitting.items():
+            if getattr(model.cfg, name) not in sizes:
                 raise ValueError(
-                    f"{task.name} needs a model with {name} of at least {least}, this one has {getattr(model.cfg, name)}; "
+                    f"{task.name} needs a model with {name} = {sizes[0]}, this one has {getattr(model.cfg, name)}; "
                     f"was it trained for another p?"
                 )
         self.model = model
         self.memory = memory
-        self.hooks = tuple((self._hook_name(name), hook) for name, hook in hooks)
+        self.edits: tuple[Edit, ...] = tuple((self._hook_name(name), edit) for name, edit in edits)
         self.device = next(model.parameters()).device
         self.task = task.to(self.device)
-        self._values: dict[str, Tensor] = {}
         self._kept: dict[tuple[str, int | None], Tensor] = {}
         self._model_state: tuple = ()
 
@@ -51,7 +52,7 @@ class CachedModel:
         """Logits of the task's classes; a model's outputs beyond them (one for "=", say) are left out."""
         return self._get(LOGITS)
 
-    def activation(self, name: str, layer: int | None = None, pos: int | None = LAST_POSITION) -> Float[Tensor, "*grid ..."]:
+    def activation(self, name: str, layer: int | None = None, pos: int | None = LAST_POSITION) -> Float[Tensor, "..."]:
         """An activation by TransformerLens's short name ("post", layer 0) or full one ("blocks.0.mlp.hook_post").
 
         "pattern" and "attn_scores" come as "a b head key", for the query at `pos`. pos None keeps all positions.
@@ -69,23 +70,21 @@ class CachedModel:
 
         with_hooks(("blocks.0.mlp.hook_post", lambda post, hook: 0 * post)).logits
         """
-        hooked = CachedModel(self.model, self.task, memory=self.memory, hooks=(*self.hooks, *hooks))
-        hooked._values = dict(self._values)
-        return hooked
+        return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *hooks))
 
     def with_values(self, values: Mapping[str, Tensor]) -> CachedModel:
         """The same model with activations replaced, at the last position, by values on the grid: {name: "a b ..."}.
 
-        with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Raises ValueError for values of another shape.
+        with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Edits apply in the order they were asked for.
+        Raises ValueError for values of another shape.
         """
-        replaced = self.with_hooks()
+        edits: list[Edit] = []
         for name, value in values.items():
-            full = replaced._hook_name(name)
-            expected = self.activation(full).shape
+            expected = self.activation(name).shape
             if value.shape != expected:
-                raise ValueError(f"{full} has shape {tuple(expected)} on the grid, got {tuple(value.shape)}")
-            replaced._values[full] = value.flatten(0, 1) if self.task.grid else value
-        return replaced
+                raise ValueError(f"{self._hook_name(name)} has shape {tuple(expected)} on the grid, got {tuple(value.shape)}")
+            edits.append((name, value.flatten(0, 1) if self.task.grid else value))
+        return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *edits))
 
     def embedding_gradients(self, inputs: Int[Tensor, "n"], classes: Int[Tensor, "n"]) -> Float[Tensor, "n ctx d_model"]:
         """Gradient of each input's logit of one class by the embeddings of its tokens, before positions are added."""
@@ -95,7 +94,7 @@ class CachedModel:
             embedded.append(embedding.detach().requires_grad_())
             return embedded[0]
 
-        with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self.hooks]):
+        with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self._hooks(inputs)]):
             logits = self.model(self.task.tokens[inputs.to(self.device)])[:, LAST_POSITION]
         return torch.autograd.grad(logits.gather(1, classes.to(self.device)[:, None]).sum(), embedded)[0]
 
@@ -119,7 +118,7 @@ class CachedModel:
         ran: set[str] = set()
         for inputs in torch.arange(len(self.task), device=self.device).split(self._batch_size()):
             tokens = self.task.tokens[inputs]
-            hooks = [*self.hooks, *((name, _setting(name, value[inputs])) for name, value in self._values.items())]
+            hooks = self._hooks(inputs)
             with self.model.hooks(fwd_hooks=[(name, _noting(ran, name, hook)) for name, hook in hooks]):
                 logits, cache = self.model.run_with_cache(tokens, names_filter=lambda name: name in names, return_cache_object=False)
             silent = [name for name in (*names, *dict(hooks)) if name not in cache and name not in ran]
@@ -137,6 +136,11 @@ class CachedModel:
                 whole = whole[..., : sum(self.task.n_classes)]
             self._kept[key] = whole.unflatten(0, self.task.grid) if self.task.grid else whole
 
+    def _hooks(self, inputs: Tensor) -> list[Hook]:
+        """The edits as hooks for a pass over some of the inputs."""
+        rows = inputs.to(self.device)
+        return [(name, _setting(name, edit[rows]) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
+
     def _batch_size(self) -> int:
         """Inputs per pass: a generous count of the floats that a forward holds at once for one input."""
         cfg = self.model.cfg
@@ -148,7 +152,7 @@ class CachedModel:
     def _hook_name(self, name: str, layer: int | None = None) -> str:
         """The full name of a hook; short names are what follows "hook_"."""
         known = self.model.hook_dict
-        if name in known:
+        if name in known and (layer is None or f"blocks.{layer}." in name):
             return name
         block = f"blocks.{layer}." if layer is not None else ""
         fitting = [full for full in known if full.rpartition("hook_")[2] == name and full.startswith(block)]

@@ -1,4 +1,4 @@
-"""What a run is made of: two frozen, JSON-able records. Defaults are the setting of Nanda et al. (2023)."""
+"""What a run is made of: two frozen, JSON-able records. Defaults are TransformerLens's Grokking_Demo, with the paper's warm-up."""
 
 from __future__ import annotations
 

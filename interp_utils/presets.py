@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 from interp_utils import tasks
@@ -23,9 +25,17 @@ def quick() -> Preset:
 
     With INTERP_FAST=1 in the environment (for CI) p = 37, which takes seconds.
     """
-    fast = os.environ.get("INTERP_FAST") == "1"
-    p, config = (37, TrainConfig(steps=1200, lr=4e-3, log_every=10)) if fast else (53, TrainConfig(steps=2000, lr=3e-3, log_every=20))
+    p, config = (37, TrainConfig(steps=1200, lr=4e-3, log_every=10)) if _fast() else (53, TrainConfig(steps=2000, lr=3e-3, log_every=20))
     return Preset(tasks.modular_addition(p, frac_train=0.5), ModelConfig(), config)
+
+
+def runs_folder() -> Path:
+    """Where notebooks put what they train: ../runs beside them, so that it is there next time; fresh with INTERP_FAST=1."""
+    return Path(tempfile.mkdtemp()) if _fast() else Path("../runs")
+
+
+def _fast() -> bool:
+    return os.environ.get("INTERP_FAST") == "1"
 
 
 def grokking_demo() -> Preset:

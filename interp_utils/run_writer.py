@@ -43,9 +43,10 @@ class RunWriter:
             if (self.path / MANIFEST).exists():
                 self.run = Run.load(self.path)
                 self._require_same()
+                storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
             else:
                 self._require_ours()
-            storage.remove_temporary_files(self.path)
+            self._remove_leftovers()
         except BaseException:
             self._stack.close()
             raise
@@ -101,6 +102,14 @@ class RunWriter:
         for name in before.keys() - files.keys():
             (self.path / name).unlink(missing_ok=True)
         self.run = Run.load(self.path)
+
+    def _remove_leftovers(self) -> None:
+        """What a process that died between writing files and the manifest, or after it, has left."""
+        storage.remove_temporary_files(self.path)
+        named = {} if self.run is None else self.run.manifest["files"]
+        for leftover in (*self.path.glob("state-*.safetensors"), *self.path.glob("metrics-*.json")):
+            if leftover.name not in named:
+                leftover.unlink()
 
     def _require_same(self) -> None:
         stored, wanted = dict(self.run.manifest), _manifest(self.task, self.config, 0, {}, {})

@@ -50,6 +50,7 @@ def measure(
 @torch.no_grad()
 def measure_model(model: CachedModel, keys: Sequence[int]) -> list[Row]:
     """The measures of one model, as rows of `measure`. Needs a one-layer model on a p x p grid with one class per number."""
+    _require_one_layer(model)
     model.fetch(("pre", 0), ("post", 0), ("resid_mid", 0))
     p = progress.check_addition(model.logits, model.task.labels, any_labels=True)
     W_E, W_U = model.model.W_E[:p], model.model.W_U[:, :p]
@@ -60,6 +61,11 @@ def measure_model(model: CachedModel, keys: Sequence[int]) -> list[Row]:
         *_weights(model, {"W_E": W_E, "W_L": W_L.T}),
         *_algorithm(model, keys),
     ]
+
+
+def _require_one_layer(model: CachedModel) -> None:
+    if model.model.cfg.n_layers != 1:
+        raise ValueError(f"these measures are of one-layer models, this one has {model.model.cfg.n_layers} layers")
 
 
 def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Row]:
@@ -150,6 +156,8 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
     A phase that the run did not complete is left out, and so are those after it.
     """
     test_loss = metrics.set_index("step")["test_loss"]
+    if test_loss.isna().any():
+        raise ValueError("phases are read off the test loss, and this run has none: all its pairs are for training")
     ends = {
         "memorisation": int(test_loss.idxmax()),
         "circuit formation": first_sustained(test_loss < test_loss.max() / 2),
@@ -178,6 +186,7 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
     Losses in nats; restricted and full loss over all pairs, excluded over training pairs, key frequencies by the default rule.
     """
     model = CachedModel(run.model(device=device), run.task, memory=MEMORY)
+    _require_one_layer(model)
     logits, labels = model.logits, model.task.labels
     keys = fourier.key_frequencies(logits)
     clusters = neurons.frequency_clusters(model.activation("post", 0))

@@ -63,6 +63,7 @@ def test_only_what_was_asked_for_is_kept(cached):
     [
         ("posst", 0, "no activation 'posst' in layer 0; near names: post"),
         ("post", 3, "no activation 'post' in layer 3"),
+        (POST, 1, "no activation 'blocks.0.mlp.hook_post' in layer 1"),
         ("blocks.0.mlp.hook_posts", None, "no activation 'blocks.0.mlp.hook_posts'; near names: post"),
         ("xyzzy", None, "no activation 'xyzzy'; near names: .*attn_out.*pattern"),
         ("result", 0, "does not compute blocks.0.attn.hook_result as it is configured"),
@@ -128,6 +129,20 @@ def test_ablated_passes_leave_no_hook_behind(cached):
     assert (both.activation("pattern", 0) == 1 / 3).all() and not both.activation("post", 0).any()
 
 
+def test_edits_apply_in_the_order_they_were_asked_for(cached):
+    ones = torch.ones(7, 7, 32)
+    doubled = ("post", lambda post, hook: 2 * post)
+    assert (cached.with_values({"post": ones}).with_hooks(doubled).activation("post") == 2).all()
+    assert (cached.with_hooks(doubled).with_values({"post": ones}).activation("post") == 1).all()
+
+
+def test_gradients_see_the_edits(cached):
+    inputs, classes = torch.tensor([3, 30]), torch.tensor([1, 5])
+    no_heads = cached.with_values({"z": torch.zeros(7, 7, 2, 8)})
+    gradients = no_heads.embedding_gradients(inputs, classes)
+    assert not gradients[:, :2].any() and gradients[:, 2].any(), "without heads nothing of a or b arrives"
+
+
 def test_a_hook_that_fails_leaves_none_behind(cached):
     def fails(activation, hook):
         raise RuntimeError("mine")
@@ -143,8 +158,9 @@ def test_a_hook_that_never_runs_is_an_error(cached):
 
 
 def test_a_model_for_another_p_is_refused(cached):
-    with pytest.raises(ValueError, match="needs a model with d_vocab of at least 12, this one has 8; was it trained for another p"):
-        CachedModel(cached.model, tasks.modular_addition(11))
+    for other in (tasks.modular_addition(11), tasks.modular_addition(5)):
+        with pytest.raises(ValueError, match=f"needs a model with d_vocab = {other.d_vocab}, this one has 8; was it trained for another p"):
+            CachedModel(cached.model, other)
 
 
 def test_an_output_for_the_equals_sign_is_left_out(small_task):

@@ -27,7 +27,8 @@ def test_attention_fit_recovers_planted_coefficients(p):
     row = 0.3 * torch.cos(w * n) - 0.1 * torch.sin(w * n)
     attention = 0.5 + row[:, None] - row
     fit = circuits.fit_attention(attention, 3)
-    assert math.isclose(fit.variance_explained, 1) and math.isclose(fit.coefficients[0], 0.5)
+    assert math.isclose(fit.variance_explained, 1)
+    assert torch.allclose(fit.coefficients, torch.tensor([0.5, 0.3, -0.1], dtype=torch.float64))
     assert torch.allclose(fit.fitted, attention)
     assert circuits.fit_attention(attention, 4).variance_explained < 1e-10
 
@@ -42,7 +43,8 @@ def test_rank_deficient_read_out_is_recovered(p, keys):
     assert torch.allclose(found.u, u) and found.residual < 1e-10
     for i, k in enumerate(keys):
         assert torch.allclose(found.v[i], torch.zeros(7, dtype=torch.float64) if 2 * k == p else v[i], atol=1e-10)
-    assert math.isclose(circuits.read_out_directions(W_L + 0.0, keys[:1]).residual, 1, abs_tol=0.9)
+    other = W_L - u[0][:, None] * torch.cos(planted.angle(p, keys[0]) * n) - v[0][:, None] * torch.sin(planted.angle(p, keys[0]) * n)
+    assert math.isclose(circuits.read_out_directions(W_L, keys[:1]).residual, other.norm() / W_L.norm(), rel_tol=1e-9)
 
 
 def test_single_cosine_shares():
@@ -61,6 +63,19 @@ def test_off_directions_removes_their_span():
     assert (off @ directions.T).abs().max() < 1e-10
     on = activations - off
     assert torch.allclose(circuits.off_directions(on, directions), torch.zeros_like(on), atol=1e-10)
+
+
+def test_directions_may_be_zero_or_repeated():
+    activations, directions = random(5, 5, 8), random(3, 8, seed=1)
+    redundant = torch.cat([directions, directions[:1] - directions[1:2], torch.zeros(2, 8, dtype=torch.float64)])
+    assert torch.allclose(circuits.off_directions(activations, redundant), circuits.off_directions(activations, directions))
+
+
+def test_attention_fit_of_the_alternating_frequency_has_no_sine():
+    n = planted.numbers(8)
+    row = 0.2 * torch.cos(planted.angle(8, 4) * n)
+    fit = circuits.fit_attention(0.5 + row[:, None] - row, 4)
+    assert torch.allclose(fit.coefficients, torch.tensor([0.5, 0.2], dtype=torch.float64)) and math.isclose(fit.variance_explained, 1)
 
 
 def test_keys_out_of_range_are_named():

@@ -10,7 +10,7 @@ TASK = tasks.modular_addition(11)
 CONFIG = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24).for_task(TASK)
 
 
-def test_default_is_the_papers_model():
+def test_default_is_the_grokking_demos_model():
     config = ModelConfig().for_task(tasks.modular_addition(113))
     shapes = models.weight_shapes(config)
     assert sum(int(np.prod(shapes[name])) for name in models.trainable(config)) == 226_048

@@ -1,6 +1,7 @@
 """The rules of the house, read off the files."""
 
 import ast
+import inspect
 import json
 import re
 import subprocess
@@ -20,6 +21,7 @@ MAY_IMPORT = {
     "configs": set(),
     "storage": set(),
     "tasks": set(),
+    "ablation": {"analysis"},
     "analysis": {"losses"},
     "plots": set(),
     "losses": set(),
@@ -92,6 +94,21 @@ def test_every_public_name_is_there():
     assert set(interp_utils.__all__) <= set(dir(interp_utils))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         interp_utils.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.stem != "__init__"], ids=lambda path: path.name)
+def test_public_annotations_are_valid(path):
+    """An annotation that cannot be evaluated is silently not checked."""
+    import collections.abc
+    import importlib
+
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    lazily_imported = {"pd", "HookedTransformer", "CachedModel", "Task", "Run"}
+    for name, function in vars(module).items():
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+            for annotation in inspect.unwrap(function).__annotations__.values():
+                if not (isinstance(annotation, str) and any(lazy in annotation for lazy in lazily_imported)):
+                    eval(annotation, {**vars(module), "collections": collections}) if isinstance(annotation, str) else annotation
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)

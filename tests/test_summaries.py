@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from interp_utils.analysis import summaries
+from interp_utils.analysis import fourier, summaries
 from tests import planted
 
 
@@ -76,7 +76,15 @@ def test_fourier_density_of_planted_embeddings():
     everything = torch.linalg.qr(torch.randn(p, p, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).Q
     dense = summaries.fourier_density(everything)
     assert math.isclose(dense.ffd, 1) and math.isclose(dense.fcr, 1)
-    only_cosines = summaries.fourier_density(both[:, :1] + noise)
-    assert math.isclose(only_cosines.ffd, 1 / 10 + 0, abs_tol=0.5)
+    # A cosine without its sine: ratio 0 at that frequency, 1 at the four others.
+    lonely = fourier.inverse(torch.eye(p, dtype=torch.float64).index_fill(0, torch.tensor([6]), 0.0))
+    assert math.isclose(summaries.fourier_density(lonely).fcr, 4 / 5, rel_tol=1e-9)
     with pytest.raises(ValueError, match="odd p, got 10"):
         summaries.fourier_density(torch.rand(10, 2))
+
+
+def test_values_that_do_not_vary_are_refused():
+    flat = torch.ones(3, 3, 3)
+    for measure in (summaries.distance_irrelevance, lambda x: summaries.variance_explained(x, x)):
+        with pytest.raises(ValueError, match="differ between pairs|no variance to explain"):
+            measure(flat)

@@ -138,6 +138,22 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(small_tas
     assert run.metrics["train_loss"].notna().all()
 
 
+def test_a_broken_state_never_replaces_a_good_one(small_task, tmp_path, monkeypatch):
+    """Saves between log steps look at the weights: here Ctrl-C comes when they have just broken."""
+    update = loop.Trainer.update
+
+    def breaks(trainer):
+        update(trainer)
+        if trainer.step == 33:
+            trainer.weights["embed.W_E"].data[0, 0] = float("nan")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "update", breaks)
+    with pytest.raises(FloatingPointError, match=r"state of the weights is not finite at step 33; .* kept as of step 20"):
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert Run.load(tmp_path).step == 20
+
+
 def test_all_pairs_for_training_has_no_test_loss(tmp_path):
     run = train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
     assert run.metrics["test_loss"].isna().all() and run.metrics["train_loss"].notna().all()
@@ -163,6 +179,7 @@ def test_progress_bar_shows_both_losses(small_task, tmp_path, capsys):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_trains_the_same_model(small_task, small_run, tmp_path):
+    torch.ones(2, 2, device="cuda") @ torch.ones(2, 2, device="cuda")  # cuBLAS is configured by now
     run = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, device="cuda", progress=False)
     assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-2)
 

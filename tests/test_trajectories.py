@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import torch
 
-from interp_utils import CachedModel, ModelConfig, fourier, models, progress, summaries, trajectories
+from interp_utils import CachedModel, ModelConfig, TrainConfig, fourier, models, progress, summaries, train, trajectories
 
 
 @pytest.mark.parametrize(("holds", "expected"), [([0, 1, 1], 10), ([1, 1, 1], 0), ([1, 0, 1], 20), ([1, 1, 0], None), ([0, 0, 0], None)])
@@ -84,17 +84,41 @@ def test_key_frequencies_default_to_the_final_models(small_run, measured):
 
 
 def test_gradient_symmetricity_of_a_symmetric_and_an_opposed_model(small_task):
+    """Logits linear in E_a + E_b have equal gradients; positions that turn the sign of what b says make them opposite."""
     config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4).for_task(small_task)
     weights = {name: torch.zeros(shape) for name, shape in models.weight_shapes(config).items()}
     weights["embed.W_E"] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
     weights["blocks.0.attn.W_V"] = weights["blocks.0.attn.W_O"] = torch.eye(8)[None]
     weights["unembed.W_U"] = torch.randn(8, 7, generator=torch.Generator().manual_seed(1))
-    # Uniform attention and no MLP: logits are linear in E_a + E_b, and both gradients the same.
-    assert trajectories.gradient_symmetricity(CachedModel(models.build(config, weights), small_task)) == pytest.approx(1)
+    model = CachedModel(models.build(config, weights), small_task)
+    assert trajectories.gradient_symmetricity(model) == pytest.approx(1)
+
+    def turn_b(v, hook):
+        return v * torch.tensor([1.0, -1.0, 1.0])[:, None, None]
+
+    assert trajectories.gradient_symmetricity(model.with_hooks(("v", turn_b))) == pytest.approx(-1)
 
 
 def test_headline_of_a_run(small_run):
     row = trajectories.headline(small_run)
     assert row["p"] == 7 and row["number of key frequencies"] == len(row["key frequencies"])
     assert row["test accuracy"] == pytest.approx(small_run.metrics["test_accuracy"].iloc[-1])
-    assert 0 <= row["neurons clustered"] <= 1
+    model = CachedModel(small_run.model(), small_run.task)
+    logits, labels, keys = model.logits, model.task.labels, row["key frequencies"]
+    assert keys == fourier.key_frequencies(logits)
+    assert row["full loss"] == pytest.approx(progress.mean_loss(logits, labels))
+    assert row["restricted loss"] == pytest.approx(progress.restricted_loss(logits, labels, keys))
+    assert row["excluded loss"] == pytest.approx(progress.excluded_loss(logits, labels, keys, model.task.train_mask))
+    assert row["logit variance explained"] == pytest.approx(summaries.cosine_fit(logits, keys).variance_explained)
+    share = fourier.neuron_variance_by_frequency(model.activation("post")).nan_to_num(0).amax(0)
+    assert row["neurons clustered"] == (share >= 0.85).double().mean().item()
+
+
+def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_path):
+    config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4, n_layers=2)
+    run = train(small_task, config, TrainConfig(steps=1), out=tmp_path / "deep", progress=False)
+    for measure in (trajectories.headline, lambda run: trajectories.measure(run, [1], show_progress=False)):
+        with pytest.raises(ValueError, match="one-layer models, this one has 2 layers"):
+            measure(run)
+    with pytest.raises(ValueError, match="phases are read off the test loss, and this run has none"):
+        trajectories.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))

@@ -5,6 +5,7 @@ Weights are in HookedTransformer's orientation (inputs first); "p" is the tokens
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,9 +40,9 @@ def attention_scores(
 
 
 class AttentionFit(NamedTuple):
-    """Fit of one head's attention to a: intercept, alpha, beta, the fitted grid and the share of the variance it explains."""
+    """Fit of one head's attention to a: c, alpha, beta (none for k = p / 2); the fitted grid; the share of variance it explains."""
 
-    coefficients: Float[Tensor, "3"]
+    coefficients: Float[Tensor, "terms"]
     fitted: Float[Tensor, "p p"]
     variance_explained: float
 
@@ -50,7 +51,9 @@ def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
     """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k b) (Nanda et al. 2023, appendix)."""
     p = fourier.check_grid(attention)
     check_keys(p, [k])
-    rows = fourier.fourier_basis(p, attention.dtype, attention.device)[(fourier.component_frequencies(p) == k).to(attention.device)]
+    n = torch.arange(p, device=attention.device)
+    angles = (k * n % p).to(attention.dtype) * (2 * math.pi / p)
+    rows = [angles.cos()] if 2 * k == p else [angles.cos(), angles.sin()]
     design = torch.stack([torch.ones_like(attention), *(row[:, None] - row for row in rows)], -1).flatten(0, 1)
     coefficients = torch.linalg.lstsq(design, attention.flatten()[:, None]).solution.squeeze(1)
     fitted = (design @ coefficients).view(p, p)
@@ -95,6 +98,10 @@ def single_cosine_shares(direction: Float[Tensor, "neuron"], activations: Float[
 
 
 def off_directions(activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]) -> Float[Tensor, "p p neuron"]:
-    """Activations without their part in the span of the directions; activations minus it is the part on them."""
-    axes = torch.linalg.qr(directions.T).Q
+    """Activations without their part in the span of the directions; activations minus it is the part on them.
+
+    Directions may be zero or depend on each other: only what they span counts.
+    """
+    _, singular, rows = torch.linalg.svd(directions, full_matrices=False)
+    axes = rows[singular > singular.max() * max(directions.shape) * torch.finfo(directions.dtype).eps].T
     return activations - activations @ axes @ axes.T

@@ -48,17 +48,15 @@ def component_names(p: int) -> list[str]:
     return ["const", *(f"{'cos' if row % 2 else 'sin'} {(row + 1) // 2}" for row in range(1, p))]
 
 
-def transform(x: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
+def transform(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     """Fourier components along one axis: F x. The axis keeps its place and its length.
 
     Raises TypeError for integers, which would round the basis to zeros.
     """
-    if not x.is_floating_point():
-        raise TypeError(f"a Fourier transform needs a floating-point tensor, got {x.dtype}; call .float() on it")
     return _along(fourier_basis(x.shape[dim], x.dtype, x.device), x, dim)
 
 
-def inverse(components: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
+def inverse(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     """Undoes `transform`: F^T x."""
     return _along(fourier_basis(components.shape[dim], components.dtype, components.device).T, components, dim)
 
@@ -73,12 +71,12 @@ def inverse_2d(components: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]
     return inverse(inverse(components, 0), 1)
 
 
-def power(x: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
+def power(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     """Squared norm of x at each frequency 0 .. p // 2 along one axis, in that axis's place (Parseval: sums to |x|^2)."""
     return by_frequency(transform(x, dim).square(), dim)
 
 
-def by_frequency(components: Float[Tensor, ...], dim: int = 0) -> Float[Tensor, ...]:
+def by_frequency(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     """Adds up the cosine and sine entries of each frequency 0 .. p // 2 along one axis."""
     p = components.shape[dim]
     shape = list(components.shape)
@@ -120,6 +118,14 @@ def sum_components(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tenso
     return transform(diagonal_sums(grid, sign)) / math.sqrt(grid.shape[0])
 
 
+def answer_components(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p"]:
+    """Inner products of logits with the unit vectors F_i(a + b - c) / p, i = 0 .. p - 1."""
+    p = check_grid(logits)
+    if logits.shape[2:] != (p,):
+        raise ValueError(f"expected logits of shape (p, p, p), as many classes as tokens, got {tuple(logits.shape)}")
+    return transform(diagonal_sums(diagonal_sums(logits), sign=-1)) / p
+
+
 def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
     """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a circle, where x has one.
 
@@ -150,7 +156,7 @@ def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Fl
     return torch.where(dead, torch.nan, own / total)
 
 
-def frequency_scores(x: Float[Tensor, ...], rule: Rule = "logits") -> Float[Tensor, "freq"]:
+def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Tensor, "freq"]:
     """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0 is frequency 1).
 
     "logits" (logits, "p p c"): norm on cos w_k(a + b), sin w_k(a + b), over all classes.
@@ -176,7 +182,7 @@ def frequency_scores(x: Float[Tensor, ...], rule: Rule = "logits") -> Float[Tens
     return scores
 
 
-def key_frequencies(x: Float[Tensor, ...], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
+def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
     """The frequencies whose score is above `threshold` times the largest, ascending.
 
     threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any that a neuron prefers), and
@@ -190,7 +196,7 @@ def key_frequencies(x: Float[Tensor, ...], rule: Rule = "logits", threshold: flo
     return [int(k) + 1 for k in (scores > least).nonzero()]
 
 
-def key_frequency_table(**tensors: Float[Tensor, ...]) -> pd.DataFrame:
+def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
     """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score" and "key").
 
     tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the rule's largest.
@@ -219,6 +225,8 @@ def _check_frequency(p: int, k: int) -> None:
 
 
 def _along(matrix: Tensor, x: Tensor, dim: int) -> Tensor:
+    if not x.is_floating_point():
+        raise TypeError(f"a Fourier transform needs a floating-point tensor, got {x.dtype}; call .float() on it")
     return torch.movedim(torch.tensordot(matrix, x, dims=([1], [dim])), 0, dim)
 
 
@@ -227,11 +235,7 @@ def _logits(logits: Tensor) -> Tensor:
 
 
 def _logit_similarity(logits: Tensor) -> Tensor:
-    p = check_grid(logits)
-    if logits.shape[2] != p:
-        raise ValueError(f'rule "logit_similarity" needs as many classes as tokens, got shape {tuple(logits.shape)}')
-    along = transform(diagonal_sums(diagonal_sums(logits), sign=-1))  # over d = a + b - c
-    return along[[0, *range(1, p, 2)]].abs() / (p * logits.norm())  # the constant and the cosines
+    return answer_components(logits)[[0, *range(1, len(logits), 2)]].abs() / logits.norm()  # the constant and the cosines
 
 
 def _neurons(activations: Tensor) -> Tensor:

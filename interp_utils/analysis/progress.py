@@ -34,7 +34,7 @@ def project(grid: Float[Tensor, "p p ..."], keys: Sequence[int], variant: Varian
     if variant not in get_args(Variant):
         raise ValueError(f"variant must be one of {get_args(Variant)}, got {variant!r}")
     if variant in ("sum", "sum_3d"):
-        return _spread(_sum_table(grid, keys, variant), p)
+        return _spread(_sum_table(_sum_components(grid, variant), p, keys, variant), p)
     row, column = (fourier.component_frequencies(p).to(grid.device).view(shape) for shape in ((p, 1), (1, p)))
     kept = torch.zeros(p, p, dtype=torch.bool, device=grid.device)
     for k in keys:
@@ -98,7 +98,9 @@ def single_excluded_losses(
     rows = _selected(mask, logits, labels)
     sums = sum_of_pair(p, logits.device).flatten()[rows]
     kept, answers = logits.flatten(0, 1)[rows], labels[rows]
-    losses = [cross_entropy(kept - _sum_table(logits, [k], variant)[sums], answers).mean() for k in range(1, p // 2 + 1)]
+    components = _sum_components(logits, variant)
+    tables = (_sum_table(components, p, [k], variant) for k in range(1, p // 2 + 1))
+    losses = [cross_entropy(kept - table[sums], answers).mean() for table in tables]
     return torch.stack(losses)
 
 
@@ -164,22 +166,17 @@ def _spread(table: Float[Tensor, "p ..."], p: int) -> Float[Tensor, "p p ..."]:
     return table[sum_of_pair(p, table.device)]
 
 
-def answer_components(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p"]:
-    """Inner products with the unit vectors F_i(a + b - c) / p."""
-    p = fourier.check_grid(logits)
-    if logits.shape[2:] != (p,):
-        raise ValueError(f"expected logits of shape (p, p, p), one class per number, got {tuple(logits.shape)}")
-    return fourier.transform(fourier.diagonal_sums(fourier.diagonal_sums(logits), sign=-1)) / p
+def _sum_components(grid: Tensor, variant: str) -> Tensor:
+    """What all frequencies' projections are made of, once for all: components over a + b, or over a + b - c."""
+    return fourier.answer_components(grid) if variant == "sum_3d" else fourier.sum_components(grid)
 
 
-def _sum_table(grid: Tensor, keys: Sequence[int], variant: str) -> Float[Tensor, "p ..."]:
-    """The projection as a function of s = a + b: every sum variant is one."""
-    p = grid.shape[0]
-    of_key = torch.isin(fourier.component_frequencies(p), torch.tensor(list(keys), dtype=torch.long)).to(grid.device)
+def _sum_table(components: Tensor, p: int, keys: Sequence[int], variant: str) -> Float[Tensor, "p ..."]:
+    """The projection on the keys as a function of s = a + b: every sum variant is one."""
+    kept = torch.isin(fourier.component_frequencies(p), torch.tensor(list(keys), dtype=torch.long)).to(components.device)
     if variant == "sum":
-        components = fourier.sum_components(grid)
-        return fourier.inverse(components * of_key.view(p, *[1] * (components.ndim - 1))) / math.sqrt(p)
-    only_cosines = of_key & (torch.arange(p, device=grid.device) % 2 == 1)
-    answer = fourier.inverse(answer_components(grid) * only_cosines) / p  # a function of a + b - c
-    n = torch.arange(p, device=grid.device)
+        return fourier.inverse(components * kept.view(p, *[1] * (components.ndim - 1))) / math.sqrt(p)
+    only_cosines = kept & (torch.arange(p, device=components.device) % 2 == 1)
+    answer = fourier.inverse(components * only_cosines) / p  # a function of a + b - c
+    n = torch.arange(p, device=components.device)
     return answer[(n[:, None] - n) % p]

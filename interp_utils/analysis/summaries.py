@@ -28,9 +28,9 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
     counted as variance (`variance_explained`).
     """
     p = fourier.check_grid(logits)
-    along = progress.answer_components(logits)
+    along = fourier.answer_components(logits)
     cosines = [0, *range(1, p, 2)]
-    norms = torch.full((p // 2 + 1,), p**1.5 / math.sqrt(2), device=logits.device)
+    norms = torch.full((p // 2 + 1,), p**1.5 / math.sqrt(2), dtype=logits.dtype, device=logits.device)
     norms[-1] = p**1.5 if p % 2 == 0 else norms[-1]
     coefficients = (along[cosines] / norms)[1:]
     approximation = progress.project(logits, keys, "sum_3d")
@@ -40,10 +40,12 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
 def variance_explained(values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]) -> float:
     """Of the variance of each output over the pairs, the share that the approximation explains, up to a constant per output.
 
-    1 - |r - mean r|^2 / |values - mean|^2, r = values - approximation, means over pairs.
+    1 - |r - mean r|^2 / |values - mean|^2, r = values - approximation, means over pairs. Raises ValueError where nothing varies.
     """
-    residual = values - approximation
-    return 1 - ((residual - residual.mean((0, 1))).square().sum() / (values - values.mean((0, 1))).square().sum()).item()
+    residual, total = values - approximation, (values - values.mean((0, 1))).square().sum()
+    if not total > 0:
+        raise ValueError("there is no variance to explain: the values are the same for all pairs")
+    return 1 - ((residual - residual.mean((0, 1))).square().sum() / total).item()
 
 
 def gini(values: Float[Tensor, "n"]) -> float:
@@ -59,15 +61,19 @@ def gini(values: Float[Tensor, "n"]) -> float:
 
 
 def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
-    """How little the right answer's logit depends on a - b: 0 not at all (pizza 0-0.4), 1 that is all it does (clock 0.4-1).
+    """How little the right answer's logit depends on a - b: 0 on nothing else (pizza: 0 to 0.4), 1 not at all (clock: 0.4 to 1).
 
     q = mean over d of std over i of L[i, i + d], over std of L, with L[a, b] the logit of a + b (Zhong et al. 2023, definition 4.2).
+    Raises ValueError where that logit is the same for all pairs.
     """
     p = fourier.check_grid(logits)
     right = logits.gather(2, progress.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
     n = torch.arange(p, device=logits.device)
     by_difference = right[n, (n + n[:, None]) % p]  # "difference i"
-    return (by_difference.std(1, correction=0).mean() / right.std(correction=0)).item()
+    spread = right.std(correction=0)
+    if not spread > 0:
+        raise ValueError("distance irrelevance needs logits of the right answer that differ between pairs")
+    return (by_difference.std(1, correction=0).mean() / spread).item()
 
 
 def inverse_participation_ratio(x: Float[Tensor, "neuron p"], r: int = 2) -> Float[Tensor, "neuron"]:

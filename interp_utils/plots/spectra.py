@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,9 +11,6 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from interp_utils.plots.style import BLUE, ORANGE, RED, to_numpy
-
-if TYPE_CHECKING:
-    pass
 
 
 def frequency_bars(

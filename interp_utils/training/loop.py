@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ def train(
 ) -> Run:
     """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns the finished one.
 
-    Configurations default to the paper's setting. device None is a GPU where there is one. Ctrl-C saves and then
+    Configurations default to the public Grokking demo's. device None is a GPU where there is one. Ctrl-C saves and then
     raises KeyboardInterrupt; the same call goes on from there.
     Raises ValueError if `out` holds another run, RunInUse if another process is writing it, FloatingPointError if the
     loss is no longer finite.
@@ -47,7 +47,7 @@ def train(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:
-            with deterministic(config.train.deterministic, device), reuse_large_buffers():
+            with deterministic(config.train.deterministic), reuse_large_buffers():
                 _train(writer, task.to(device), config, progress)
     return Run.load(out)
 
@@ -69,16 +69,14 @@ def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> 
             if step in log_steps and step not in metrics.get("step", []):
                 row = {"step": step, **trainer.measure()}
                 if row["train_loss"] is None:
-                    raise FloatingPointError(
-                        f"the training loss is not finite at step {step}; the run in {writer.path} is kept as of step {writer.step}. "
-                        f"Try a lower learning rate than {config.train.lr}"
-                    )
+                    trainer.refuse("training loss", writer)
                 for name, value in row.items():
                     metrics.setdefault(name, []).append(value)
                 bar.set_postfix({name: f"{row[name]:.2e}" for name in ("train_loss", "test_loss") if row[name] is not None}, refresh=False)
             done = step == config.train.steps
             if done or step in snapshot_steps or interrupted() or time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
                 if step != writer.step:
+                    trainer.require_finite(writer)
                     writer.save(step, trainer.state(), metrics, snapshot=step in snapshot_steps)
                 last_saved = time.monotonic()
             if interrupted():
@@ -136,6 +134,17 @@ class Trainer:
         values = torch.stack(list(row.values())).tolist()  # one synchronisation, not five
         return {name: value if abs(value) < float("inf") else None for name, value in zip(row, values, strict=True)}
 
+    def require_finite(self, writer: RunWriter) -> None:
+        """Before a save, so that it never replaces a good state by a broken one."""
+        if not all(weight.isfinite().all() for weight in self.trained.values()):
+            self.refuse("state of the weights", writer)
+
+    def refuse(self, what: str, writer: RunWriter) -> NoReturn:
+        raise FloatingPointError(
+            f"the {what} is not finite at step {self.step}; the run in {writer.path} is kept as of step {writer.step}. "
+            f"Try a lower learning rate than {self.config.lr}"
+        )
+
     def state(self) -> dict[str, dict[str, Tensor]]:
         moments = {name: self.optimizer.state.get(weight, {}) for name, weight in self.trained.items()}
         return {
@@ -159,11 +168,9 @@ class Trainer:
 
 
 @contextlib.contextmanager
-def deterministic(on: bool, device: torch.device) -> Iterator[None]:
+def deterministic(on: bool) -> Iterator[None]:
     """Bitwise reproducible kernels, and whatever was set before afterwards."""
     before, before_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    if on and device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses deterministic mode without it
     torch.use_deterministic_algorithms(on or before)
     try:
         yield

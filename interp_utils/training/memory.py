@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
-GLIBC_DEFAULT = 128 * 1024
+GLIBC_LARGEST_DYNAMIC = 32 << 20  # setting a threshold ends its adapting, so that it stays where adapting would have led
 LARGE = 1 << 30
 
 
@@ -28,5 +28,5 @@ def reuse_large_buffers() -> Iterator[None]:
     try:
         yield
     finally:
-        mallopt(M_MMAP_THRESHOLD, GLIBC_DEFAULT)
-        mallopt(M_TRIM_THRESHOLD, GLIBC_DEFAULT)
+        mallopt(M_MMAP_THRESHOLD, GLIBC_LARGEST_DYNAMIC)
+        mallopt(M_TRIM_THRESHOLD, GLIBC_LARGEST_DYNAMIC)
