@@ -193,6 +193,7 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
     found = phases(run.metrics)
     return {
         "p": run.task.grid[0],
+        "steps": run.step,
         "key frequencies": keys,
         "number of key frequencies": len(keys),
         "neurons clustered": clusters.clustered.double().mean().item(),
