@@ -108,16 +108,16 @@ def histograms(
     return fig.update_layout(title=title, barmode="overlay", xaxis_title=x_title, yaxis_title=y_title)
 
 
-def strips(table: pd.DataFrame, columns: Sequence[str], *, marks: pd.Series, title: str) -> go.Figure:
+def strips(table: pd.DataFrame, columns: Sequence[str], *, marks: pd.Series, title: str, mark_name: str = "paper") -> go.Figure:
     """One panel per column: a point per row of the table, named on hover, and a line at the marked (published) value."""
     fig = make_subplots(1, len(columns), subplot_titles=list(columns), horizontal_spacing=0.12)
     for col, column in enumerate(columns, start=1):
         spread = np.linspace(-0.3, 0.3, len(table))  # so that equal values do not hide each other
         points = go.Scatter(
-            x=to_numpy(spread), y=to_numpy(table[column].astype(float)), mode="markers", text=list(table.index), name="this suite"
+            x=to_numpy(spread), y=to_numpy(table[column].astype(float)), mode="markers", text=list(table.index), name="runs"
         )
         fig.add_trace(points.update(marker={"color": BLUE, "size": 9}, showlegend=col == 1), row=1, col=col)
-        mark = go.Scatter(x=[-0.4, 0.4], y=to_numpy([marks[column]] * 2), mode="lines", name="paper", showlegend=col == 1)
+        mark = go.Scatter(x=[-0.4, 0.4], y=to_numpy([marks[column]] * 2), mode="lines", name=mark_name, showlegend=col == 1)
         fig.add_trace(mark.update(line={"color": RED, "dash": "dash"}), row=1, col=col)
         fig.update_xaxes(visible=False, range=[-0.6, 0.6], row=1, col=col)
         fig.update_yaxes(title="value" if col == 1 else None, row=1, col=col)
