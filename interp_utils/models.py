@@ -5,7 +5,6 @@ transformer_lens is imported when a model is built, not before.
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -133,4 +132,4 @@ def check_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int,
 
 def act_fn(name: str) -> Callable[[Tensor], Tensor]:
     """The activation function that HookedTransformer uses under this name."""
-    return operator.attrgetter(name)(torch.nn.functional)
+    return getattr(torch.nn.functional, name)

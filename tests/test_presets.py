@@ -27,3 +27,10 @@ def test_grokking_demo_is_the_published_setting():
         "none",
         "transformer_lens",
     )
+
+
+def test_notebooks_train_afresh_in_ci_and_keep_their_runs_otherwise(monkeypatch):
+    monkeypatch.setenv("INTERP_FAST", "1")
+    assert presets.runs_folder() != presets.runs_folder()
+    monkeypatch.delenv("INTERP_FAST")
+    assert str(presets.runs_folder()) == "../runs"

@@ -176,6 +176,11 @@ def test_unknown_variant_is_named():
         progress.project(P7, [1], "2x2")
 
 
+def test_a_share_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="all values are zero"):
+        progress.share_on(P7, [1])
+
+
 def test_any_labels_is_for_controls():
     logits = planted.clock(7, {1: 3.0})
     assert progress.restricted_loss(logits, planted.labels(7).roll(1), [1], any_labels=True) > 1

@@ -16,9 +16,7 @@ def main() -> None:
     keys = fourier.key_frequencies(model.logits)
     planes = {f"frequency {k}": fourier.frequency_plane(W_E, k) for k in keys}
     order = {f"frequency {k}": sorted(range(len(W_E)), key=lambda n, k=k: k * n % len(W_E)) for k in keys}
-    spectra = {"W_E": fourier.power(W_E)[1:].sum(1).sqrt()}
     figures = {
-        "spectrum": plots.frequency_bars(spectra, keys=keys, title="Norm of the embedding at each frequency", y_title="norm"),
         "circles": plots.token_scatters(planes, title="Each key frequency is a circle of tokens", axis_title="direction", order=order),
         "grokking": plots.loss_curves(run.metrics, trajectories.phases(run.metrics), title="Grokking (a + b) mod 113"),
     }

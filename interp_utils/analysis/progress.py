@@ -120,6 +120,8 @@ def share_on(grid: Float[Tensor, "p p out"], keys: Sequence[int], variant: Varia
     """Mean over outputs of |projection|^2 / |grid|^2, uncentred; outputs that are all zero do not count (released code's trig ratio)."""
     total = grid.square().sum((0, 1))
     alive = total > 0
+    if not alive.any():
+        raise ValueError("there is nothing to take a share of: all values are zero")
     return (project(grid, keys, variant).square().sum((0, 1))[alive] / total[alive]).mean().item()
 
 
