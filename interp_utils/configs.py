@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
-    from interp_utils.tasks import Task
+    from interp_utils.tasks import AnyTask
 
 Activation = Literal["relu", "gelu", "silu"]
 Biases = Literal["none", "mlp", "all"]
@@ -21,18 +21,21 @@ C = TypeVar("C", bound="_Config")
 class _Config:
     """Shared by both records: JSON in and out, and a check that names the field that is wrong."""
 
+    added: ClassVar[frozenset[str]] = frozenset()
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls: type[C], values: dict[str, Any]) -> C:
-        """Raises ValueError for unknown or missing fields, so that a file from another version is never half read."""
+        """Raises ValueError for unknown or missing fields, so that a file from another version is never half read.
+
+        Only fields that were `added` since the first version may be missing: their defaults mean what it did.
+        """
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(values) != names:
-            raise ValueError(
-                f"{cls.__name__} has the fields {sorted(names)}; "
-                f"missing: {sorted(names - set(values))}, unknown: {sorted(set(values) - names)}"
-            )
+        missing, unknown = sorted(names - set(values) - cls.added), sorted(set(values) - names)
+        if missing or unknown:
+            raise ValueError(f"{cls.__name__} has the fields {sorted(names)}; missing: {missing}, unknown: {unknown}")
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
     def _require(self, holds: bool, field: str, expected: str) -> None:
@@ -56,41 +59,47 @@ class _Config:
 class ModelConfig(_Config):
     """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task (`for_task`).
 
+    d_mlp:  None for attention only.
+    positions: False leaves positional embeddings out (zero and not trained).
     biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the paper.
     init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 / sqrt(d_model), with
             1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
     """
 
+    added: ClassVar[frozenset[str]] = frozenset({"positions"})
+
     d_model: int = 128
     n_heads: int = 4
     d_head: int = 32
-    d_mlp: int = 512
+    d_mlp: int | None = 512
     n_layers: int = 1
     act_fn: Activation = "relu"
     biases: Biases = "none"
     init: Init = "transformer_lens"
+    positions: bool = True
     seed: int = 0
     n_ctx: int | None = None
     d_vocab: int | None = None
     d_vocab_out: int | None = None
 
     def __post_init__(self) -> None:
-        for field in ("d_model", "n_heads", "d_head", "d_mlp", "n_layers"):
+        for field in ("d_model", "n_heads", "d_head", "n_layers"):
             self._require_int(field, 1)
-        for field in ("n_ctx", "d_vocab", "d_vocab_out"):
+        for field in ("d_mlp", "n_ctx", "d_vocab", "d_vocab_out"):
             if getattr(self, field) is not None:
                 self._require_int(field, 1)
         self._require_int("seed", 0)
         self._require_one_of("act_fn", Activation)
         self._require_one_of("biases", Biases)
         self._require_one_of("init", Init)
+        self._require(type(self.positions) is bool, "positions", "True or False")
 
-    def for_task(self, task: Task) -> ModelConfig:
+    def for_task(self, task: AnyTask) -> ModelConfig:
         """The same configuration with its sizes filled in from the task.
 
         Raises ValueError where a size was given and the task needs another, e.g. a configuration for another p.
         """
-        sizes = {"n_ctx": task.tokens.shape[1], "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
+        sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
         for field, needed in sizes.items():
             if getattr(self, field) not in (None, needed):
                 raise ValueError(
@@ -101,8 +110,9 @@ class ModelConfig(_Config):
 
 @dataclass(frozen=True)
 class TrainConfig(_Config):
-    """Full-batch AdamW. Step s is the state after s updates; step 0 is the initialisation.
+    """AdamW. Step s is the state after s updates; step 0 is the initialisation.
 
+    batch_size:     fresh inputs per step, for a task that draws them; None for a finite task: all its training inputs.
     warmup_steps:   learning rate min(s / warmup_steps, 1) x lr at update s = 0, 1, ... (the paper's, so its first
                     update changes nothing); 0 for none.
     log_every:      losses and accuracies on log-spaced steps first, then every so many steps.
@@ -114,7 +124,10 @@ class TrainConfig(_Config):
     deterministic:  bitwise the same weights on the same machine, resumed or not.
     """
 
+    added: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+
     steps: int = 25_000
+    batch_size: int | None = None
     lr: float = 1e-3
     weight_decay: float = 1.0
     betas: tuple[float, float] = (0.9, 0.98)
@@ -130,8 +143,9 @@ class TrainConfig(_Config):
         self._require_int("steps", 1)
         self._require_int("warmup_steps", 0)
         self._require_int("log_every", 1)
-        if self.snapshot_every is not None:
-            self._require_int("snapshot_every", 1)
+        for field in ("snapshot_every", "batch_size"):
+            if getattr(self, field) is not None:
+                self._require_int(field, 1)
         self._require_real("lr", above=0.0)
         self._require_real("weight_decay", low=0.0)
         self._require_real("eps", above=0.0)

@@ -27,11 +27,9 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         "attn.W_O": (heads, d_head, d_model),
         **{f"attn.b_{name}": (heads, d_head) for name in "QKV"},
         "attn.b_O": (d_model,),
-        "mlp.W_in": (d_model, d_mlp),
-        "mlp.b_in": (d_mlp,),
-        "mlp.W_out": (d_mlp, d_model),
-        "mlp.b_out": (d_model,),
     }
+    if d_mlp is not None:
+        block |= {"mlp.W_in": (d_model, d_mlp), "mlp.b_in": (d_mlp,), "mlp.W_out": (d_mlp, d_model), "mlp.b_out": (d_model,)}
     for layer in range(config.n_layers):
         shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
     return shapes | {"unembed.W_U": (d_model, config.d_vocab_out), "unembed.b_U": (config.d_vocab_out,)}
@@ -42,18 +40,24 @@ def is_bias(name: str) -> bool:
 
 
 def trainable(config: ModelConfig) -> list[str]:
-    """Names of the weights that are trained; the others are biases that stay zero."""
+    """Names of the weights that are trained; the others (biases, positions) stay zero."""
     trained_biases = {"none": (), "mlp": ("b_in", "b_out"), "all": ("b_",)}[config.biases]
-    return [
-        name
-        for name in weight_shapes(config)
-        if not is_bias(name) or (trained_biases and name.rpartition(".")[2].startswith(trained_biases))
-    ]
+
+    def is_trained(name: str) -> bool:
+        if is_bias(name):
+            return bool(trained_biases) and name.rpartition(".")[2].startswith(trained_biases)
+        return config.positions or name != "pos_embed.W_pos"
+
+    return [name for name in weight_shapes(config) if is_trained(name)]
 
 
 def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
-    """Normal weights of the scale `config.init` names, biases zero; drawn on the CPU from a generator of their own."""
+    """Normal weights of the scale `config.init` names, biases zero; drawn on the CPU from a generator of their own.
+
+    With and without positions the other weights of a seed are the same.
+    """
     generator = torch.Generator().manual_seed(config.seed)
+    trained = set(trainable(config))
 
     def draw(name: str, shape: tuple[int, ...]) -> Tensor:
         if is_bias(name):
@@ -62,7 +66,8 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
             std = 0.8 / config.d_model**0.5
         else:
             std = (config.d_vocab_out if name == "unembed.W_U" else config.d_model) ** -0.5
-        return std * torch.randn(shape, generator=generator)
+        drawn = std * torch.randn(shape, generator=generator)
+        return drawn if name in trained else torch.zeros(shape)
 
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
 
@@ -85,6 +90,7 @@ def build(config: ModelConfig, weights: Mapping[str, Tensor] | None = None, devi
                 n_heads=config.n_heads,
                 d_head=config.d_head,
                 d_mlp=config.d_mlp,
+                attn_only=config.d_mlp is None,
                 n_ctx=config.n_ctx,
                 d_vocab=config.d_vocab,
                 d_vocab_out=config.d_vocab_out,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from interp_utils import tasks
 from interp_utils.configs import ModelConfig, TrainConfig
-from interp_utils.tasks import Task
+from interp_utils.tasks import AnyTask
 
 
 class Preset(NamedTuple):
     """What `train` takes: train(*preset, out=...)."""
 
-    task: Task
+    task: AnyTask
     model: ModelConfig
     train: TrainConfig
 
@@ -45,3 +45,29 @@ def grokking_demo() -> Preset:
     """
     task = tasks.modular_addition(p=113, frac_train=0.3, seed=598, split="grokking_demo")
     return Preset(task, ModelConfig(seed=999), TrainConfig(steps=25_000, warmup_steps=0, snapshot_every=250))
+
+
+def sorting(variant: str = "one head", seed: int = 0) -> Preset:
+    """A transformer of one layer that sorts: 25 of 48 numbers, attention only, with one head and no positions, or a `SORTING` variant."""
+    if variant not in SORTING:
+        raise ValueError(f"variant must be one of {list(SORTING)}, got {variant!r}")
+    changes = {**ONE_HEAD, **SORTING[variant]}
+    of_task = {name: changes.pop(name) for name in ("n_values", "length", "repeats") if name in changes}
+    size = changes.pop("batch_size", 128)
+    config = TrainConfig(steps=20_000, batch_size=size, lr=1e-3, weight_decay=0.0, betas=(0.9, 0.999), warmup_steps=0)
+    return Preset(tasks.sorting(**of_task, seed=seed), ModelConfig(**changes, seed=seed), config)
+
+
+ONE_HEAD = {"n_values": 48, "length": 25, "d_model": 64, "d_head": 32, "n_heads": 1, "d_mlp": None, "positions": False}
+TEN_OF_51 = {"n_values": 51, "length": 10, "repeats": True, "d_model": 96, "d_head": 48, "n_heads": 2, "positions": True, "batch_size": 512}
+SORTING: dict[str, dict[str, Any]] = {
+    "one head": {},
+    "positions": {"positions": True},
+    "two heads": {"n_heads": 2},
+    "four heads": {"n_heads": 4},
+    "MLP": {"d_mlp": 256},
+    "repeats": {"repeats": True},
+    "repeats, positions": {"repeats": True, "positions": True},
+    "variable length": {"n_values": 199, "length": (1, 100), "d_model": 128},
+    "ten of 51, two heads": TEN_OF_51,
+}

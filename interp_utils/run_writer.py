@@ -16,7 +16,7 @@ from torch import Tensor
 from interp_utils import storage
 from interp_utils.configs import RunConfig
 from interp_utils.runs import FORMAT, MANIFEST, TASK, Metrics, Run, metrics_name, snapshot_name, state_name
-from interp_utils.tasks import Task
+from interp_utils.tasks import AnyTask
 
 
 class RunWriter:
@@ -26,7 +26,7 @@ class RunWriter:
     if its run is damaged, OSError if it cannot be written. Nothing in the folder is changed by any of these.
     """
 
-    def __init__(self, path: str | Path, task: Task, config: RunConfig) -> None:
+    def __init__(self, path: str | Path, task: AnyTask, config: RunConfig) -> None:
         self.path = Path(path)
         self.task, self.config = task, config
         self._task_content = storage.tensors_to_bytes(_compact(task))
@@ -112,7 +112,9 @@ class RunWriter:
                 leftover.unlink()
 
     def _require_same(self) -> None:
-        stored, wanted = dict(self.run.manifest), _manifest(self.task, self.config, 0, {}, {})
+        config = self.run.config
+        stored = {**self.run.manifest, "model": config.model.to_json(), "train": config.train.to_json()}  # with fields added since
+        stored, wanted = json.loads(json.dumps(stored)), _manifest(self.task, self.config, 0, {}, {})
         for part in ("task", "model", "train"):
             if stored[part] != wanted[part]:
                 different = [key for key in wanted[part] if stored[part].get(key) != wanted[part][key]]
@@ -153,17 +155,10 @@ def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half:
     return Run.load(path)
 
 
-def _manifest(task: Task, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]) -> dict[str, Any]:
-    about = {
-        "name": task.name,
-        "params": dict(task.params),
-        "n_classes": list(task.n_classes),
-        "d_vocab": task.d_vocab,
-        "grid": task.grid and list(task.grid),
-    }
+def _manifest(task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]) -> dict[str, Any]:
     body = {
         "format": FORMAT,
-        "task": about,
+        "task": task.about(),
         "model": config.model.to_json(),
         "train": config.train.to_json(),
         "step": step,
@@ -177,10 +172,12 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in ("interp-utils", "torch", "numpy")}}
 
 
-def _compact(task: Task) -> dict[str, Tensor]:
+def _compact(task: AnyTask) -> dict[str, Tensor]:
     """The task's tensors in the smallest integer type that holds them."""
 
     def shrink(tensor: Tensor) -> Tensor:
+        if tensor.dtype == torch.bool:
+            return tensor.to(torch.uint8)
         return tensor.to(torch.int16 if int(tensor.max()) < 2**15 else torch.int64)
 
-    return {"tokens": shrink(task.tokens), "labels": shrink(task.labels), "train_mask": task.train_mask.to(torch.uint8)}
+    return {name: shrink(tensor) for name, tensor in task.tensors().items()}

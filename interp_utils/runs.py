@@ -25,7 +25,7 @@ from torch import Tensor
 from interp_utils import models, storage
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.storage import DamagedFile
-from interp_utils.tasks import Task
+from interp_utils.tasks import AnyTask, restore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,18 +79,12 @@ class Run:
         return RunConfig(ModelConfig.from_json(self.manifest["model"]), TrainConfig.from_json(self.manifest["train"]))
 
     @cached_property
-    def task(self) -> Task:
-        tensors, about = self.read(TASK), self.manifest["task"]
-        return Task(
-            name=about["name"],
-            tokens=tensors["tokens"].long(),
-            labels=tensors["labels"].long(),
-            train_mask=tensors["train_mask"].bool(),
-            n_classes=tuple(about["n_classes"]),
-            d_vocab=about["d_vocab"],
-            grid=about["grid"] and tuple(about["grid"]),
-            params=about["params"],
-        )
+    def task(self) -> AnyTask:
+        """Raises DamagedFile where the stored task and what its description makes are not the same."""
+        try:
+            return restore(self.manifest["task"], self.read(TASK))
+        except ValueError as error:
+            raise DamagedFile(self.path / TASK, str(error)) from None
 
     @property
     def metrics(self) -> pd.DataFrame:

@@ -1,7 +1,41 @@
 """What is to be learned: every input, its label, and which of them are for training."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
 from interp_utils.tasks.controls import random_labels
-from interp_utils.tasks.grid import modular_addition
+from interp_utils.tasks.grid import exponentiated_addition, modular_addition, powers
+from interp_utils.tasks.sequences import Sequences, StreamTask, sorting
 from interp_utils.tasks.task import Task
 
-__all__ = ["Task", "modular_addition", "random_labels"]
+AnyTask = Task | StreamTask
+
+__all__ = [
+    "AnyTask",
+    "Sequences",
+    "StreamTask",
+    "Task",
+    "exponentiated_addition",
+    "modular_addition",
+    "powers",
+    "random_labels",
+    "restore",
+    "sorting",
+]
+
+
+def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
+    """The task that a run has stored. Raises ValueError if what was stored is not what its description makes."""
+    if about["name"] != "sorting":
+        return Task.restore(about, tensors)
+    params = {**about["params"], "length": _tuple(about["params"]["length"])}
+    task = sorting(**params)
+    if any(not own.equal(tensors[name].long()) for name, own in task.tensors().items()):
+        raise ValueError("its validation and test lists are not those that its description makes")
+    return task
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

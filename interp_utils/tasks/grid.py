@@ -23,19 +23,48 @@ def modular_addition(p: int, frac_train: float = 0.3, seed: int | None = None, s
     split:      see `train_mask`. seed None is the split's published one.
     Raises ValueError for a p, fraction, seed or split that makes no task.
     """
+    seed = PUBLISHED_SEED.get(split) if seed is None else seed
+    n = torch.arange(_modulus(p))
+    return _pairs_task("modular_addition", p, n, n, frac_train, seed, split, {})
+
+
+def exponentiated_addition(p: int, a: int, b: int, frac_train: float = 0.3, seed: int = 0, split: Split = "random") -> Task:
+    """(x^a + y^b) mod p on all pairs 0 <= x, y < p, as tokens [x, y, "="]; any exponents from 1, any p >= 2.
+
+    Pairs, splits and errors are those of `modular_addition`, which is a = b = 1. Source: Patel et al., section 3.3.
+    """
+    x, y = powers(p, a), powers(p, b)
+    return _pairs_task("exponentiated_addition", p, x, y, frac_train, seed, split, {"a": a, "b": b})
+
+
+def powers(p: int, exponent: int) -> Int[Tensor, "p"]:
+    """x^exponent mod p for x = 0 .. p - 1, by modular exponentiation: exact for any exponent.
+
+    Raises ValueError for a p below 2 or an exponent below 1.
+    """
+    if type(exponent) is not int or exponent < 1:
+        raise ValueError(f"an exponent must be an integer of at least 1, got {exponent!r}")
+    return torch.tensor([pow(x, exponent, p) for x in range(_modulus(p))])
+
+
+def _modulus(p: int) -> int:
     if type(p) is not int or p < 2:
         raise ValueError(f"p must be an integer of at least 2, got {p!r}")
-    a, b = pairs(p, p).unbind(1)
-    seed = PUBLISHED_SEED.get(split) if seed is None else seed
+    return p
+
+
+def _pairs_task(name: str, p: int, u: Tensor, v: Tensor, frac_train: float, seed: int, split: Split, params: dict) -> Task:
+    """(u[x] + v[y]) mod p on all pairs."""
+    x, y = pairs(p, p).unbind(1)
     return Task(
-        name="modular_addition",
-        tokens=torch.stack([a, b, torch.full_like(a, p)], dim=1),
-        labels=(a + b) % p,
+        name=name,
+        tokens=torch.stack([x, y, torch.full_like(x, p)], dim=1),
+        labels=(u[x] + v[y]) % p,
         train_mask=train_mask(p * p, frac_train, seed, split),
         n_classes=(p,),
         d_vocab=p + 1,
         grid=(p, p),
-        params={"p": p, "frac_train": frac_train, "seed": seed, "split": split},
+        params={"p": p, **params, "frac_train": frac_train, "seed": seed, "split": split},
     )
 
 

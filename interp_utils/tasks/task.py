@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ class Task:
     d_vocab: int
     grid: tuple[int, int] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    answer_pos: ClassVar[int] = -1
 
     def __post_init__(self) -> None:
         for name, dtype, dims in (("tokens", torch.int64, (2,)), ("labels", torch.int64, (1, 2)), ("train_mask", torch.bool, (1,))):
@@ -66,6 +67,11 @@ class Task:
         return self.tokens.shape[0]
 
     @property
+    def n_ctx(self) -> int:
+        """Tokens per input."""
+        return self.tokens.shape[1]
+
+    @property
     def test_mask(self) -> Tensor:
         """Bool "n": every input that is not for training."""
         return ~self.train_mask
@@ -74,3 +80,25 @@ class Task:
         """The same task with its tensors on `device`."""
         moved = {name: getattr(self, name).to(device) for name in ("tokens", "labels", "train_mask")}
         return dataclasses.replace(self, **moved)
+
+    def about(self) -> dict[str, Any]:
+        """What describes the task beside its `tensors`, JSON-able."""
+        grid = self.grid and list(self.grid)
+        return {"name": self.name, "params": dict(self.params), "n_classes": list(self.n_classes), "d_vocab": self.d_vocab, "grid": grid}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"tokens": self.tokens, "labels": self.labels, "train_mask": self.train_mask}
+
+    @classmethod
+    def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Task:
+        """The task of which these are `about()` and `tensors()`."""
+        return cls(
+            name=about["name"],
+            tokens=tensors["tokens"].long(),
+            labels=tensors["labels"].long(),
+            train_mask=tensors["train_mask"].bool(),
+            n_classes=tuple(about["n_classes"]),
+            d_vocab=about["d_vocab"],
+            grid=about["grid"] and tuple(about["grid"]),
+            params=about["params"],
+        )

@@ -1,4 +1,4 @@
-"""Two ways from weights to logits at the last position: a fast exact one, and HookedTransformer's own.
+"""Two ways from weights to the logits that are asked for: a fast exact one, and HookedTransformer's own.
 
 Both are functions of a dict of weights under HookedTransformer's names, so that a training loop need not know which.
 """
@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 
 import torch
 from einops import einsum
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from interp_utils.configs import ModelConfig
 from interp_utils.models import act_fn, build
 
-LogitsFn = Callable[[Mapping[str, Tensor]], Float[Tensor, "n d_vocab_out"]]
+Weights = Mapping[str, Tensor]
+LogitsFn = Callable[[Weights], Float[Tensor, "n d_vocab_out"]]
+SequenceLogitsFn = Callable[[Weights, Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "asked d_vocab_out"]]
 
 
 def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "auto") -> LogitsFn:
@@ -23,45 +26,44 @@ def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "au
 
     kind: "table" (one layer only), "hooked", or "auto": the first where it applies.
     """
-    if kind == "hooked" or (kind == "auto" and config.n_layers > 1):
-        return _hooked(config, tokens)
-    if config.n_layers > 1:
-        raise ValueError(f'the table forward is for one-layer models, this one has {config.n_layers}; use "hooked"')
-    return _table(config, tokens)
-
-
-def _hooked(config: ModelConfig, tokens: Tensor) -> LogitsFn:
+    if _takes_tables(config, kind):
+        return _table(config, tokens)
     model = build(config, device=tokens.device)
+    return lambda weights: torch.func.functional_call(model, dict(weights), (tokens,))[:, -1]
 
-    def forward(weights: Mapping[str, Tensor]) -> Tensor:
-        return torch.func.functional_call(model, dict(weights), (tokens,))[:, -1]
 
-    return forward
+def sequence_logits_fn(config: ModelConfig, kind: str = "auto", device: torch.device | str = "cpu") -> SequenceLogitsFn:
+    """A function from weights, tokens and a mask of positions to the logits at those positions, in the mask's order.
+
+    kind: as for `logits_fn`.
+    """
+    if _takes_tables(config, kind):
+        return _sequence_table(config)
+    model = build(config, device=device)
+    return lambda weights, tokens, asked: torch.func.functional_call(model, dict(weights), (tokens,))[asked]
+
+
+def _takes_tables(config: ModelConfig, kind: str) -> bool:
+    if kind == "table" and config.n_layers > 1:
+        raise ValueError(f'the table forward is for one-layer models, this one has {config.n_layers}; use "hooked"')
+    return kind != "hooked" and config.n_layers == 1
 
 
 def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
     """Computes only what the last position's logits depend on, and nothing twice.
 
     Before attention mixes them, keys and values depend on (token, position) alone: there are few of those, so they are
-    tables with a row for each that occurs. Only the last query is needed. W_O W_in and W_out W_U are folded into
-    one matrix each where that is fewer operations.
+    tables with a row for each that occurs. Only the last query is needed.
     """
     ctx = tokens.shape[1]
     token_and_position = tokens + config.d_vocab * torch.arange(ctx, device=tokens.device)
     present, rows = token_and_position.unique(return_inverse=True)  # "row", "n ctx"
     row_token, row_position = present % config.d_vocab, present // config.d_vocab
     query_rows, query = rows[:, -1].unique(return_inverse=True)  # "query", "n"
-    d_z = config.n_heads * config.d_head
-    fold_in = d_z * config.d_mlp < (d_z + config.d_mlp) * config.d_model
-    fold_out = (d_z + config.d_mlp) * config.d_vocab_out < (d_z + config.d_mlp + config.d_vocab_out) * config.d_model
-    act = act_fn(config.act_fn)
+    after_attention = _after_attention(config)
 
-    def forward(weights: Mapping[str, Tensor]) -> Tensor:
-        attn = {name: weights[f"blocks.0.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O")}
-        W_in, b_in, W_out, b_out = (weights[f"blocks.0.mlp.{name}"] for name in ("W_in", "b_in", "W_out", "b_out"))
-        W_U, b_U = weights["unembed.W_U"], weights["unembed.b_U"]
-        W_O = attn["W_O"].flatten(0, 1)  # "(head d_head) d_model"
-
+    def forward(weights: Weights) -> Tensor:
+        attn = _attention_weights(weights)
         x = weights["embed.W_E"][row_token] + weights["pos_embed.W_pos"][row_position]  # "row d_model"
         k = einsum(x, attn["W_K"], "row m, head m d -> row head d") + attn["b_K"]
         v = einsum(x, attn["W_V"], "row m, head m d -> row head d") + attn["b_V"]
@@ -70,15 +72,73 @@ def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
         pattern = scores[query[:, None], rows].softmax(1)  # "n ctx head"
         # As a product and a sum: a batched matrix product with ctx columns is twice as slow.
         z = (pattern[..., None] * v[rows]).sum(1).flatten(1)  # "n (head d)"
-
-        start = x[query_rows] + attn["b_O"]  # "query d_model"; the last residual stream but for z W_O
-        if len(query_rows) > 1:
-            start = start[query]  # "n d_model"
-        pre = torch.addmm(start @ W_in + b_in, z, W_O @ W_in) if fold_in else torch.addmm(b_in, torch.addmm(start, z, W_O), W_in)
-        post = act(pre)
-        if fold_out:
-            skip = torch.addmm((start + b_out) @ W_U + b_U, z, W_O @ W_U)
-            return torch.addmm(skip, post, W_out @ W_U)
-        return torch.addmm(b_U, torch.addmm(torch.addmm(start + b_out, z, W_O), post, W_out), W_U)
+        start = x[query_rows]  # "query d_model"
+        return after_attention(weights, z, start[query] if len(query_rows) > 1 else start)
 
     return forward
+
+
+def _sequence_table(config: ModelConfig) -> SequenceLogitsFn:
+    """The same for many answers per input. Keys, values and queries are sums of a row for the token and one for the position."""
+    after_attention = _after_attention(config)
+
+    def forward(weights: Weights, tokens: Tensor, asked: Tensor) -> Tensor:
+        attn = _attention_weights(weights)
+        counts = asked.sum(1, keepdim=True)
+        real = torch.arange(int(counts.max()), device=tokens.device) < counts  # "n r": lists with fewer answers are filled up
+        read = torch.zeros_like(real, dtype=torch.long)
+        read[real] = asked.nonzero()[:, 1]  # "n r": the positions that are asked
+        read_tokens = tokens.gather(1, read)
+
+        def project(name: str, tokens: Tensor, positions: Tensor) -> Tensor:
+            W, b = attn[f"W_{name}"], attn[f"b_{name}"]
+            of_token = einsum(weights["embed.W_E"], W, "vocab m, head m d -> vocab head d").flatten(1)
+            x = embedding(tokens, of_token) + b.flatten()
+            if config.positions:
+                of_position = einsum(weights["pos_embed.W_pos"], W, "pos m, head m d -> pos head d").flatten(1)
+                x = x + embedding(positions, of_position)
+            return x.unflatten(-1, (config.n_heads, config.d_head)).transpose(1, 2)  # "n head pos d"
+
+        everywhere = torch.arange(tokens.shape[1], device=tokens.device)
+        k, v, q = project("K", tokens, everywhere), project("V", tokens, everywhere), project("Q", read_tokens, read)
+        causal = (everywhere <= read[..., None])[:, None]  # "n 1 r ctx"
+        z = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=causal)
+        z = z.transpose(1, 2)[real].flatten(1)  # "asked (head d)"
+        start = embedding(read_tokens[real], weights["embed.W_E"])
+        if config.positions:
+            start = start + embedding(read[real], weights["pos_embed.W_pos"])
+        return after_attention(weights, z, start)
+
+    return forward
+
+
+def _attention_weights(weights: Weights) -> dict[str, Tensor]:
+    return {name: weights[f"blocks.0.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O")}
+
+
+def _after_attention(config: ModelConfig) -> Callable[[Weights, Tensor, Tensor], Tensor]:
+    """From z, "n (head d)", and the residual stream before attention, "n d_model" or one row for all, to logits.
+
+    Products of weights are folded into one matrix where that is fewer operations.
+    """
+    d_z, d_model, d_mlp, d_out = config.n_heads * config.d_head, config.d_model, config.d_mlp, config.d_vocab_out
+    act = act_fn(config.act_fn)
+
+    def logits(weights: Weights, z: Tensor, start: Tensor) -> Tensor:
+        W_O, W_U, b_U = weights["blocks.0.attn.W_O"].flatten(0, 1), weights["unembed.W_U"], weights["unembed.b_U"]
+        resid = start + weights["blocks.0.attn.b_O"]  # but for z W_O
+        own = 0 if len(start) == 1 else d_model  # what the residual stream adds to a folded product's inputs, per row of z
+        if d_mlp is None:
+            return torch.addmm(b_U, torch.addmm(resid, z, W_O), W_U)
+
+        W_in, b_in, W_out, b_out = (weights[f"blocks.0.mlp.{name}"] for name in ("W_in", "b_in", "W_out", "b_out"))
+        if (d_z + own) * d_mlp < (d_z + d_mlp) * d_model:
+            post = act(torch.addmm(resid @ W_in + b_in, z, W_O @ W_in))
+        else:
+            post = act(torch.addmm(b_in, torch.addmm(resid, z, W_O), W_in))
+        if (d_z + d_mlp + own) * d_out < (d_z + d_mlp + d_out) * d_model:
+            skip = torch.addmm((resid + b_out) @ W_U + b_U, z, W_O @ W_U)
+            return torch.addmm(skip, post, W_out @ W_U)
+        return torch.addmm(b_U, torch.addmm(torch.addmm(resid + b_out, z, W_O), post, W_out), W_U)
+
+    return logits

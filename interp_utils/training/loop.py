@@ -16,18 +16,17 @@ from tqdm.auto import tqdm
 
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-from interp_utils.losses import LOSSES
 from interp_utils.run_writer import RunWriter
 from interp_utils.runs import Metrics, Run
-from interp_utils.tasks import Task
-from interp_utils.training.forward import logits_fn
+from interp_utils.tasks import AnyTask
 from interp_utils.training.memory import reuse_large_buffers
+from interp_utils.training.objectives import objective
 
 SAVE_EVERY_SECONDS = 30.0
 
 
 def train(
-    task: Task,
+    task: AnyTask,
     model_config: ModelConfig | None = None,
     train_config: TrainConfig | None = None,
     *,
@@ -48,20 +47,20 @@ def train(
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:
             with deterministic(config.train.deterministic), reuse_large_buffers():
-                _train(writer, task.to(device), config, progress)
+                _train(writer, Trainer(task, config, device), task.name, progress)
     return Run.load(out)
 
 
-def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> None:
-    trainer = Trainer(task, config)
+def _train(writer: RunWriter, trainer: Trainer, name: str, progress: bool) -> None:
+    config = trainer.config
     metrics: Metrics = {}
     if writer.step is not None:
         state, metrics = writer.state()
         trainer.load_state(writer.step, state)
-    log_steps, snapshot_steps = set(config.train.log_steps()), set(config.train.snapshot_steps())
+    log_steps, snapshot_steps = set(config.log_steps()), set(config.snapshot_steps())
     last_saved = time.monotonic()
     with (
-        tqdm(total=config.train.steps, initial=trainer.step, disable=not progress, unit="step", desc=task.name) as bar,
+        tqdm(total=config.steps, initial=trainer.step, disable=not progress, unit="step", desc=name) as bar,
         _deferred_interrupt() as interrupted,
     ):
         while True:
@@ -70,10 +69,11 @@ def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> 
                 row = {"step": step, **trainer.measure()}
                 if row["train_loss"] is None:
                     trainer.refuse("training loss", writer)
-                for name, value in row.items():
-                    metrics.setdefault(name, []).append(value)
-                bar.set_postfix({name: f"{row[name]:.2e}" for name in ("train_loss", "test_loss") if row[name] is not None}, refresh=False)
-            done = step == config.train.steps
+                for column, value in row.items():
+                    metrics.setdefault(column, []).append(value)
+                losses = {column: f"{value:.2e}" for column, value in row.items() if column.endswith("_loss") and value is not None}
+                bar.set_postfix(losses, refresh=False)
+            done = step == config.steps
             if done or step in snapshot_steps or interrupted() or time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
                 if step != writer.step:
                     trainer.require_finite(writer)
@@ -90,11 +90,9 @@ def _train(writer: RunWriter, task: Task, config: RunConfig, progress: bool) -> 
 class Trainer:
     """Weights, optimiser and step of a training in progress."""
 
-    def __init__(self, task: Task, config: RunConfig) -> None:
-        if task.labels.ndim != 1:
-            raise ValueError(f"train reads one label per input, {task.name} has {task.labels.shape[1]}")
-        self.task, self.config = task, config.train
-        device = task.tokens.device
+    def __init__(self, task: AnyTask, config: RunConfig, device: torch.device) -> None:
+        self.objective = objective(task, config, device)
+        self.config = config.train
         self.step = 0
         self.weights = {name: tensor.to(device) for name, tensor in models.initial_weights(config.model).items()}
         self.trained = {name: self.weights[name].requires_grad_() for name in models.trainable(config.model)}
@@ -106,32 +104,20 @@ class Trainer:
             weight_decay=self.config.weight_decay,
             fused=True,
         )
-        self.loss = LOSSES[self.config.loss]
-        self.train_labels = task.labels[task.train_mask]
-        self.train_logits = logits_fn(config.model, task.tokens[task.train_mask], self.config.forward)
-        self.all_logits = logits_fn(config.model, task.tokens, self.config.forward)
 
     def update(self) -> None:
         warmup = min(self.step / self.config.warmup_steps, 1.0) if self.config.warmup_steps else 1.0
         self.optimizer.param_groups[0]["lr"] = self.config.lr * warmup
         self.optimizer.zero_grad()
-        self.loss(self.train_logits(self.weights), self.train_labels).mean().backward()
+        self.objective.loss(self.weights, self.step).backward()
         self.optimizer.step()
         self.step += 1
 
     @torch.no_grad()
     def measure(self) -> dict[str, float | None]:
-        logits = self.all_logits(self.weights)
-        losses, right = self.loss(logits, self.task.labels).double(), (logits.argmax(-1) == self.task.labels).double()
-        train, test = self.task.train_mask, self.task.test_mask
-        row = {
-            "train_loss": losses[train].mean(),
-            "test_loss": losses[test].mean(),
-            "train_accuracy": right[train].mean(),
-            "test_accuracy": right[test].mean(),
-            "sum_squared_weights": sum(weight.double().square().sum() for weight in self.trained.values()),
-        }
-        values = torch.stack(list(row.values())).tolist()  # one synchronisation, not five
+        row = self.objective.measure(self.weights, self.step)
+        row["sum_squared_weights"] = sum(weight.double().square().sum() for weight in self.trained.values())
+        values = torch.stack(list(row.values())).tolist()  # one synchronisation, not one each
         return {name: value if abs(value) < float("inf") else None for name, value in zip(row, values, strict=True)}
 
     def require_finite(self, writer: RunWriter) -> None:
@@ -171,11 +157,14 @@ class Trainer:
 def deterministic(on: bool) -> Iterator[None]:
     """Bitwise reproducible kernels, and whatever was set before afterwards."""
     before, before_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before_fill = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(on or before)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any, and filling every buffer takes time
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=before_warn)
+        torch.utils.deterministic.fill_uninitialized_memory = before_fill
 
 
 @contextlib.contextmanager

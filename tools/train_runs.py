@@ -1,0 +1,56 @@
+"""Train the runs in checkpoints/ again, one after the other: python tools/train_runs.py NAME [NAME ...]
+
+Full runs go to runs/ and can be interrupted and resumed; what ships is exported from there.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from interp_utils import ModelConfig, TrainConfig, presets, tasks, train
+from interp_utils.presets import Preset
+from interp_utils.run_writer import export
+
+ROOT = Path(__file__).parents[1]
+
+
+class Shipped(NamedTuple):
+    """preset: what is trained. snapshots: whether all of them ship (in half precision), or the last one only."""
+
+    preset: Preset
+    snapshots: bool = False
+
+
+def sorting_name(variant: str, seed: int) -> str:
+    return f"sorting_{variant.replace(', ', '_').replace(' ', '_').lower()}_seed{seed}"
+
+
+def shipped() -> dict[str, Shipped]:
+    """Name of a run -> how it is made."""
+    runs = {"modular_addition": Shipped(presets.grokking_demo(), snapshots=True)}
+    for seed in range(1, 9):
+        task = tasks.modular_addition(p=113, frac_train=0.3, seed=seed)
+        runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=20_000 if seed < 4 else 15_000)))
+    for variant in presets.SORTING:
+        for seed in range(3 if variant == "one head" else 1):
+            runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
+    return runs
+
+
+def main(names: list[str]) -> None:
+    runs = shipped()
+    unknown = set(names) - runs.keys()
+    if unknown or not names:
+        sys.exit(f"say which of these to train: {', '.join(runs)}" + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else ""))
+    for name in names:
+        preset, all_snapshots = runs[name]
+        run = train(*preset, out=ROOT / "runs" / name)
+        print(run.metrics.iloc[-1].to_string())
+        if not (ROOT / "checkpoints" / name).exists():
+            export(run, ROOT / "checkpoints" / name, steps=run.steps if all_snapshots else [], half=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
