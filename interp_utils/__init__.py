@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interp_utils import losses, models, plots, presets, tasks, trajectories
-    from interp_utils.analysis import circuits, fourier, neurons, progress, summaries
+    from interp_utils.analysis import circuits, fourier, neurons, progress, summaries, waves
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
@@ -39,6 +39,7 @@ _MODULES = {
     "summaries": "analysis.summaries",
     "tasks": "tasks",
     "trajectories": "trajectories",
+    "waves": "analysis.waves",
 }
 
 __all__ = [*_HOME, *_MODULES]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils.analysis import circuits, fourier, neurons, progress
+from interp_utils.analysis import fourier, neurons, progress, waves
 
 if TYPE_CHECKING:
     from interp_utils.cached_model import CachedModel
@@ -42,7 +42,7 @@ def with_attention_to_a(model: CachedModel, attention: Float[Tensor, "p p head"]
 def linear_attention(model: CachedModel, frequencies: Sequence[int]) -> Float[Tensor, "p p head"]:
     """Each head's attention to a as its least-squares fit linear in cosines and sines of the head's frequency."""
     attention = model.activation("pattern", 0)[..., 0]
-    return torch.stack([circuits.fit_attention(attention[..., head], k).fitted for head, k in enumerate(frequencies)], -1)
+    return torch.stack([waves.fit_attention(attention[..., head], k).fitted for head, k in enumerate(frequencies)], -1)
 
 
 def without_heads(model: CachedModel, heads: Iterable[int] | None = None, how: How = "zero") -> Logits:
@@ -90,9 +90,9 @@ def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zer
 
 
 def on_directions(model: CachedModel, directions: Float[Tensor, "k neuron"], off: bool = False) -> Logits:
-    """Post-activations projected on the span of directions (`circuits.read_out_directions`), or off it."""
+    """Post-activations projected on the span of directions (`waves.read_out_directions`), or off it."""
     post = model.activation("post", 0)
-    outside = circuits.off_directions(post, directions)
+    outside = waves.off_directions(post, directions)
     return with_neurons(model, outside if off else post - outside)
 
 

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def random(*shape: int, seed: int = 0) -> Tensor:
+    """Normal numbers: a tensor with nothing in it."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
 def numbers(p: int) -> Tensor:
     return torch.arange(p, dtype=torch.float64)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interp_utils import CachedModel, ModelConfig, ablation, models, neurons, tasks
-from interp_utils.analysis import circuits
+from interp_utils.analysis import waves
 from tests.test_forward import random_weights
 
 TASK = tasks.modular_addition(7)
@@ -94,7 +94,7 @@ def test_linear_attention_is_the_fit(model):
     frequencies = ablation.head_frequencies(model)
     fitted = ablation.linear_attention(model, frequencies)
     for head, k in enumerate(frequencies):
-        assert close(fitted[..., head], circuits.fit_attention(model.activation("pattern")[..., head, 0], k).fitted)
+        assert close(fitted[..., head], waves.fit_attention(model.activation("pattern")[..., head, 0], k).fitted)
 
 
 def test_on_and_off_directions_add_up(model):

@@ -4,11 +4,7 @@ import pytest
 import torch
 
 from interp_utils.analysis import circuits
-from tests import planted
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.planted import random
 
 
 def test_head_circuits_are_products_of_weights():
@@ -21,63 +17,114 @@ def test_head_circuits_are_products_of_weights():
         assert torch.allclose(scores[head], (query @ W_Q[head]) @ (W_E @ W_K[head]).T / math.sqrt(3))
 
 
-@pytest.mark.parametrize("p", [11, 12])
-def test_attention_fit_recovers_planted_coefficients(p):
-    n, w = planted.numbers(p), planted.angle(p, 3)
-    row = 0.3 * torch.cos(w * n) - 0.1 * torch.sin(w * n)
-    attention = 0.5 + row[:, None] - row
-    fit = circuits.fit_attention(attention, 3)
-    assert math.isclose(fit.variance_explained, 1)
-    assert torch.allclose(fit.coefficients, torch.tensor([0.5, 0.3, -0.1], dtype=torch.float64))
-    assert torch.allclose(fit.fitted, attention)
-    assert circuits.fit_attention(attention, 4).variance_explained < 1e-10
+def eye(n):
+    return torch.eye(n, dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("p", "keys"), [(11, [2, 5]), (12, [1, 6])])
-def test_rank_deficient_read_out_is_recovered(p, keys):
-    n, u, v = planted.numbers(p), random(2, 7), random(2, 7, seed=1)
-    W_L = sum(
-        u[i][:, None] * torch.cos(planted.angle(p, k) * n) + v[i][:, None] * torch.sin(planted.angle(p, k) * n) for i, k in enumerate(keys)
-    )
-    found = circuits.read_out_directions(W_L, keys)
-    assert torch.allclose(found.u, u) and found.residual < 1e-10
-    for i, k in enumerate(keys):
-        assert torch.allclose(found.v[i], torch.zeros(7, dtype=torch.float64) if 2 * k == p else v[i], atol=1e-10)
-    other = W_L - u[0][:, None] * torch.cos(planted.angle(p, keys[0]) * n) - v[0][:, None] * torch.sin(planted.angle(p, keys[0]) * n)
-    assert math.isclose(circuits.read_out_directions(W_L, keys[:1]).residual, other.norm() / W_L.norm(), rel_tol=1e-9)
+def shift(n):
+    return eye(n).roll(1, 1)
 
 
-def test_single_cosine_shares():
-    p, k, n = 11, 4, planted.numbers(11)
-    sums = planted.angle(p, k) * (n[:, None] + n)
-    activations = torch.stack([torch.cos(sums), torch.sin(sums) + 2, random(p, p)], -1)
-    one = torch.eye(3, dtype=torch.float64)
-    assert circuits.single_cosine_shares(one[0], activations, k) == pytest.approx((1, 0))
-    assert circuits.single_cosine_shares(one[1], activations, k) == pytest.approx((0, 1))
-    assert sum(circuits.single_cosine_shares(one[2], activations, k)) < 0.3
+@pytest.mark.parametrize(
+    ("OV", "score", "rate"),
+    [(eye(7), 1, 1), (-eye(7), -1, 0), (shift(7), 0, 0), (shift(2), 0, 0), (eye(7) - 2 * torch.diag(eye(7)[0]), 5 / 7, 6 / 7)],
+    ids=["identity", "minus identity", "cyclic shift", "swap", "copies all but one"],
+)
+def test_planted_copying(OV, score, rate):
+    n = len(OV)
+    assert circuits.copying_score(eye(n), OV, eye(n), eye(n)) == pytest.approx(score, abs=1e-12)
+    circuit = circuits.ov_circuit(eye(n), OV, eye(n), eye(n))
+    assert circuits.copy_rate(circuit) == pytest.approx(rate)
+    assert circuits.trace_share(circuit) == pytest.approx(score, abs=1e-12)  # OV is normal here: singular values are |eigenvalues|
 
 
-def test_off_directions_removes_their_span():
-    activations, directions = random(5, 5, 8), random(3, 8, seed=1)
-    off = circuits.off_directions(activations, directions)
-    assert (off @ directions.T).abs().max() < 1e-10
-    on = activations - off
-    assert torch.allclose(circuits.off_directions(on, directions), torch.zeros_like(on), atol=1e-10)
+def weights(heads=2, vocab=9, vocab_out=7, d_model=6, d_head=3):
+    W_E, W_V = random(vocab, d_model), random(heads, d_model, d_head, seed=1)
+    return W_E, W_V, random(heads, d_head, d_model, seed=2), random(d_model, vocab_out, seed=3)
 
 
-def test_directions_may_be_zero_or_repeated():
-    activations, directions = random(5, 5, 8), random(3, 8, seed=1)
-    redundant = torch.cat([directions, directions[:1] - directions[1:2], torch.zeros(2, 8, dtype=torch.float64)])
-    assert torch.allclose(circuits.off_directions(activations, redundant), circuits.off_directions(activations, directions))
+OPTIONS = [{}, {"tokens": range(5)}, {"centre": True}, {"direct": True}, {"sum_heads": True}]
+OPTIONS.append({"tokens": [4, 2, 6], "centre": True, "direct": True, "sum_heads": True})
 
 
-def test_attention_fit_of_the_alternating_frequency_has_no_sine():
-    n = planted.numbers(8)
-    row = 0.2 * torch.cos(planted.angle(8, 4) * n)
-    fit = circuits.fit_attention(0.5 + row[:, None] - row, 4)
-    assert torch.allclose(fit.coefficients, torch.tensor([0.5, 0.2], dtype=torch.float64)) and math.isclose(fit.variance_explained, 1)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "+".join(options) or "plain")
+def test_copying_score_is_that_of_the_full_vocabulary_matrix(options):
+    """Literally: build M, take its eigenvalues. W_E has 9 rows and W_U 7 columns, as with special tokens that are never predicted."""
+    W_E, W_V, W_O, W_U = weights()
+    tokens = list(options.get("tokens", range(7)))
+    M = torch.stack([W_E @ W_V[h] @ W_O[h] @ W_U for h in range(2)])
+    M = M.sum(0, keepdim=True) if options.get("sum_heads") else M
+    M = M + W_E @ W_U if options.get("direct") else M
+    M = M[:, tokens][:, :, tokens]
+    M = M - M.mean(-1, keepdim=True) if options.get("centre") else M
+    circuit = circuits.ov_circuit(W_E, W_V, W_O, W_U, **options)
+    assert torch.allclose(circuit.matrix, M.squeeze(0) if options.get("sum_heads") else M)
+    assert torch.allclose(circuit.diagonal, circuit.matrix.diagonal(dim1=-2, dim2=-1))
+    measured = [
+        circuits.copying_score(W_E, W_V, W_O, W_U, **options),
+        circuits.copy_rate(circuit, k=2),
+        circuits.diagonal_z_score(circuit),
+        circuits.trace_share(circuit),
+    ]
+    scores, rates, z_scores, shares = (torch.as_tensor(x, dtype=torch.float64).reshape(-1) for x in measured)
+    for m, score, rate, z, share in zip(M, scores, rates, z_scores, shares, strict=True):
+        eigenvalues = torch.linalg.eigvals(m)
+        assert score.item() == pytest.approx((eigenvalues.sum() / eigenvalues.abs().sum()).real.item(), abs=1e-6)
+        assert rate.item() == sum(i in m[i].topk(2).indices for i in range(len(m))) / len(m)
+        assert z.item() == pytest.approx(sum((m[i, i] - m[i].mean()) / m[i].std(correction=0) for i in range(len(m))).item() / len(m))
+        assert share.item() == pytest.approx((m.trace() / torch.linalg.matrix_norm(m, "nuc")).item())
 
 
-def test_keys_out_of_range_are_named():
-    with pytest.raises(ValueError, match=r"frequencies mod 11 are 1 .. 5, got \[6\]"):
-        circuits.read_out_directions(random(3, 11), [6])
+def test_scores_do_not_depend_on_the_basis_inside_a_head():
+    W_E, W_V, W_O, W_U = weights()
+    change = random(2, 3, 3, seed=9)
+    changed = W_V @ change, torch.linalg.inv(change) @ W_O
+    assert torch.allclose(circuits.copying_score(W_E, W_V, W_O, W_U), circuits.copying_score(W_E, *changed, W_U))
+    W_K = random(2, 6, 3, seed=4)
+    inverse = torch.linalg.inv(change).mT
+    assert torch.allclose(circuits.matching_score(W_E, W_V, W_K), circuits.matching_score(W_E, W_V @ change, W_K @ inverse))
+
+
+def test_centring_ignores_what_softmax_ignores():
+    W_E, W_V, W_O, W_U = weights()
+    shifted = W_U + random(6, 1, seed=5)
+    plain = circuits.copying_score(W_E, W_V, W_O, W_U)
+    assert not torch.allclose(plain, circuits.copying_score(W_E, W_V, W_O, shifted))
+    centred = circuits.copying_score(W_E, W_V, W_O, W_U, centre=True)
+    assert torch.allclose(centred, circuits.copying_score(W_E, W_V, W_O, shifted, centre=True))
+
+
+def test_one_head_gives_a_number_and_a_dead_one_nan():
+    W_E, W_V, W_O, W_U = weights()
+    one = circuits.copying_score(W_E, W_V[0], W_O[0], W_U)
+    assert isinstance(one, float) and one == pytest.approx(circuits.copying_score(W_E, W_V, W_O, W_U)[0].item())
+    assert math.isnan(circuits.copying_score(W_E, 0 * W_V[0], W_O[0], W_U))
+
+
+def test_random_weights_do_not_copy():
+    W_E, W_V, W_O, W_U = weights(heads=200, vocab=30, vocab_out=30, d_model=20, d_head=8)
+    scores = circuits.copying_score(W_E, W_V, W_O, W_U)
+    assert abs(scores.mean()) < 0.05 and 0.1 < scores.std() < 0.5
+
+
+def test_matching_is_attention_to_the_same_token():
+    assert circuits.matching_score(eye(5), eye(5), eye(5)) == pytest.approx(1)
+    assert circuits.matching_score(eye(5), shift(5), eye(5)) == pytest.approx(0, abs=1e-12)
+    W_E, W_Q, W_K = random(5, 6), random(2, 6, 3, seed=1), random(2, 6, 3, seed=2)
+    scores = circuits.qk_circuit(W_E, W_Q, W_K).matrix
+    assert torch.allclose(scores[1], (W_E @ W_Q[1]) @ (W_E @ W_K[1]).T / math.sqrt(3))
+
+
+def test_tokens_must_be_in_both_vocabularies():
+    with pytest.raises(ValueError, match=r"tokens must be some of 0 .. 6, which are both read and predicted, got \[7\]"):
+        circuits.copying_score(*weights(), tokens=[7])
+    with pytest.raises(ValueError, match="sum_heads needs weights of shape head x d_model x d_head, got \\(6, 3\\)"):
+        W_E, W_V, W_O, W_U = weights()
+        circuits.copying_score(W_E, W_V[0], W_O[0], W_U, sum_heads=True)
+
+
+def test_folded_layer_norm_equals_layer_norm():
+    x, gain, W = random(10, 6), random(6, seed=1), random(2, 6, 3, seed=2)
+    normed = torch.nn.functional.layer_norm(x, (6,), weight=gain, eps=0)
+    scaled = x / x.std(1, correction=0, keepdim=True)
+    assert torch.allclose(normed @ W, scaled @ circuits.fold_layer_norm(W, gain))

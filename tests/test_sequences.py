@@ -48,7 +48,7 @@ def test_the_same_seed_draws_the_same_and_another_another():
     assert one.batch(7, 2).tokens[:, 1:6].tolist() == FROZEN
 
 
-FROZEN = [[6, 1, 11, 2, 14], [5, 13, 12, 4, 8]]
+FROZEN = [[6, 1, 11, 2, 14], [3, 13, 12, 4, 8]]
 
 
 def test_no_held_out_list_is_trained_on_in_any_order():
@@ -105,7 +105,7 @@ def test_fast_forward_equals_hooked_transformers(name, task):
     results = {}
     weights = {
         n: 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64)
-        * (n in models.trainable(config) or n == "pos_embed.W_pos" and config.positions)
+        * (n in models.trainable(config) or (n == "pos_embed.W_pos" and config.positions))
         for n, shape in models.weight_shapes(config).items()
     }  # fmt: skip
     for kind in ("table", "hooked"):

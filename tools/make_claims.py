@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from interp_utils import CachedModel, Run, ablation, circuits, fourier, neurons, progress, trajectories
+from interp_utils import CachedModel, Run, ablation, fourier, neurons, progress, trajectories, waves
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / "checkpoints"
@@ -49,15 +49,15 @@ def _ablations(run: Run) -> dict[str, float]:
     keys = fourier.key_frequencies(model.logits)
     post, pattern, clusters = model.activation("post"), model.activation("pattern"), neurons.frequency_clusters(model.activation("post"))
     W = run.weights()
-    read_out = circuits.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
+    read_out = waves.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
     shares = [
         share
         for i, k in enumerate(keys)
-        for share in (circuits.single_cosine_shares(read_out.u[i], post, k)[0], circuits.single_cosine_shares(read_out.v[i], post, k)[1])
+        for share in (waves.single_cosine_shares(read_out.u[i], post, k)[0], waves.single_cosine_shares(read_out.v[i], post, k)[1])
         if 2 * k != run.task.grid[0]
     ]
     head_frequencies = ablation.head_frequencies(model)
-    fits = [circuits.fit_attention(pattern[..., h, 0], k).variance_explained for h, k in enumerate(head_frequencies)]
+    fits = [waves.fit_attention(pattern[..., h, 0], k).variance_explained for h, k in enumerate(head_frequencies)]
     directions = torch.cat([read_out.u, read_out.v])
     edits: dict[str, Callable[[], Any]] = {
         "no attention to =": lambda: ablation.without_attention_to(model),

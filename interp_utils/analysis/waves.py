@@ -1,0 +1,86 @@
+"""A circuit that computes with waves: attention as a sine wave, and the directions that neurons' cosines and sines are read along.
+
+Weights are in HookedTransformer's orientation (inputs first); "p" is the tokens that are numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interp_utils.analysis import fourier
+from interp_utils.analysis.progress import check_keys
+from interp_utils.analysis.summaries import variance_explained
+
+
+class AttentionFit(NamedTuple):
+    """Fit of one head's attention to a: c, alpha, beta (none for k = p / 2); the fitted grid; the share of variance it explains."""
+
+    coefficients: Float[Tensor, "terms"]
+    fitted: Float[Tensor, "p p"]
+    variance_explained: float
+
+
+def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
+    """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k b) (Nanda et al. 2023, appendix)."""
+    p = fourier.check_grid(attention)
+    check_keys(p, [k])
+    n = torch.arange(p, device=attention.device)
+    angles = (k * n % p).to(attention.dtype) * (2 * math.pi / p)
+    rows = [angles.cos()] if 2 * k == p else [angles.cos(), angles.sin()]
+    design = torch.stack([torch.ones_like(attention), *(row[:, None] - row for row in rows)], -1).flatten(0, 1)
+    coefficients = torch.linalg.lstsq(design, attention.flatten()[:, None]).solution.squeeze(1)
+    fitted = (design @ coefficients).view(p, p)
+    return AttentionFit(coefficients, fitted, variance_explained(attention, fitted))
+
+
+class ReadOut(NamedTuple):
+    """W_L = sum over keys of u_k cos w_k c + v_k sin w_k c + residual; u and v by neuron, and the residual's share of the norm."""
+
+    u: Float[Tensor, "key neuron"]
+    v: Float[Tensor, "key neuron"]
+    residual: float
+
+
+def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> ReadOut:
+    """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section 4.3): least squares, rank 2 x keys.
+
+    residual is |W_L - fit| / |W_L|, Frobenius. For k = p / 2 there is no sine, and v is 0.
+    """
+    p = W_L.shape[1]
+    check_keys(p, keys)
+    components = fourier.transform(W_L, 1)
+    basis = fourier.fourier_basis(p, W_L.dtype, W_L.device)
+    scale = basis.abs().amax(1)  # of a unit row against cos or sin itself
+    u = torch.stack([components[:, 2 * k - 1] * scale[2 * k - 1] for k in keys])
+    zero = torch.zeros_like(u[0])
+    v = torch.stack([zero if 2 * k == p else components[:, 2 * k] * (2 / p) ** 0.5 for k in keys])
+    of_key = torch.isin(fourier.component_frequencies(p), torch.tensor(list(keys))).to(W_L.device)
+    residual = components[:, ~of_key].norm() / components.norm()
+    return ReadOut(u, v, residual.item())
+
+
+def single_cosine_shares(direction: Float[Tensor, "neuron"], activations: Float[Tensor, "p p neuron"], k: int) -> tuple[float, float]:
+    """Shares of the variance of `activations @ direction` over the grid that cos w_k(a + b) and sin w_k(a + b) alone explain.
+
+    The paper's Table 1: the first for u_k, the second for v_k.
+    """
+    values = activations @ direction
+    components = fourier.sum_components(values)[2 * k - 1 : 2 * k + 1].square()
+    shares = (components / (values - values.mean()).square().sum()).tolist()
+    return shares[0], shares[1] if len(shares) > 1 else 0.0
+
+
+def off_directions(activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]) -> Float[Tensor, "p p neuron"]:
+    """Activations without their part in the span of the directions; activations minus it is the part on them.
+
+    Directions may be zero or depend on each other: only what they span counts.
+    """
+    _, singular, rows = torch.linalg.svd(directions, full_matrices=False)
+    axes = rows[singular > singular.max() * max(directions.shape) * torch.finfo(directions.dtype).eps].T
+    return activations - activations @ axes @ axes.T
