@@ -29,6 +29,7 @@ def training_step(p: int, forward: str, with_test_pass: bool = False) -> Callabl
     trainer = Trainer(
         task,
         RunConfig(ModelConfig().for_task(task), TrainConfig(forward=forward, loss="float64_log_softmax" if with_test_pass else "relative")),
+        torch.device("cpu"),
     )
 
     def step() -> None:

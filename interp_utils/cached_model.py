@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from interp_utils.tasks import Task
+from interp_utils.tasks import Sequences, Task
 
 Hook = tuple[str, Callable]  # TransformerLens's fwd_hooks form: (hook name, function(activation, hook))
+Key = tuple[str, int | None]  # what is kept: an activation's full name, or "logits", and its position
 Edit = tuple[str, Callable | Tensor]  # a hook, or the values to put in place, a row per input
-LAST_POSITION = -1
-LOGITS = ("logits", LAST_POSITION)
+At = int | None | Literal["answer"]  # a position; None for all; "answer" for where the task is read
 
 # Where each activation has its positions; every other is "batch pos ...".
 QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
@@ -23,16 +24,17 @@ QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
 class CachedModel:
     """Logits and activations of a HookedTransformer on all inputs of a task, computed when first asked for and kept.
 
-    Results come on the task's grid, "a b ...", at the last position (where the answer is read), on the model's device.
+    Results come on the task's grid, "a b ...", at the position where the answer is read, on the model's device: the last one for
+    a `Task`, all of them for `Sequences`, e.g. the test lists of a sorting task.
     New weights, or hooks added to the model, empty the cache by themselves.
 
     memory: bytes that one pass may take beside its results; inputs are run in batches of that size.
     Raises ValueError if the model has other tokens or classes than the task.
     """
 
-    def __init__(self, model: nn.Module, task: Task, *, memory: int = 2**30, edits: Sequence[Edit] = ()) -> None:
+    def __init__(self, model: nn.Module, task: Task | Sequences, *, memory: int = 2**30, edits: Sequence[Edit] = ()) -> None:
         classes = sum(task.n_classes)
-        fitting = {"n_ctx": range(task.tokens.shape[1], 2**31), "d_vocab": [task.d_vocab], "d_vocab_out": [classes, task.d_vocab]}
+        fitting = {"n_ctx": range(task.n_ctx, 2**31), "d_vocab": [task.d_vocab], "d_vocab_out": [classes, task.d_vocab]}
         for name, sizes in fitting.items():
             if getattr(model.cfg, name) not in sizes:
                 raise ValueError(
@@ -44,26 +46,27 @@ class CachedModel:
         self.edits: tuple[Edit, ...] = tuple((self._hook_name(name), edit) for name, edit in edits)
         self.device = next(model.parameters()).device
         self.task = task.to(self.device)
-        self._kept: dict[tuple[str, int | None], Tensor] = {}
+        self._kept: dict[Key, Tensor] = {}
         self._model_state: tuple = ()
 
     @property
     def logits(self) -> Float[Tensor, "*grid c"]:
         """Logits of the task's classes; a model's outputs beyond them (one for "=", say) are left out."""
-        return self._get(LOGITS)
+        return self._get(("logits", self.task.answer_pos))
 
-    def activation(self, name: str, layer: int | None = None, pos: int | None = LAST_POSITION) -> Float[Tensor, "..."]:
+    def activation(self, name: str, layer: int | None = None, pos: At = "answer") -> Float[Tensor, "..."]:
         """An activation by TransformerLens's short name ("post", layer 0) or full one ("blocks.0.mlp.hook_post").
 
-        "pattern" and "attn_scores" come as "a b head key", for the query at `pos`. pos None keeps all positions.
+        pos: a position, None for all of them, or "answer" for where the task is read.
+        "pattern" and "attn_scores" come as "a b head key", for the query at `pos`.
         Raises ValueError for a name that the model does not have (with near names), or a position out of range.
         """
-        return self._get((self._hook_name(name, layer), pos))
+        return self._get((self._hook_name(name, layer), self.task.answer_pos if pos == "answer" else pos))
 
     def fetch(self, *names: tuple[str, int] | str) -> None:
         """Computes several activations in one pass: fetch(("post", 0), ("pattern", 0))."""
         full = [self._hook_name(*name) if isinstance(name, tuple) else self._hook_name(name) for name in names]
-        self._compute([(name, LAST_POSITION) for name in full])
+        self._compute([(name, self.task.answer_pos) for name in full])
 
     def with_hooks(self, *hooks: Hook) -> CachedModel:
         """The same model as it runs with these hooks, e.g. an ablation; the model itself keeps none of them.
@@ -73,7 +76,7 @@ class CachedModel:
         return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *hooks))
 
     def with_values(self, values: Mapping[str, Tensor]) -> CachedModel:
-        """The same model with activations replaced, at the last position, by values on the grid: {name: "a b ..."}.
+        """The same model with activations replaced, where the task is read, by values on the grid: {name: "a b ..."}.
 
         with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Edits apply in the order they were asked for.
         Raises ValueError for values of another shape.
@@ -95,10 +98,10 @@ class CachedModel:
             return embedded[0]
 
         with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self._hooks(inputs)]):
-            logits = self.model(self.task.tokens[inputs.to(self.device)])[:, LAST_POSITION]
+            logits = self.model(self.task.tokens[inputs.to(self.device)])[:, self.task.answer_pos]
         return torch.autograd.grad(logits.gather(1, classes.to(self.device)[:, None]).sum(), embedded)[0]
 
-    def _get(self, key: tuple[str, int | None]) -> Tensor:
+    def _get(self, key: Key) -> Tensor:
         self._forget_if_changed()
         if key not in self._kept:
             self._compute([key])
@@ -110,11 +113,11 @@ class CachedModel:
             self._kept, self._model_state = {}, state
 
     @torch.no_grad()
-    def _compute(self, keys: Sequence[tuple[str, int | None]]) -> None:
+    def _compute(self, keys: Sequence[Key]) -> None:
         self._forget_if_changed()
-        keys = [key for key in dict.fromkeys([LOGITS, *keys]) if key not in self._kept]
+        keys = [key for key in dict.fromkeys([("logits", self.task.answer_pos), *keys]) if key not in self._kept]
         names = {name for name, _ in keys} - {"logits"}
-        parts: dict[tuple[str, int | None], list[Tensor]] = {key: [] for key in keys}
+        parts: dict[Key, list[Tensor]] = {key: [] for key in keys}
         ran: set[str] = set()
         for inputs in torch.arange(len(self.task), device=self.device).split(self._batch_size()):
             tokens = self.task.tokens[inputs]
@@ -132,20 +135,20 @@ class CachedModel:
                 parts[name, pos].append(_at_position(value, name, pos).clone())
         for key in keys:
             whole = torch.cat(parts.pop(key))
-            if key == LOGITS:
+            if key[0] == "logits":
                 whole = whole[..., : sum(self.task.n_classes)]
             self._kept[key] = whole.unflatten(0, self.task.grid) if self.task.grid else whole
 
     def _hooks(self, inputs: Tensor) -> list[Hook]:
         """The edits as hooks for a pass over some of the inputs."""
         rows = inputs.to(self.device)
-        return [(name, _setting(name, edit[rows]) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
+        return [(name, _setting(name, edit[rows], self.task.answer_pos) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
 
     def _batch_size(self) -> int:
         """Inputs per pass: a generous count of the floats that a forward holds at once for one input."""
         cfg = self.model.cfg
         per_position = 12 * cfg.d_model + 4 * cfg.n_heads * cfg.d_head + 3 * (cfg.d_mlp or 0) + cfg.d_vocab_out
-        ctx = self.task.tokens.shape[1]
+        ctx = self.task.n_ctx
         floats = cfg.n_layers * ctx * (per_position + 3 * cfg.n_heads * ctx)
         return max(1, self.memory // (4 * floats))
 
@@ -176,12 +179,12 @@ def _noting(ran: set[str], name: str, hook: Callable) -> Callable:
     return noting
 
 
-def _setting(name: str, value: Tensor) -> Callable:
-    """A hook that writes a value at the last position."""
+def _setting(name: str, value: Tensor, pos: int | None) -> Callable:
+    """A hook that writes a value at a position, or at all of them."""
 
     def setting(activation: Tensor, hook: nn.Module) -> Tensor:
         changed = activation.clone()
-        _at_position(changed, name, LAST_POSITION).copy_(value)
+        _at_position(changed, name, pos).copy_(value)
         return changed
 
     return setting

@@ -88,3 +88,10 @@ def test_values_that_do_not_vary_are_refused():
     for measure in (summaries.distance_irrelevance, lambda x: summaries.variance_explained(x, x)):
         with pytest.raises(ValueError, match="differ between pairs|no variance to explain"):
             measure(flat)
+
+
+def test_sequence_accuracy_counts_what_is_asked():
+    labels = torch.tensor([[-1, 2, 0], [-1, 1, -1], [1, 1, 1]])
+    logits = torch.nn.functional.one_hot(torch.tensor([[0, 2, 0], [2, 1, 0], [1, 0, 1]]), 3).float()
+    whole, token = summaries.sequence_accuracy(logits, labels)
+    assert (whole, token) == (pytest.approx(2 / 3), pytest.approx(5 / 6))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils.analysis import fourier, progress
@@ -97,3 +97,17 @@ def fourier_density(weights: Float[Tensor, "p d"], eta: float = 0.5) -> FourierD
     norms = fourier.transform(weights)[1:].norm(dim=-1).view(-1, 2)  # "freq (cos, sin)"
     dense = norms / norms.max(0).values > eta
     return FourierDensity(dense.double().mean().item(), (norms.min(1).values / norms.max(1).values).mean().item())
+
+
+class SequenceAccuracy(NamedTuple):
+    """Share of the inputs whose every answer is right, and share of the answers that are right."""
+
+    whole: float
+    token: float
+
+
+def sequence_accuracy(logits: Float[Tensor, "n ctx c"], labels: Int[Tensor, "n ctx"]) -> SequenceAccuracy:
+    """Accuracy at the positions that are asked: those whose label is not negative."""
+    asked = labels >= 0
+    right = logits.argmax(-1) == labels
+    return SequenceAccuracy((right | ~asked).all(1).double().mean().item(), right[asked].double().mean().item())

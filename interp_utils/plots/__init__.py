@@ -1,12 +1,13 @@
 """Tensors and tables in, plotly figures out (returned, never shown)."""
 
-from interp_utils.plots.general import curves, heatmap, heatmaps, histograms, lines, loss_curves, strips, token_scatters
+from interp_utils.plots.general import complex_plane, curves, heatmap, heatmaps, histograms, lines, loss_curves, strips, token_scatters
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
 from interp_utils.plots.style import RED, WIDTH, to_numpy
 
 __all__ = [
     "RED",
     "WIDTH",
+    "complex_plane",
     "component_bars",
     "curves",
     "frequency_bars",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Complex, Float, Int
 from plotly.subplots import make_subplots
 from torch import Tensor
 
@@ -44,12 +44,35 @@ def loss_curves(metrics: pd.DataFrame, phases: Mapping[str, tuple[int, int]] | N
     return curves(metrics, columns, title=title, y_title="cross-entropy (nats)", log_y=True, phases=phases)
 
 
-def lines(series: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str) -> go.Figure:
-    """One line with markers per series, over 1, 2, 3, ..."""
+def lines(
+    series: Mapping[str, Float[Tensor, "n"]],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    x: Float[Tensor, "n"] | Int[Tensor, "n"] | Sequence[float] | None = None,
+) -> go.Figure:
+    """One line with markers per series, over x; default 1, 2, 3, ..."""
     fig = go.Figure()
     for name, values in series.items():
-        fig.add_scatter(x=np.arange(1, len(values) + 1), y=to_numpy(values), name=name, mode="lines+markers", marker_size=5)
+        places = np.arange(1, len(values) + 1) if x is None else to_numpy(x)
+        fig.add_scatter(x=places, y=to_numpy(values), name=name, mode="lines+markers", marker_size=5, showlegend=len(series) > 1)
     return fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero")
+
+
+def complex_plane(panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3) -> go.Figure:
+    """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the line, negative, is red."""
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.09, vertical_spacing=0.16)
+    for index, values in enumerate(panels.values()):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        marker = {"color": np.where(to_numpy(values.real) < 0, RED, BLUE), "size": 7}
+        fig.add_trace(go.Scatter(x=to_numpy(values.real), y=to_numpy(values.imag), mode="markers", marker=marker), **place)
+        fig.add_vline(x=0, line={"color": GREY, "width": 1}, **place)
+        fig.update_xaxes(title="real part", **place)
+        fig.update_yaxes(title="imaginary part", scaleanchor=f"x{index + 1 if index else ''}", **place)
+    return fig.update_layout(title=title, showlegend=False, height=110 + 340 * rows)
 
 
 def heatmap(

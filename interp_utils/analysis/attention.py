@@ -1,0 +1,54 @@
+"""What attention patterns look at: tokens, and elements of a list by their rank."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def by_token(
+    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], asked: Bool[Tensor, "n query"], d_vocab: int
+) -> Float[Tensor, "asked head vocab"]:
+    """Attention that each token of the vocabulary receives, over all its places, from each of the positions that are asked."""
+    which, query = asked.nonzero(as_tuple=True)
+    rows = pattern[which, :, query]
+    places = tokens[which][:, None].expand_as(rows)
+    return rows.new_zeros(*rows.shape[:2], d_vocab).scatter_add_(2, places, rows)
+
+
+def attends_to_answer(
+    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], labels: Int[Tensor, "n query"], d_vocab: int
+) -> Float[Tensor, "head"]:
+    """Share of the answers at which a head attends to the answer's token more than to any other.
+
+    labels: the answer at each position, negative where nothing is asked.
+    """
+    asked = labels >= 0
+    attended = by_token(pattern, tokens, asked, d_vocab).argmax(-1)
+    return (attended == labels[asked][:, None]).double().mean(0)
+
+
+def by_rank(
+    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], labels: Int[Tensor, "n query"], d_vocab: int
+) -> tuple[Int[Tensor, "offset"], Float[Tensor, "offset head"]]:
+    """Mean attention to the list element `offset` places after the answer in sorted order (0: the answer itself), over all answers.
+
+    labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal elements share their attention.
+    """
+    asked = labels >= 0
+    which, _ = asked.nonzero(as_tuple=True)
+    attention = by_token(pattern, tokens, asked, d_vocab)
+    counts = asked.sum(1)
+    longest = int(counts.max())
+    element = torch.arange(longest, device=labels.device)
+    real = element < counts[:, None]
+    ordered = torch.zeros(len(labels), longest, dtype=torch.long, device=labels.device).masked_scatter_(real, labels[asked])
+    same = (ordered[:, :, None] == ordered[:, None]) & real[:, None] & real[:, :, None]
+    copies = same.sum(-1)[which]  # "asked longest"
+    received = attention.gather(2, ordered[which][:, None].expand(-1, attention.shape[1], -1)) / copies[:, None].clamp(min=1)
+    own = element.expand(len(labels), -1)[real]  # the answer's place in the list
+    offset = (element - own[:, None])[real[which]] + longest - 1
+    received = received.transpose(1, 2)[real[which]]  # "pairs head"
+    sums = received.new_zeros(2 * longest - 1, received.shape[1]).index_add_(0, offset, received)
+    return torch.arange(1 - longest, longest), sums / offset.bincount(minlength=2 * longest - 1)[:, None]
