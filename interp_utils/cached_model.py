@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from interp_utils.bridge import Hook, faithful_hooks, hook_names, is_bridge
 from interp_utils.tasks import Sequences, Task
 
-Hook = tuple[str, Callable]  # TransformerLens's fwd_hooks form: (hook name, function(activation, hook))
 Key = tuple[str, int | None]  # what is kept: an activation's full name, or "logits", and its position
 Edit = tuple[str, Callable | Tensor]  # a hook, or the values to put in place, a row per input
 At = int | None | Literal["answer"]  # a position; None for all; "answer" for where the task is read
@@ -22,7 +22,7 @@ QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
 
 
 class CachedModel:
-    """Logits and activations of a HookedTransformer on all inputs of a task, computed when first asked for and kept.
+    """Logits and activations of a HookedTransformer or TransformerBridge on all inputs of a task, computed when first asked for and kept.
 
     Results come on the task's grid, "a b ...", at the position where the answer is read, on the model's device: the last one for
     a `Task`, all of them for `Sequences`, e.g. the test lists of a sorting task.
@@ -43,6 +43,7 @@ class CachedModel:
                 )
         self.model = model
         self.memory = memory
+        self.names = hook_names(model) if is_bridge(model) else list(model.hook_dict)
         self.edits: tuple[Edit, ...] = tuple((self._hook_name(name), edit) for name, edit in edits)
         self.device = next(model.parameters()).device
         self.task = task.to(self.device)
@@ -97,7 +98,7 @@ class CachedModel:
             embedded.append(embedding.detach().requires_grad_())
             return embedded[0]
 
-        with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self._hooks(inputs)]):
+        with self.model.hooks(fwd_hooks=[(self._hook_name("embed"), keep), *self._hooks(inputs)[0]]):
             logits = self.model(self.task.tokens[inputs.to(self.device)])[:, self.task.answer_pos]
         return torch.autograd.grad(logits.gather(1, classes.to(self.device)[:, None]).sum(), embedded)[0]
 
@@ -121,9 +122,10 @@ class CachedModel:
         ran: set[str] = set()
         for inputs in torch.arange(len(self.task), device=self.device).split(self._batch_size()):
             tokens = self.task.tokens[inputs]
-            hooks = self._hooks(inputs)
+            hooks, kept = self._hooks(inputs, names)
             with self.model.hooks(fwd_hooks=[(name, _noting(ran, name, hook)) for name, hook in hooks]):
                 logits, cache = self.model.run_with_cache(tokens, names_filter=lambda name: name in names, return_cache_object=False)
+            cache = {**cache, **kept}
             silent = [name for name in (*names, *dict(hooks)) if name not in cache and name not in ran]
             if silent:
                 raise ValueError(
@@ -138,11 +140,13 @@ class CachedModel:
             if key[0] == "logits":
                 whole = whole[..., : sum(self.task.n_classes)]
             self._kept[key] = whole.unflatten(0, self.task.grid) if self.task.grid else whole
+        self._model_state = _fingerprint(self.model)  # a bridge adds hooks of its own in its first pass
 
-    def _hooks(self, inputs: Tensor) -> list[Hook]:
-        """The edits as hooks for a pass over some of the inputs."""
-        rows = inputs.to(self.device)
-        return [(name, _setting(name, edit[rows], self.task.answer_pos) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
+    def _hooks(self, inputs: Tensor, names: Iterable[str] = ()) -> tuple[list[Hook], dict[str, Tensor]]:
+        """The edits as hooks for a pass over some of the inputs, and where the pass puts activations that a cache would have wrong."""
+        rows, pos = inputs.to(self.device), self.task.answer_pos
+        hooks = [(name, _setting(name, edit[rows], pos) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
+        return faithful_hooks(self.model, hooks, names) if is_bridge(self.model) else (hooks, {})
 
     def _batch_size(self) -> int:
         """Inputs per pass: a generous count of the floats that a forward holds at once for one input."""
@@ -154,7 +158,7 @@ class CachedModel:
 
     def _hook_name(self, name: str, layer: int | None = None) -> str:
         """The full name of a hook; short names are what follows "hook_"."""
-        known = self.model.hook_dict
+        known = self.names
         if name in known and (layer is None or f"blocks.{layer}." in name):
             return name
         block = f"blocks.{layer}." if layer is not None else ""

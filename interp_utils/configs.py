@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Activation = Literal["relu", "gelu", "silu"]
 Biases = Literal["none", "mlp", "all"]
+Attention = Literal["causal", "bidirectional"]
 Init = Literal["transformer_lens", "paper"]
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax"]
@@ -60,13 +61,14 @@ class ModelConfig(_Config):
     """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task (`for_task`).
 
     d_mlp:  None for attention only.
+    attention: "bidirectional" lets every position attend to all.
     positions: False leaves positional embeddings out (zero and not trained).
     biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the paper.
     init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 / sqrt(d_model), with
             1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"positions"})
+    added: ClassVar[frozenset[str]] = frozenset({"positions", "attention"})
 
     d_model: int = 128
     n_heads: int = 4
@@ -77,6 +79,7 @@ class ModelConfig(_Config):
     biases: Biases = "none"
     init: Init = "transformer_lens"
     positions: bool = True
+    attention: Attention = "causal"
     seed: int = 0
     n_ctx: int | None = None
     d_vocab: int | None = None
@@ -92,6 +95,7 @@ class ModelConfig(_Config):
         self._require_one_of("act_fn", Activation)
         self._require_one_of("biases", Biases)
         self._require_one_of("init", Init)
+        self._require_one_of("attention", Attention)
         self._require(type(self.positions) is bool, "positions", "True or False")
 
     def for_task(self, task: AnyTask) -> ModelConfig:

@@ -1,21 +1,28 @@
-"""The one module that knows transformer_lens: build a HookedTransformer, read and write its weights by name.
+"""The one module that knows transformer_lens: build a model, read and write its weights by HookedTransformer's names.
 
-transformer_lens is imported when a model is built, not before.
+A model is a HookedTransformer (transformer_lens 3) or a TransformerBridge (3.9 and 4). transformer_lens is imported when a
+model is built, not before.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 import warnings
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
+from interp_utils.bridge import is_bridge
 from interp_utils.configs import ModelConfig
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
+    from transformer_lens.model_bridge import TransformerBridge
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -72,56 +79,151 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
 
 
-def build(config: ModelConfig, weights: Mapping[str, Tensor] | None = None, device: torch.device | str = "cpu") -> HookedTransformer:
-    """A HookedTransformer with these weights (default: `initial_weights(config)`), biases that are not trained frozen.
+def build(
+    config: ModelConfig, weights: Mapping[str, Tensor] | None = None, device: torch.device | str = "cpu", bridge: bool | None = None
+) -> HookedTransformer | TransformerBridge:
+    """A model with these weights (default: `initial_weights(config)`), whatever is not trained frozen.
 
-    No global random state is read or changed.
+    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it. No global random state is read or changed.
     """
-    from transformer_lens import HookedTransformer, HookedTransformerConfig
-
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError("n_ctx, d_vocab and d_vocab_out must be set to build a model; use config.for_task(task)")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="HookedTransformer is deprecated", category=DeprecationWarning)
-        model = HookedTransformer(
-            HookedTransformerConfig(
-                n_layers=config.n_layers,
-                d_model=config.d_model,
-                n_heads=config.n_heads,
-                d_head=config.d_head,
-                d_mlp=config.d_mlp,
-                attn_only=config.d_mlp is None,
-                n_ctx=config.n_ctx,
-                d_vocab=config.d_vocab,
-                d_vocab_out=config.d_vocab_out,
-                act_fn=config.act_fn,
-                normalization_type=None,
-                init_weights=False,
-                device=str(device),
-            )
-        )
+    sizes = {
+        "n_layers": config.n_layers,
+        "d_model": config.d_model,
+        "n_heads": config.n_heads,
+        "d_head": config.d_head,
+        "d_mlp": config.d_mlp,
+        "attn_only": config.d_mlp is None,
+        "attention_dir": config.attention,
+        "n_ctx": config.n_ctx,
+        "d_vocab": config.d_vocab,
+        "d_vocab_out": config.d_vocab_out,
+        "act_fn": config.act_fn,
+        "normalization_type": None,
+        "device": str(device),
+    }
+    model = _bridge(sizes) if bridge or (bridge is None and not has_hooked_transformer()) else _hooked_transformer(sizes)
     load_weights(model, initial_weights(config) if weights is None else weights)
     trained = set(trainable(config))
-    for name, parameter in named_weights(model).items():
-        parameter.requires_grad_(name in trained)
+    for name, place, _ in _places(model, named_weights(model)):
+        place.requires_grad_(name in trained)
     return model
 
 
-def named_weights(model: HookedTransformer) -> dict[str, Tensor]:
-    """The model's own parameters (not copies) under HookedTransformer's names."""
-    return dict(model.named_parameters())
+def has_hooked_transformer() -> bool:
+    """False from transformer_lens 4 on."""
+    return int(version("transformer-lens").split(".")[0]) < 4
 
 
-def load_weights(model: HookedTransformer, weights: Mapping[str, Tensor]) -> None:
+def _hooked_transformer(sizes: dict[str, Any]) -> HookedTransformer:
+    from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="HookedTransformer is deprecated", category=DeprecationWarning)
+        return HookedTransformer(HookedTransformerConfig(**sizes, init_weights=False))
+
+
+def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
+    from transformer_lens.config import TransformerBridgeConfig
+    from transformer_lens.model_bridge import TransformerBridge
+
+    # With a seed it draws from a forked generator, without one from the global.
+    return TransformerBridge.boot_native(TransformerBridgeConfig(**sizes, seed=0, architecture="TransformerLensNative"))
+
+
+def from_weights(
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    *,
+    token_order: Sequence[int] | None = None,
+    class_order: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+    bridge: bool | None = None,
+) -> HookedTransformer | TransformerBridge:
+    """A model from weights that come from elsewhere, under HookedTransformer's names.
+
+    Sizes that the configuration leaves None (n_ctx, d_vocab, d_vocab_out) are those of the weights: one more output, for "=",
+    is fine. Biases that are missing are zero, and so are positions where config.positions is False.
+    token_order: for each token of the task, its row of W_E; class_order: for each class, its column of W_U; default: the same.
+    Raises ValueError where a weight is missing or unknown, has another shape, or is not finite, or an order is no permutation.
+    """
+    weights = {name: weight.detach().clone() for name, weight in weights.items()}
+    for name, axis, field, order in (
+        ("embed.W_E", 0, "d_vocab", token_order),
+        ("pos_embed.W_pos", 0, "n_ctx", None),
+        ("unembed.W_U", 1, "d_vocab_out", class_order),
+    ):
+        if name in weights:
+            size = weights[name].shape[axis]
+            if getattr(config, field) is None:
+                config = dataclasses.replace(config, **{field: size})
+            if order is not None:
+                if sorted(order) != list(range(size)):
+                    raise ValueError(f"{name} has {size} tokens: its order must be a permutation of 0 .. {size - 1}, got {list(order)[:8]}")
+                weights[name] = weights[name].index_select(axis, torch.tensor(list(order)))
+    if class_order is not None and "unembed.b_U" in weights:
+        weights["unembed.b_U"] = weights["unembed.b_U"][list(class_order)]
+    if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
+        raise ValueError("n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights (W_pos, W_E, W_U); set them")
+    for name, shape in weight_shapes(config).items():
+        if is_bias(name) or (name == "pos_embed.W_pos" and not config.positions):
+            weights.setdefault(name, torch.zeros(shape))
+    return build(config, weights, device, bridge)
+
+
+def named_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The model's own weights (not copies) under HookedTransformer's names."""
+    if not is_bridge(model):
+        return dict(model.named_parameters())
+    cfg = model.cfg
+    sizes = {name: getattr(cfg, name) for name in ("n_layers", "d_model", "n_heads", "d_head", "n_ctx", "d_vocab", "d_vocab_out")}
+    names = weight_shapes(ModelConfig(**sizes, d_mlp=None if cfg.attn_only else cfg.d_mlp))
+    return {name: operator.attrgetter(name)(model) for name in names}
+
+
+def call_with(model: nn.Module, weights: Mapping[str, Tensor], tokens: Int[Tensor, "n ctx"]) -> Float[Tensor, "n ctx d_vocab_out"]:
+    """The model's logits with other weights, under HookedTransformer's names, that gradients flow to."""
+    own = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    holders = [(module._parameters, dict(module._parameters)) for module in model.modules()]
+    try:
+        return torch.func.functional_call(model, {own[id(place)]: weight for _, place, weight in _places(model, weights)}, (tokens,))
+    finally:  # a bridge has modules under several names, and functional_call does not put all of them back
+        for parameters, before in holders:
+            parameters.update(before)
+
+
+def _places(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Each weight's name, the model's tensor that holds it, and its value in that tensor's orientation.
+
+    A bridge has torch's linear layers, outputs first and heads flattened.
+    """
+    linear = {"Q": "q", "K": "k", "V": "v", "O": "o", "in": "in", "out": "out"}
+    for name, weight in weights.items():
+        path, _, last = name.rpartition(".")
+        if not is_bridge(model) or last in ("W_E", "W_pos"):
+            yield name, operator.attrgetter(name)(model), weight
+            continue
+        kind, _, which = last.partition("_")
+        module = model.unembed if which == "U" else getattr(operator.attrgetter(path)(model), linear[which])
+        if kind == "b":
+            yield name, module.bias, weight.flatten()
+        elif weight.ndim == 2:
+            yield name, module.weight, weight.T
+        else:
+            yield name, module.weight, weight.flatten(0, 1).T if which == "O" else weight.transpose(1, 2).flatten(0, 1)
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copies weights into the model, all of them or none.
 
     Raises ValueError where names are missing or unknown, a shape is another, or a value is not finite.
     """
     own = named_weights(model)
-    check_weights(weights, {name: tuple(parameter.shape) for name, parameter in own.items()})
+    check_weights(weights, {name: tuple(weight.shape) for name, weight in own.items()})
     with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(weights[name])
+        for name, weight in own.items():
+            weight.copy_(weights[name])
 
 
 def check_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from interp_utils import models
 from interp_utils.analysis import fourier, neurons, progress, summaries
 from interp_utils.cached_model import CachedModel
 from interp_utils.losses import cross_entropy
@@ -110,7 +111,7 @@ def _shares(model: CachedModel, keys: Sequence[int]) -> Iterator[Row]:
 
 
 def _weights(model: CachedModel, tokens_first: dict[str, Tensor]) -> Iterator[Row]:
-    for name, weight in model.model.named_parameters():
+    for name, weight in models.named_weights(model.model).items():
         yield {"measure": "sum_squared_weights", "level": name, "value": weight.square().sum().item()}
     for name, weight in tokens_first.items():
         components = fourier.transform(weight)[1:].norm(dim=1)

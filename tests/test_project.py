@@ -25,12 +25,13 @@ MAY_IMPORT = {
     "analysis": {"losses"},
     "plots": set(),
     "losses": set(),
-    "models": {"configs"},
-    "cached_model": {"tasks"},
+    "bridge": set(),
+    "models": {"bridge", "configs"},
+    "cached_model": {"bridge", "tasks"},
     "runs": {"configs", "models", "storage", "tasks"},
     "run_writer": {"configs", "runs", "storage", "tasks"},
     "training": {"configs", "losses", "models", "run_writer", "runs", "tasks"},
-    "trajectories": {"analysis", "cached_model", "losses", "runs"},
+    "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
     "presets": {"configs", "tasks"},
 }
 

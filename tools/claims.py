@@ -55,9 +55,8 @@ def verdict(claim: Claim, rows: list[Row]) -> str:
 def render(suite: Suite, rows: Rows) -> list[str]:
     columns = list(dict.fromkeys(name for row in rows.values() if (name := suite.beside(row))))
     lines = [f"## {suite.title}", "", *suite.intro(rows), ""]
-    lines.append(
-        f"| claim | source | published | measured: median (range), runs | rule | verdict | {''.join(f'{c} | ' for c in columns)}notebook, section |"
-    )
+    titles = ["claim", "source", "published", "measured: median (range), runs", "rule", "verdict", *columns, "notebook, section"]
+    lines.append(f"| {' | '.join(titles)} |")
     lines.append("|---" * (7 + len(columns)) + "|")
     for claim in suite.claims:
         about = concerned(suite, claim, rows)

@@ -336,8 +336,9 @@ def _intro(rows: Rows) -> list[str]:
         "Progress measures for grokking via mechanistic interpretability (Nanda et al. 2023), on",
         f"{len(main)} runs at p = 113: the main one of 25,000 steps and further seeds of 15,000 or 20,000, each with its own initial",
         "weights and training pairs; learning rate, weight decay, betas and share of training pairs are the paper's, the",
-        "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of the pairs. All claims but the first",
-        f"are about runs that generalised ({sum(map(generalised, main))} of {len(main)}). Ablations are given as the loss after over the loss before.",
+        "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of the pairs.",
+        f"All claims but the first are about runs that generalised ({sum(map(generalised, main))} of {len(main)}). Ablations are given as the",
+        "loss after over the loss before.",
     ]
 
 
@@ -360,4 +361,4 @@ def _table(rows: Rows) -> list[str]:
     return lines
 
 
-SUITE = Suite("Modular addition", _intro, measure, CLAIMS, _table, beside=_other_p)
+SUITE = Suite("Modular addition", _intro, measure, CLAIMS, _table, about=generalised, beside=_other_p)

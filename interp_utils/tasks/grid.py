@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import Literal, get_args
 
@@ -16,16 +17,20 @@ Split = Literal["random", "grokking_demo", "paper"]
 PUBLISHED_SEED: dict[str, int] = {"random": 0, "grokking_demo": 598, "paper": 0}
 
 
-def modular_addition(p: int, frac_train: float = 0.3, seed: int | None = None, split: Split = "random") -> Task:
+def modular_addition(p: int, frac_train: float = 0.3, seed: int | None = None, split: Split = "random", equals: bool = True) -> Task:
     """(a + b) mod p on all pairs 0 <= a, b < p, as tokens [a, b, "="] with "=" the token p. Any p >= 2.
 
     frac_train: fraction of the pairs for training, in (0, 1]; int(frac_train * p^2) pairs. 1 leaves no test pair.
     split:      see `train_mask`. seed None is the split's published one.
+    equals:     False for tokens [a, b] alone, answered at b.
     Raises ValueError for a p, fraction, seed or split that makes no task.
     """
     seed = PUBLISHED_SEED.get(split) if seed is None else seed
     n = torch.arange(_modulus(p))
-    return _pairs_task("modular_addition", p, n, n, frac_train, seed, split, {})
+    task = _pairs_task("modular_addition", p, n, n, frac_train, seed, split, {})
+    if equals:
+        return task
+    return dataclasses.replace(task, tokens=task.tokens[:, :2].contiguous(), d_vocab=p, params={**task.params, "equals": False})
 
 
 def exponentiated_addition(p: int, a: int, b: int, frac_train: float = 0.3, seed: int = 0, split: Split = "random") -> Task:

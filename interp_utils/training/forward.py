@@ -11,10 +11,10 @@ import torch
 from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from interp_utils.configs import ModelConfig
-from interp_utils.models import act_fn, build
+from interp_utils.models import act_fn, build, call_with
 
 Weights = Mapping[str, Tensor]
 LogitsFn = Callable[[Weights], Float[Tensor, "n d_vocab_out"]]
@@ -29,7 +29,7 @@ def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "au
     if _takes_tables(config, kind):
         return _table(config, tokens)
     model = build(config, device=tokens.device)
-    return lambda weights: torch.func.functional_call(model, dict(weights), (tokens,))[:, -1]
+    return lambda weights: call_with(model, weights, tokens)[:, -1]
 
 
 def sequence_logits_fn(config: ModelConfig, kind: str = "auto", device: torch.device | str = "cpu") -> SequenceLogitsFn:
@@ -40,7 +40,7 @@ def sequence_logits_fn(config: ModelConfig, kind: str = "auto", device: torch.de
     if _takes_tables(config, kind):
         return _sequence_table(config)
     model = build(config, device=device)
-    return lambda weights, tokens, asked: torch.func.functional_call(model, dict(weights), (tokens,))[asked]
+    return lambda weights, tokens, asked: call_with(model, weights, tokens)[asked]
 
 
 def _takes_tables(config: ModelConfig, kind: str) -> bool:
@@ -102,7 +102,7 @@ def _sequence_table(config: ModelConfig) -> SequenceLogitsFn:
         everywhere = torch.arange(tokens.shape[1], device=tokens.device)
         k, v, q = project("K", tokens, everywhere), project("V", tokens, everywhere), project("Q", read_tokens, read)
         causal = (everywhere <= read[..., None])[:, None]  # "n 1 r ctx"
-        z = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=causal)
+        z = scaled_dot_product_attention(q, k, v, attn_mask=causal if config.attention == "causal" else None)
         z = z.transpose(1, 2)[real].flatten(1)  # "asked (head d)"
         start = embedding(read_tokens[real], weights["embed.W_E"])
         if config.positions:
