@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: notebooks site lab test bench figures clean
+.PHONY: notebooks site lab test test-tl4 bench figures clean
 
 notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
 	$(BIN)/python tools/build_site.py
@@ -15,6 +15,9 @@ test: .venv/ready  ## ruff, the tests, and every notebook with shortened trainin
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
 	INTERP_FAST=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+
+test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has TransformerBridge instead of HookedTransformer
+	.venv-tl4/bin/python -m pytest
 
 bench: .venv/ready  ## what a training step costs, beside HookedTransformer's and the matrix-product bound
 	$(BIN)/python benchmarks/step.py
@@ -29,5 +32,12 @@ figures: .venv/ready  ## the README's pictures (needs Chrome or Chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# The package asks for transformer_lens 3; 4.3 works too, and takes its place last.
+.venv-tl4/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-tl4
+	.venv-tl4/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	.venv-tl4/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'transformer-lens>=4.3,<5'
+	touch $@
+
 clean:  ## everything but trained runs
-	rm -rf .venv build .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tl4 build .pytest_cache .ruff_cache .hypothesis

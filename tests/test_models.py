@@ -17,8 +17,8 @@ def test_default_is_the_grokking_demos_model():
     model = models.build(config)
     assert {name: tuple(w.shape) for name, w in models.named_weights(model).items()} == shapes
     assert (model.cfg.act_fn, model.cfg.normalization_type, model.cfg.n_ctx) == ("relu", None, 3)
-    assert {name for name, w in model.named_parameters() if w.requires_grad} == set(models.trainable(config))
-    assert not any(w.any() for name, w in model.named_parameters() if models.is_bias(name))
+    assert {name for name, w in models.named_weights(model).items() if w.requires_grad} == set(models.trainable(config))
+    assert not any(w.any() for name, w in models.named_weights(model).items() if models.is_bias(name))
 
 
 @pytest.mark.parametrize(

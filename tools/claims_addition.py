@@ -337,8 +337,8 @@ def _intro(rows: Rows) -> list[str]:
         f"{len(main)} runs at p = 113: the main one of 25,000 steps and further seeds of 15,000 or 20,000, each with its own initial",
         "weights and training pairs; learning rate, weight decay, betas and share of training pairs are the paper's, the",
         "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of the pairs.",
-        f"All claims but the first are about runs that generalised ({sum(map(generalised, main))} of {len(main)}). Ablations are given as the",
-        "loss after over the loss before.",
+        f"All claims but the first are about runs that generalised ({sum(map(generalised, main))} of {len(main)}).",
+        "Ablations are given as the loss after over the loss before.",
     ]
 
 
