@@ -174,6 +174,17 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
     return found
 
 
+def spikes(metrics: pd.DataFrame, factor: float = 10.0, window: int = 21) -> list[int]:
+    """The logged steps before which the training loss, at any step since the row before, was over `factor` times its running median.
+
+    The median is that of the logged training losses of the `window` rows around. Slingshots show as spikes (Thilak et al. 2022).
+    """
+    if "highest_train_loss" not in metrics:
+        raise ValueError("this run was logged without highest_train_loss, by an earlier version: train it again to see its spikes")
+    usual = metrics["train_loss"].rolling(window, center=True, min_periods=1).median()
+    return metrics["step"][metrics["highest_train_loss"] > factor * usual].tolist()
+
+
 def first_sustained(holds: pd.Series) -> int | None:
     """The first step from which a condition, indexed by step, holds to the end; None if it does not hold at the end."""
     failing = holds.index[~holds]

@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -122,3 +124,15 @@ def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_p
             measure(run)
     with pytest.raises(ValueError, match="phases are read off the test loss, and this run has none"):
         trajectories.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))
+
+
+def test_spikes_are_found_where_they_were_planted():
+    steps = list(range(0, 1000, 10))
+    falling = [math.exp(-step / 100) for step in steps]
+    highest = list(falling)
+    highest[40] *= 30  # between two logged steps: the logged loss does not show it
+    metrics = pd.DataFrame({"step": steps, "train_loss": falling, "highest_train_loss": highest})
+    assert trajectories.spikes(metrics) == [400]
+    assert trajectories.spikes(metrics, factor=50) == []
+    with pytest.raises(ValueError, match="logged without highest_train_loss"):
+        trajectories.spikes(metrics.drop(columns="highest_train_loss"))
