@@ -133,6 +133,6 @@ def test_spikes_are_found_where_they_were_planted():
     highest[40] *= 30  # between two logged steps: the logged loss does not show it
     metrics = pd.DataFrame({"step": steps, "train_loss": falling, "highest_train_loss": highest})
     assert trajectories.spikes(metrics) == [400]
-    assert trajectories.spikes(metrics, factor=50) == []
+    assert trajectories.spikes(metrics, factor=50.0) == []
     with pytest.raises(ValueError, match="logged without highest_train_loss"):
         trajectories.spikes(metrics.drop(columns="highest_train_loss"))
