@@ -23,6 +23,9 @@ class Shipped(NamedTuple):
     snapshots: bool = False
 
 
+SORTING_SEEDS = {variant: 3 if variant == "one head" else 1 for variant in presets.SORTING}
+
+
 def sorting_name(variant: str, seed: int) -> str:
     return f"sorting_{variant.replace(', ', '_').replace(' ', '_').lower()}_seed{seed}"
 
@@ -34,7 +37,7 @@ def shipped() -> dict[str, Shipped]:
         task = tasks.modular_addition(p=113, frac_train=0.3, seed=seed)
         runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=20_000 if seed < 4 else 15_000)))
     for variant in presets.SORTING:
-        for seed in range(3 if variant == "one head" else 1):
+        for seed in range(SORTING_SEEDS[variant]):
             runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
     return runs
 
