@@ -116,3 +116,27 @@ def test_random_labels_keep_all_but_what_there_is_to_learn():
     assert control.tokens is task.tokens and control.train_mask is task.train_mask
     assert control.labels.equal(tasks.random_labels(task, seed=3).labels) and not control.labels.equal(tasks.random_labels(task).labels)
     assert control.params == {**task.params, "labels_seed": 3}
+
+
+@pytest.mark.parametrize(("p", "a", "b"), [(113, 1, 1), (113, 7, 7), (101, 9, 8), (10, 2, 3), (2, 1, 5), (13, 10**30, 4)])
+def test_exponentiated_labels_are_pythons(p, a, b):
+    task = tasks.exponentiated_addition(p, a, b)
+    assert task.labels.tolist() == [(pow(x, a, p) + pow(y, b, p)) % p for x in range(p) for y in range(p)]
+    assert task.n_classes == (p,) and task.grid == (p, p) and task.params["a"] == a and task.params["b"] == b
+    assert task.tokens.equal(tasks.modular_addition(p).tokens)
+
+
+def test_exponents_of_one_are_modular_addition():
+    one, plain = tasks.exponentiated_addition(17, 1, 1, 0.4, seed=3), tasks.modular_addition(17, 0.4, seed=3)
+    assert one.labels.equal(plain.labels) and one.train_mask.equal(plain.train_mask)
+
+
+def test_powers_of_a_bijection_and_of_another_exponent():
+    assert sorted(tasks.powers(113, 3).tolist()) == list(range(113))  # 3 does not divide 112
+    assert len(set(tasks.powers(113, 7).tolist())) == 1 + 112 // 7
+
+
+@pytest.mark.parametrize("exponent", [0, -1, 1.5])
+def test_exponents_that_make_no_task(exponent, as_a_user):
+    with pytest.raises(ValueError, match="an exponent must be an integer of at least 1, got"):
+        tasks.exponentiated_addition(7, exponent, 1)
