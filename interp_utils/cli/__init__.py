@@ -1,0 +1,125 @@
+"""The same things from a shell: `interp-utils train`, `resume`, `measure`, `list`, `verify`.
+
+Only what --help needs is imported here; a command brings torch with it when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+ABOUT = (
+    "Train small transformers on algorithmic tasks, and measure what they learned. The commands do what the library does, on the same runs."
+)
+EXAMPLES = {
+    "train": "interp-utils train modular_addition --p 53 --frac-train 0.5 --lr 3e-3 --steps 2000 --out runs/mine",
+    "resume": "interp-utils resume runs/mine",
+    "measure": "interp-utils measure runs/mine --out measures.csv",
+    "list": "interp-utils list runs",
+    "verify": "interp-utils verify checkpoints runs/mine",
+}
+SUMMARIES = {
+    "train": "train a model on a task, or go on with it where it stopped",
+    "resume": "go on with an unfinished run, as it was configured",
+    "measure": "what a trained model learned, as a table of numbers; every snapshot as CSV",
+    "list": "every run below a folder, with its last losses and accuracies",
+    "verify": "check every file of every run, and its logged numbers against its weights",
+}
+DETAILS = {
+    "train": "\n`interp-utils train TASK --help` lists the options of a task, its model and its training.",
+    "resume": "\nIt ends with the weights of a run that never stopped. A finished run stays as it is.",
+    "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and excluded loss (Nanda et al. 2023)."
+    "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
+    "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong.",
+    "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (1e-3) of the last snapshot against the log.",
+}
+EXIT_CODES = """exit codes:
+  0    fine
+  1    it failed: a damaged run, numbers that differ, a training that diverged
+  2    wrong usage: an option, a value or a path
+  3    the run is in use by another process
+  130  interrupted (Ctrl-C)"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Whole option names only, so that a new option never changes what an old command means; errors are raised."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def parse_known_args(self, *args: object, **settings: object) -> tuple[argparse.Namespace, list[str]]:
+        namespace, unknown = super().parse_known_args(*args, **settings)
+        if unknown:  # said by the command, not by the whole, whose --help does not have its options
+            self.error(f"there is no option or argument {' '.join(unknown)}")
+        return namespace, unknown
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see {self.prog} --help")
+
+
+def parser(training: bool = True) -> Parser:
+    """The whole command line. training False leaves out the options of `train`, which import torch."""
+    examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
+    whole = Parser(prog="interp-utils", description=ABOUT, epilog=f"examples:\n{examples}\n\n{EXIT_CODES}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    of = {
+        name: commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.{DETAILS[name]}",
+            epilog=f"example:\n  {EXAMPLES[name]}\n\n{EXIT_CODES}",
+        )
+        for name, summary in SUMMARIES.items()
+    }
+    if training:
+        from interp_utils.cli import options
+
+        options.add_tasks(of["train"], EXIT_CODES)
+    of["resume"].add_argument("path", metavar="PATH", type=Path, help="the run's folder")
+    add_running(of["resume"])
+    measure = of["measure"]
+    measure.add_argument("path", metavar="PATH", type=Path, help="the run's folder")
+    measure.add_argument("--out", metavar="FILE.csv", type=Path, help="write the measures of every snapshot there")
+    measure.add_argument("--force", action="store_true", help="replace FILE.csv if it is there")
+    add_running(measure)
+    of["list"].add_argument("folders", metavar="FOLDER", nargs="*", type=Path, default=[Path("checkpoints")], help="default: checkpoints")
+    of["verify"].add_argument("folders", metavar="FOLDER", nargs="*", type=Path, default=[Path("checkpoints")], help="default: checkpoints")
+    return whole
+
+
+def add_running(command: argparse._ActionsContainer) -> None:
+    command.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line; returns its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        arguments = parser(training=argv[:1] == ["train"]).parse_args(argv)
+        from interp_utils.cli import commands
+
+        return commands.run(arguments)
+    except SystemExit as ended:  # --help
+        return int(ended.code or 0)
+    except ValueError as wrong:
+        return complain(wrong, 2)
+    except KeyboardInterrupt as stopped:
+        return complain(stopped, 130)
+
+
+def complain(error: BaseException, code: int) -> int:
+    print(f"interp-utils: {explain(error)}", file=sys.stderr)
+    return code
+
+
+def explain(error: BaseException) -> str:
+    """An error's message with fields of the configurations under their names as options."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    message = re.sub(r"ModelConfig\.seed\b", "--model-seed", str(error)) or "stopped"
+    return re.sub(r"(?:Model|Train)Config\.(\w+)", lambda field: "--" + field[1].replace("_", "-"), message)

@@ -1,0 +1,184 @@
+"""Options of `train`, read off the signatures of tasks and configurations: what is added there appears here by itself."""
+
+from __future__ import annotations
+
+import argparse
+import collections.abc
+import contextlib
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from interp_utils import cli, tasks
+from interp_utils.configs import ModelConfig, TrainConfig
+
+UNIONS, TUPLES = (Union, UnionType), (tuple, collections.abc.Sequence)
+DERIVED = {"n_ctx", "d_vocab", "d_vocab_out"}  # from the task
+RENAMED = {("model", "seed"): "--model-seed"}
+EXAMPLES = {
+    "modular_addition": "--p 53 --frac-train 0.5 --lr 3e-3 --steps 2000",
+    "exponentiated_addition": "--p 53 --a 2 --b 3 --frac-train 0.7 --lr 3e-3 --steps 4000",
+    "sorting": "--n-values 48 --length 25 --n-heads 1 --d-mlp none --no-positions --batch-size 128 --weight-decay 0 --steps 2000",
+}
+HELP = {
+    ("task", "p"): "the modulus",
+    ("task", "frac_train"): "fraction of the inputs for training, in (0, 1]",
+    ("task", "seed"): "which inputs are for training; the initial weights have a --model-seed",
+    ("task", "split"): "who draws them from that seed: we, or the code of a published run",
+    ("modular_addition", "seed"): "which inputs are for training, none for the split's published seed; initial weights have a --model-seed",
+    ("task", "n_values"): "the numbers are 0 .. n_values - 1",
+    ("task", "length"): "numbers in a list, or the fewest and the most: 25 or 1,100",
+    ("task", "repeats"): "whether a number may occur more than once in a list",
+    ("task", "n_validation"): "lists that the log's held-out numbers are measured on",
+    ("task", "n_test"): "lists that only `measure` reads",
+    ("model", "d_model"): "width of the residual stream",
+    ("model", "n_heads"): "attention heads in each layer",
+    ("model", "d_head"): "width of each head",
+    ("model", "d_mlp"): "neurons in each layer; none for attention only",
+    ("model", "n_layers"): "layers; the fast forward is for one",
+    ("model", "act_fn"): "the neurons' activation function",
+    ("model", "positions"): "positional embeddings",
+    ("model", "seed"): "of the initial weights; the task has a --seed of its own",
+    ("training", "steps"): "updates in all",
+    ("training", "batch_size"): "fresh inputs per step, which sorting needs; none trains on all training inputs at once",
+    ("training", "lr"): "learning rate",
+    ("training", "weight_decay"): "of AdamW, decoupled",
+    ("training", "betas"): "of AdamW",
+    ("training", "eps"): "of AdamW",
+    ("training", "warmup_steps"): "updates over which the learning rate rises to --lr",
+}
+
+
+def constructors() -> dict[str, Callable]:
+    """Every task that can be made from options alone, by name."""
+    made = {name: getattr(tasks, name) for name in tasks.__all__}
+    functions = {name: function for name, function in made.items() if inspect.isfunction(function)}
+    return {name: function for name, function in functions.items() if _is_constructor(get_type_hints(function))}
+
+
+def _is_constructor(hints: dict[str, Any]) -> bool:
+    return hints.pop("return", None) in (tasks.Task, tasks.StreamTask) and all(map(_readable, hints.values()))
+
+
+def add_tasks(train: argparse.ArgumentParser, codes: str) -> None:
+    """A parser for each task, with its options and those of the model, the training and the run."""
+    of = train.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
+    for name, made in constructors().items():
+        about = inspect.getdoc(made).splitlines()[0]
+        required = [f"{_flag('task', argument)} {spell_hint(hint)}" for argument, hint, default in _arguments(made) if default is ...]
+        example = f"example:\n  {train.prog} {name} {EXAMPLES[name]} --out runs/mine\n\n" if name in EXAMPLES else ""
+        task = of.add_parser(
+            name,
+            help=about.replace("%", "%%"),
+            description=about,
+            usage=f"%(prog)s {' '.join(required)} --out FOLDER [options]",
+            epilog=f"{example}{codes}",
+        )
+        for title, owner in (("task", made), ("model", ModelConfig), ("training", TrainConfig)):
+            _add(task.add_argument_group(title), title, owner)
+        run = task.add_argument_group("run")
+        run.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the run goes, or is and goes on (required)")
+        cli.add_running(run)
+
+
+def given(arguments: argparse.Namespace, title: str) -> dict[str, Any]:
+    """What was given of a group's options. The others are left to their owner's defaults."""
+    return {name.removeprefix(f"{title}."): value for name, value in vars(arguments).items() if name.startswith(f"{title}.")}
+
+
+def _add(group: argparse._ArgumentGroup, title: str, owner: Callable) -> None:
+    for name, hint, default in _arguments(owner):
+        if name in DERIVED:
+            continue
+        note = "required" if default is ... else f"default: {spell(default)}"
+        about = HELP.get((owner.__name__, name)) or HELP.get((title, name)) or _documented(owner, name)
+        about = f"{about} ({note})".strip().replace("%", "%%")
+        common = {"dest": f"{title}.{name}", "default": argparse.SUPPRESS, "required": default is ..., "help": about}
+        if hint is bool:
+            group.add_argument(_flag(title, name), action=argparse.BooleanOptionalAction, **common)
+        else:
+            group.add_argument(_flag(title, name), type=_reader(hint), metavar=spell_hint(hint), **common)
+
+
+def _arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
+    """Name, type and default (... for none) of each argument of a task or field of a configuration."""
+    hints = get_type_hints(owner)
+    parameters = inspect.signature(owner).parameters.values()
+    return [(p.name, hints[p.name], ... if p.default is p.empty else p.default) for p in parameters]
+
+
+def _flag(title: str, name: str) -> str:
+    return RENAMED.get((title, name), "--" + name.replace("_", "-"))
+
+
+def _documented(owner: Callable, name: str) -> str:
+    """What the owner's docstring says of an argument, in one line."""
+    found = re.search(rf"^{name}: +(.+(?:\n {{4,}}.+)*)", inspect.getdoc(owner) or "", re.M)
+    return " ".join(found[1].split()).rstrip(".") if found else ""
+
+
+def _reader(hint: Any) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return _read(hint, text)
+        except (ValueError, TypeError):
+            raise argparse.ArgumentTypeError(f"expected {spell_hint(hint)}, got {text!r}") from None
+
+    return read
+
+
+def _read(hint: Any, text: str) -> Any:
+    """The value of this type that a text spells. Raises ValueError or TypeError if there is none."""
+    parts = get_args(hint)
+    if get_origin(hint) in UNIONS:
+        for part in parts:
+            with contextlib.suppress(ValueError, TypeError):
+                return _read(part, text)
+        raise ValueError
+    if get_origin(hint) is Literal:
+        return parts[[str(part) for part in parts].index(text)]
+    if get_origin(hint) in TUPLES:
+        items = text.split(",")
+        return tuple(_read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True))
+    if hint is bool:
+        return bool(["no", "yes"].index(text))
+    return None if hint is NoneType and text == "none" else hint(text)
+
+
+def _items(hint: Any, n: int) -> tuple[Any, ...]:
+    """The type of each of n items: a tuple's own, or n times the one of a sequence of any length."""
+    parts = get_args(hint)
+    return parts[:1] * n if _any_length(hint) else parts
+
+
+def _any_length(hint: Any) -> bool:
+    return get_origin(hint) is not tuple or ... in get_args(hint)
+
+
+def _readable(hint: Any) -> bool:
+    if get_origin(hint) in UNIONS:
+        return all(map(_readable, get_args(hint)))
+    if get_origin(hint) in TUPLES:
+        return all(map(_readable, _items(hint, 1)))
+    return get_origin(hint) is Literal or hint in (int, float, str, bool, NoneType)
+
+
+def spell(value: Any) -> str:
+    """A value as it would be typed."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(spell, value))
+    return {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))
+
+
+def spell_hint(hint: Any) -> str:
+    """What a type takes, e.g. int|none or float,float."""
+    if get_origin(hint) in UNIONS:
+        return "|".join(map(spell_hint, get_args(hint)))
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, get_args(hint)))
+    if get_origin(hint) in TUPLES:
+        return ",".join([*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])])
+    return "none" if hint is NoneType else hint.__name__
