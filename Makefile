@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: notebooks site lab test test-tl4 bench figures clean
+.PHONY: notebooks site lab test test-tl4 stress bench figures clean
 
 notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
 	$(BIN)/python tools/build_site.py
@@ -18,6 +18,9 @@ test: .venv/ready  ## ruff, the tests, and every notebook with shortened trainin
 
 test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has TransformerBridge instead of HookedTransformer
 	.venv-tl4/bin/python -m pytest
+
+stress: .venv/ready  ## kill trainings 200 times at random moments: none may be lost
+	$(BIN)/python -m pytest tests/test_crashes.py -k kill_9 --kills 200
 
 bench: .venv/ready  ## what a training step costs, beside HookedTransformer's and the matrix-product bound
 	$(BIN)/python benchmarks/step.py

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import platform
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +19,7 @@ from torch import Tensor
 from interp_utils import storage
 from interp_utils.configs import RunConfig
 from interp_utils.runs import FORMAT, MANIFEST, TASK, Metrics, Run, metrics_name, snapshot_name, state_name
+from interp_utils.storage import DamagedFile
 from interp_utils.tasks import AnyTask
 
 
@@ -23,7 +27,8 @@ class RunWriter:
     """Holds a run folder for writing: `with RunWriter(path, task, config) as writer`.
 
     Raises RunInUse if another process holds it, ValueError if it holds something else than this very run, DamagedFile
-    if its run is damaged, OSError if it cannot be written. Nothing in the folder is changed by any of these.
+    if its run is damaged, OSError if it cannot be written, unless this very run is finished there: that needs neither lock
+    nor writing. Nothing in the folder is changed by any of these.
     """
 
     def __init__(self, path: str | Path, task: AnyTask, config: RunConfig) -> None:
@@ -36,15 +41,15 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.path, os.W_OK | os.X_OK):  # where a lock file is already there, locking alone would succeed
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._stack.enter_context(storage.exclusive(self.path))
         except OSError as error:
-            raise type(error)(error.errno, f"cannot write a run there ({error.strerror}); choose another folder", str(self.path)) from None
+            if self._open() and self.run.finished:
+                return self
+            raise _explained(error, self.path, "cannot write a run there ({}); choose another folder") from None
         try:
-            if (self.path / MANIFEST).exists():
-                self.run = Run.load(self.path)
-                self._require_same()
-                storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
-            else:
+            if not self._open():
                 self._require_ours()
             self._remove_leftovers()
         except BaseException:
@@ -55,16 +60,25 @@ class RunWriter:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
+    def _open(self) -> bool:
+        """Reads and verifies the run that is there; False if there is none."""
+        if not os.path.exists(self.path / MANIFEST):
+            return False
+        self.run = Run.load(self.path)
+        self._require_same()
+        self.run.verify()
+        return True
+
     @property
     def step(self) -> int | None:
         """Updates done by what is on disk; None if nothing is."""
         return None if self.run is None else self.run.step
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], Metrics]:
-        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., "exp_avg_sq": ...} and the metrics."""
+        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., ...} and the metrics."""
         name = state_name(self.run.step)
         if name not in self.run.manifest["files"]:
-            raise ValueError(f"{self.path} was exported without its optimiser state and cannot be trained on")
+            raise ValueError(f"{self.path} was exported without its optimiser state, {name}, and cannot be trained on")
         groups: dict[str, dict[str, Tensor]] = {}
         for key, tensor in self.run.read(name).items():
             group, _, weight = key.partition("/")
@@ -72,7 +86,10 @@ class RunWriter:
         return groups, {name: list(column) for name, column in self.run.raw_metrics.items()}
 
     def save(self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool) -> None:
-        """Puts everything known at `step` on disk; after it returns the process may die."""
+        """Puts everything known at `step` on disk; after it returns the process may die.
+
+        Raises OSError where that fails, e.g. on a full disk; what was saved before stays.
+        """
         kept = {} if self.run is None else {n: d for n, d in self.run.manifest["files"].items() if n.startswith("snapshots/")}
         flat = {f"{group}/{name}": tensor for group, tensors in state.items() for name, tensor in tensors.items()}
         contents = {
@@ -82,7 +99,14 @@ class RunWriter:
         }
         if snapshot:
             contents[snapshot_name(step)] = storage.tensors_to_bytes(state["weights"])
-        self.commit(step, contents, kept)
+        try:
+            self.commit(step, contents, kept)
+        except OSError as error:
+            if os.path.exists(self.path / MANIFEST):  # what failed may have come after it
+                self.run = Run.load(self.path)
+            there = "nothing of this run is saved yet" if self.run is None else f"the run is kept as of step {self.step}"
+            advice = "free some space or make the folder writable, then make the same call again"
+            raise _explained(error, self.path, f"could not save step {step} ({{}}); {there}; {advice}") from None
 
     def commit(
         self,
@@ -124,12 +148,12 @@ class RunWriter:
             raise ValueError(f"{self.path} holds a run on other inputs, labels or training pairs; choose another folder")
 
     def _require_ours(self) -> None:
-        """Without a manifest there may only be what a process that died before its first one has left."""
-        own: tuple[Callable[[str], bool], ...] = (
-            lambda name: name in (".lock", TASK, "snapshots"),
-            lambda name: name.startswith((".", "metrics-", "state-")) and name.endswith((".tmp", ".json", ".safetensors")),
-        )
-        foreign = sorted(entry.name for entry in self.path.iterdir() if not any(test(entry.name) for test in own))
+        """Without a manifest there may only be what a process that died before its first one, of step 0, has left."""
+        own = {".lock", "snapshots", TASK, metrics_name(0), state_name(0), snapshot_name(0)}
+        there = {file.relative_to(self.path).as_posix() for pattern in ("*", "snapshots/*") for file in self.path.glob(pattern)}
+        foreign = sorted(name for name in there - own if not re.fullmatch(r"(snapshots/)?\..*\.tmp", name))
+        if later := [name for name in foreign if re.match(r"(metrics-|state-|snapshots/)[0-9]{8,}\.", name)]:
+            raise DamagedFile(self.path / MANIFEST, f"this file is missing beside {later[0]}")
         if foreign:
             raise ValueError(f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run; choose a new or empty folder")
 
@@ -153,6 +177,11 @@ def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half:
             raise ValueError(f"{path} already holds a run; export to a new folder")
         writer.commit(run.step, contents, versions=run.manifest["versions"])
     return Run.load(path)
+
+
+def _explained(error: OSError, path: Path, message: str) -> OSError:
+    """The same error, saying what it means."""
+    return type(error)(error.errno, message.format(error.strerror), str(path))
 
 
 def _manifest(task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ files that are there.
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,7 +70,7 @@ class Run:
             manifest = _read_manifest(path / MANIFEST)
             name = metrics_name(manifest["step"])
             try:
-                metrics = json.loads(storage.read_checked(path / name, manifest["files"][name]))
+                metrics = _metrics(storage.read_checked(path / name, manifest["files"][name]), path / name, manifest["step"])
                 break
             except DamagedFile:  # or a training has saved in between, and the file has a successor
                 if last_try:
@@ -81,14 +84,21 @@ class Run:
     @cached_property
     def task(self) -> AnyTask:
         """Raises DamagedFile where the stored task and what its description makes are not the same."""
+        tensors = self.read(TASK)
         try:
-            return restore(self.manifest["task"], self.read(TASK))
-        except ValueError as error:
-            raise DamagedFile(self.path / TASK, str(error)) from None
+            task = restore(self.manifest["task"], tensors)
+            self.config.model.for_task(task)  # raises where the model is not one for this task
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedFile(self.path / TASK, f"does not fit its description in {MANIFEST} ({error})") from None
+        return task
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """One row per logged step: step, train_loss, test_loss (nats), train_accuracy, test_accuracy, sum_squared_weights."""
+        """One row per logged step: step, train_loss, test_loss (nats), train_accuracy, test_accuracy, sum_squared_weights,
+        highest_train_loss (nats; the highest of this step and those since the row before; NaN where it was not recorded).
+
+        Sequence tasks have validation_loss, validation_accuracy and the accuracies per token instead of the test columns.
+        """
         import pandas as pd
 
         return pd.DataFrame({name: pd.array(column) for name, column in self.raw_metrics.items()}).astype(
@@ -111,6 +121,8 @@ class Run:
 
     def weights(self, step: int | None = None) -> dict[str, Tensor]:
         """The weights at a snapshot in float32, under HookedTransformer's names; default: the last snapshot."""
+        if not self.steps:
+            raise ValueError(f"{self.path} has no snapshot yet; it is at step {self.step} of {self.config.train.steps}")
         step = self.steps[-1] if step is None else step
         if step not in self.steps:
             nearest = min(self.steps, key=lambda other: abs(other - step))
@@ -141,4 +153,56 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     manifest = storage.manifest_from_bytes(path.read_bytes(), path)
     if manifest.get("format") != FORMAT:
         raise ValueError(f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT}; install the version that wrote it")
+    try:
+        _check_manifest(manifest)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedFile(path, f"not a run's manifest: {error}") from None
     return manifest
+
+
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Raises ValueError, or whatever a value of another kind leads to, unless every entry is what it is in a run.
+
+    Its names are paths that are read, written and deleted: only those of a run's own files pass.
+    """
+    kinds = {"format": int, "task": dict, "model": dict, "train": dict, "step": int, "versions": dict, "files": dict}
+    found = {key: type(value) for key, value in manifest.items()}
+    if found != kinds:
+        wrong = sorted(key for key in kinds.keys() | found.keys() if kinds.get(key) is not found.get(key))
+        raise ValueError(f"these entries are missing, unknown or of another type: {', '.join(wrong)}")
+    model, train = ModelConfig.from_json(manifest["model"]), TrainConfig.from_json(manifest["train"])
+    step, files, task = manifest["step"], manifest["files"], manifest["task"]
+    if not 0 <= step <= train.steps:
+        raise ValueError(f"its step {step} is not in 0 .. {train.steps}")
+    required, optional = {TASK, metrics_name(step)}, {state_name(step)}
+    snapshots = {name: re.fullmatch(r"snapshots/([0-9]{8,})\.safetensors", name) for name in files.keys() - required - optional}
+    foreign = sorted(n for n, m in snapshots.items() if not m or n != snapshot_name(int(m[1])) or int(m[1]) > step)
+    if foreign or required - files.keys():
+        raise ValueError(f"files missing: {sorted(required - files.keys())}, not those of a run at step {step}: {foreign}")
+    for name, description in files.items():
+        if {key: type(value) for key, value in description.items()} != {"bytes": int, "sha256": str}:
+            raise ValueError(f"{name} is not described by its bytes and sha256")
+    if model.n_layers > sum(description["bytes"] for description in files.values()):
+        raise ValueError(f"a model of {model.n_layers} layers does not fit into its files")
+    a, b = task.get("grid") or (0, 0)
+    sizes = (*task.get("n_classes", ()), a, b, task.get("d_vocab", 0))
+    if type(task["name"]) is not str or type(task["params"]) is not dict or any(type(size) is not int for size in sizes):
+        raise ValueError("its task is not described by name, params and sizes")
+
+
+def _metrics(content: bytes, path: Path, last_step: int) -> Metrics:
+    """Raises DamagedFile unless it is a table whose rows are ascending steps."""
+    try:
+        table = json.loads(content)
+        steps, columns = table["step"], {name: column for name, column in table.items() if name != "step"}
+        whole = (
+            all(type(step) is int and 0 <= step <= last_step for step in steps)
+            and all(one < next_one for one, next_one in itertools.pairwise(steps))
+            and all(type(column) is list and len(column) == len(steps) for column in table.values())
+            and all(value is None or (type(value) is float and math.isfinite(value)) for column in columns.values() for value in column)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        whole = False
+    if not whole:
+        raise DamagedFile(path, f"not a table of equally long columns, one of them ascending steps up to {last_step}")
+    return table

@@ -70,16 +70,16 @@ def describe(content: bytes) -> dict[str, Any]:
 
 
 def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
-    """The bytes of a file. Raises DamagedFile unless they are the ones described."""
+    """The bytes of a file. Raises DamagedFile unless they are the ones that the manifest, run.json, describes."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise DamagedFile(path, "this file of the run is missing") from None
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise DamagedFile(path, "this file, which run.json names, is missing") from None
     actual = describe(content)
     if actual != dict(description):
         raise DamagedFile(
             path,
-            f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}..., "
+            f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}... by run.json, "
             f"found {actual['bytes']} bytes with sha256 {actual['sha256'][:12]}...",
         )
     return content
@@ -92,7 +92,7 @@ def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
 def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # the last three: a dtype that is not torch's
         raise DamagedFile(path, f"not a safetensors file ({error})") from None
 
 
@@ -108,7 +108,7 @@ def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
         manifest = json.loads(content)
         del manifest["sha256"]
         intact = manifest_to_bytes(manifest) == content
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedFile(path, "not a run's manifest (truncated or overwritten)") from None
     if not intact:
         raise DamagedFile(path, "its content does not fit its own sha256 (edited or damaged)")

@@ -11,6 +11,10 @@ SMALL_MODEL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 SMALL_TRAINING = TrainConfig(steps=60, log_every=10, snapshot_every=20)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=12, help="how often test_crashes.py kills a training")
+
+
 @pytest.fixture(scope="session")
 def small_task():
     return tasks.modular_addition(7, frac_train=0.6)

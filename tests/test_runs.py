@@ -35,7 +35,7 @@ def test_what_comes_back_is_what_was_trained(small_run, small_task):
     for name in ("tokens", "labels", "train_mask"):
         ours, theirs = getattr(task, name), getattr(small_task, name)
         assert ours.equal(theirs) and ours.dtype == theirs.dtype
-    assert run.metrics.dtypes.astype(str).tolist() == ["int64"] + 5 * ["float64"]
+    assert run.metrics.dtypes.astype(str).tolist() == ["int64"] + 6 * ["float64"]
     model = run.model(20)
     for name, weight in run.weights(20).items():
         assert models.named_weights(model)[name].equal(weight)
@@ -180,12 +180,13 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 SAVING = """
-import sys
+import dataclasses, sys
 from interp_utils import Run
 from interp_utils.run_writer import RunWriter
 original = Run.load(sys.argv[1])
+config = dataclasses.replace(original.config, train=dataclasses.replace(original.config.train, steps=10**9))
 print("ready", flush=True)
-with RunWriter(sys.argv[2], original.task, original.config) as writer:
+with RunWriter(sys.argv[2], original.task, config) as writer:
     for step in range((writer.step or 0) + 1, 10**9):
         state = {"weights": original.weights(), "exp_avg": original.weights(0), "exp_avg_sq": original.weights(0)}
         writer.save(step, state, {"step": list(range(step + 1))}, snapshot=step % 7 == 0)
