@@ -118,12 +118,20 @@ def heatmaps(
 
 
 def histograms(
-    samples: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str, threshold: float | None = None
+    samples: Mapping[str, Float[Tensor, "n"]],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    threshold: float | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> go.Figure:
-    """Overlaid histograms over 0 .. 1, with a line at a threshold."""
+    """Overlaid histograms, 40 bins between the limits, with a line at a threshold."""
+    low, high = limits
+    bins = {"start": low, "end": high + (high - low) * 1e-4, "size": (high - low) / 40}
     fig = go.Figure()
     for name, values in samples.items():
-        fig.add_histogram(x=to_numpy(values), name=name, opacity=0.75, xbins={"start": 0, "end": 1.0001, "size": 0.025})
+        fig.add_histogram(x=to_numpy(values), name=name, opacity=0.75, xbins=bins)
     if threshold is not None:
         fig.add_vline(
             x=threshold, line={"dash": "dash", "color": BLACK}, annotation_text=f"threshold {threshold}", annotation_position="top left"
