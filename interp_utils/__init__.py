@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interp_utils import losses, models, plots, presets, tasks, trajectories
-    from interp_utils.analysis import attention, circuits, fourier, neurons, progress, summaries, waves
+    from interp_utils.analysis import attention, circuits, fourier, neurons, progress, renaming, summaries, waves
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
@@ -37,6 +37,7 @@ _MODULES = {
     "plots": "plots",
     "presets": "presets",
     "progress": "analysis.progress",
+    "renaming": "analysis.renaming",
     "summaries": "analysis.summaries",
     "tasks": "tasks",
     "trajectories": "trajectories",

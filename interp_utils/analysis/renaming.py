@@ -1,0 +1,59 @@
+"""Spectra in other names: inputs x renamed to u[x], x^a mod p say, where several x may share a name and some names be missing.
+
+The Fourier basis of all p names is orthogonal; on the names that occur it need not be, so that shares are least-squares fits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
+    """The mean over the inputs of each name that occurs, in the order of the names (`u.unique()`)."""
+    names, which = u.unique(return_inverse=True)
+    sums = values.new_zeros(len(names), *values.shape[1:]).index_add_(0, which, values)
+    return sums / which.bincount().to(values.dtype).view(-1, *[1] * (values.ndim - 1))
+
+
+def within_share(values: Float[Tensor, "p m"], u: Int[Tensor, "p"]) -> float:
+    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is all that matters."""
+    names, which = u.unique(return_inverse=True)
+    return ((values - class_means(values, u)[which]).square().sum() / (values - values.mean(0)).square().sum()).item()
+
+
+def frequency_shares(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int) -> Float[Tensor, "freq"]:
+    """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency f = 1 .. p // 2, alone."""
+    waves = _waves(names, p, values.dtype)
+    centred = values - values.mean(0)
+    return (waves.mT @ centred).square().sum((1, 2)) / centred.square().sum()
+
+
+def grid_frequency_shares(
+    values: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
+) -> Float[Tensor, "freq neuron"]:
+    """The same on pairs: share of each neuron's variance that products of {1, cos, sin} of f u and f v explain (all but the constant).
+
+    With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has NaN.
+    """
+    bases = []
+    for names in (names_u, names_v):
+        waves = _waves(names, p, values.dtype)
+        constant = torch.full_like(waves[..., :1], len(names) ** -0.5)
+        bases.append(torch.cat([constant, waves], -1))  # "freq k 3"
+    centred = values - values.mean((0, 1))
+    rows = torch.einsum("fki,klm->film", bases[0], centred)
+    parts = torch.einsum("flj,film->fijm", bases[1], rows)
+    return parts.square().sum((1, 2)) / centred.square().sum((0, 1))
+
+
+def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:
+    """An orthonormal basis, on these names, of what cos and sin of each frequency add to a constant; zero where they add nothing."""
+    f = torch.arange(1, p // 2 + 1, device=names.device)
+    angles = (f[:, None] * names % p).to(torch.float64) * (2 * math.pi / p)
+    waves = torch.stack([angles.cos(), angles.sin()], -1)
+    left, singular, _ = torch.linalg.svd(waves - waves.mean(1, keepdim=True), full_matrices=False)
+    return (left * (singular > 1e-9 * len(names))[:, None]).to(dtype)

@@ -1,0 +1,61 @@
+"""Spectra in renamed inputs against literal least squares, the orthogonal case, and planted chirps."""
+
+import pytest
+import torch
+
+from interp_utils import tasks
+from interp_utils.analysis import fourier, renaming
+from tests.planted import angle, random
+
+
+@pytest.mark.parametrize(("p", "a"), [(13, 2), (13, 3), (13, 5), (12, 2), (17, 4)])
+def test_class_means_and_within_share(p, a):
+    u, values = tasks.powers(p, a), random(p, 4)
+    means = renaming.class_means(values, u)
+    expected = [values[u == name].mean(0) for name in sorted(set(u.tolist()))]
+    assert torch.allclose(means, torch.stack(expected))
+    assert renaming.within_share(means[u.unique(return_inverse=True)[1]], u) == pytest.approx(0)
+    within = sum(((values[u == name] - values[u == name].mean(0)) ** 2).sum() for name in u.unique())
+    assert renaming.within_share(values, u) == pytest.approx((within / ((values - values.mean(0)) ** 2).sum()).item())
+
+
+def literal_share(values, design):
+    """Share of variance that a design with a constant explains."""
+    fit = design @ torch.linalg.lstsq(design, values, driver="gelsd").solution
+    return 1 - (((values - fit) ** 2).sum(0) / ((values - values.mean(0)) ** 2).sum(0))
+
+
+@pytest.mark.parametrize(("p", "a"), [(13, 2), (13, 3), (12, 2), (17, 4), (17, 8)])
+def test_shares_are_least_squares(p, a):
+    names = tasks.powers(p, a).unique()
+    values = random(len(names), 3)
+    shares = renaming.frequency_shares(values[:, :1], names, p)
+    pairs = random(len(names), len(names), 2, seed=1)
+    of_pairs = renaming.grid_frequency_shares(pairs, names, names, p)
+    for f in range(1, p // 2 + 1):
+        waves = torch.stack(
+            [torch.ones(len(names)).double(), torch.cos(angle(p, f) * names.double()), torch.sin(angle(p, f) * names.double())], 1
+        )
+        assert shares[f - 1].item() == pytest.approx(literal_share(values[:, :1], waves).item(), abs=1e-9)
+        products = torch.einsum("ki,lj->klij", waves, waves).flatten(2).flatten(0, 1)
+        assert torch.allclose(of_pairs[f - 1], literal_share(pairs.flatten(0, 1), products), atol=1e-9)
+
+
+@pytest.mark.parametrize("p", [11, 12])
+def test_with_every_name_it_is_the_fourier_basis(p):
+    names, values, pairs = torch.arange(p), random(p, 3), random(p, p, 4, seed=2)
+    power = fourier.power(values).sum(1)
+    assert torch.allclose(renaming.frequency_shares(values, names, p), power[1:] / power[1:].sum())
+    assert torch.allclose(renaming.grid_frequency_shares(pairs, names, names, p), fourier.neuron_variance_by_frequency(pairs)[1:])
+
+
+def test_a_planted_chirp_is_flat_in_x_and_one_frequency_in_u():
+    """Gauss sums: for a = 2 a single frequency in u = x^2 has the same power at every frequency of x."""
+    p, k = 113, 5
+    u = tasks.powers(p, 2)
+    chirp = torch.stack([torch.cos(angle(p, k) * u.double()), torch.sin(angle(p, k) * u.double())], 1)
+    in_x = fourier.power(chirp).sum(1)[1:]
+    assert torch.allclose(in_x, in_x.mean().expand_as(in_x))
+    in_u = renaming.frequency_shares(renaming.class_means(chirp, u), u.unique(), p)
+    assert in_u[k - 1].item() == pytest.approx(1) and in_u.argmax() == k - 1
+    assert renaming.within_share(chirp, u) == pytest.approx(0)
