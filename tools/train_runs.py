@@ -23,6 +23,12 @@ class Shipped(NamedTuple):
     snapshots: bool = False
 
 
+# Steps of each row of Patel et al., Table 1: (p, a, b); a = b = 1 is modular addition, p113_seed1 to 8.
+EXPONENTS = {
+    **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9), (101, 7, 7)], 15_000),
+    **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], 8_000),
+    **dict.fromkeys([(113, 7, 7), (113, 8, 9)], 6_000),
+}
 SORTING_SEEDS = {variant: 3 if variant == "one head" else 1 for variant in presets.SORTING}
 
 
@@ -36,6 +42,10 @@ def shipped() -> dict[str, Shipped]:
     for seed in range(1, 9):
         task = tasks.modular_addition(p=113, frac_train=0.3, seed=seed)
         runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=20_000 if seed < 4 else 15_000)))
+    for (p, a, b), steps in EXPONENTS.items():
+        for seed in (1, 2, 3):
+            task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
+            runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
             runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
