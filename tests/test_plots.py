@@ -16,6 +16,7 @@ FIGURES = {
     "bars": lambda: plots.frequency_bars({"one": torch.rand(5), "two": torch.rand(5)}, title="t", y_title="y", keys=[2]),
     "components": lambda: plots.component_bars(torch.rand(4), ["cos 1", "sin 1", "cos 2", "sin 2"], title="t", y_title="y", keys=[2]),
     "complex_plane": lambda: plots.complex_plane({"one": torch.rand(5, dtype=torch.complex64)}, title="t"),
+    "points": lambda: plots.points(METRICS, "train_loss", "test_loss", ["a", "b", "a"], title="t", x_title="x", y_title="y", log_y=True),
     "lines": lambda: plots.lines({"one": torch.rand(5)}, title="t", x_title="x", y_title="y"),
     "training": lambda: plots.spectrum_over_training([0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]),
     "scatter": lambda: plots.token_scatters(

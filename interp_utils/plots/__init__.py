@@ -1,6 +1,17 @@
 """Tensors and tables in, plotly figures out (returned, never shown)."""
 
-from interp_utils.plots.general import complex_plane, curves, heatmap, heatmaps, histograms, lines, loss_curves, strips, token_scatters
+from interp_utils.plots.general import (
+    complex_plane,
+    curves,
+    heatmap,
+    heatmaps,
+    histograms,
+    lines,
+    loss_curves,
+    points,
+    strips,
+    token_scatters,
+)
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
 from interp_utils.plots.style import RED, WIDTH, to_numpy
 
@@ -16,6 +27,7 @@ __all__ = [
     "histograms",
     "lines",
     "loss_curves",
+    "points",
     "spectrum_over_training",
     "strips",
     "to_numpy",

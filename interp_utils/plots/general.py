@@ -60,6 +60,19 @@ def lines(
     return fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero")
 
 
+def points(
+    table: pd.DataFrame, x: str, y: str, names: Sequence[str], *, title: str, x_title: str, y_title: str, log_y: bool = False
+) -> go.Figure:
+    """A point per row of the table, in a colour and symbol per name."""
+    fig = go.Figure()
+    for index, name in enumerate(dict.fromkeys(names)):
+        own = table[[other == name for other in names]]
+        marker = {"size": 9, "symbol": ["circle", "diamond", "square"][index // 7 % 3]}  # there are seven colours
+        fig.add_scatter(x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker)
+    fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title)
+    return fig.update_yaxes(type="log", dtick=1, exponentformat="power") if log_y else fig
+
+
 def complex_plane(panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3) -> go.Figure:
     """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the line, negative, is red."""
     columns = min(columns, len(panels))
