@@ -1,13 +1,14 @@
-"""What one full-batch training step costs, beside HookedTransformer's loop and the time of its matrix products alone.
+"""What one training step costs, beside HookedTransformer's loop and, for modular addition, the time of its matrix products alone.
 
     python benchmarks/step.py [p] [repeats]
 
-Prints one table: the median over repeats and the range, and the ratio to the table forward's. The loops take turns, so that a
-change in the machine's speed hits all of them.
+Prints a table per task: the median over repeats and the range, and the ratio to the table forward's. The loops take turns, so that
+a change in the machine's speed hits all of them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import sys
 import time
@@ -16,12 +17,13 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from interp_utils import ModelConfig, TrainConfig, tasks
+from interp_utils import ModelConfig, TrainConfig, presets, tasks
 from interp_utils.configs import RunConfig
 from interp_utils.training.loop import Trainer, deterministic
 from interp_utils.training.memory import reuse_large_buffers
 
 STEPS_PER_REPEAT = 5
+OURS = "table forward (what train() runs)"
 
 
 def training_step(p: int, forward: str, with_test_pass: bool = False) -> Callable[[], None]:
@@ -71,13 +73,14 @@ def as_train_does() -> Iterator[None]:
         yield
 
 
-def main(p: int = 113, repeats: int = 7) -> None:
-    loops = {
-        "HookedTransformer, float64 loss, train and test pass": training_step(p, "hooked", with_test_pass=True),
-        "HookedTransformer, train pass only": training_step(p, "hooked"),
-        "table forward (what train() runs)": training_step(p, "table"),
-        "its matrix products alone": matrix_products(p),
-    }
+def sorting_step(variant: str, forward: str) -> Callable[[], None]:
+    """A step of a sorting preset, drawing its lists included."""
+    task, model, config = presets.sorting(variant)
+    return Trainer(task, RunConfig(model.for_task(task), dataclasses.replace(config, forward=forward)), torch.device("cpu")).update
+
+
+def compare(title: str, loops: dict[str, Callable[[], None]], repeats: int) -> None:
+    """A table of the loops, with ratios to the one called OURS."""
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for repeat in range(repeats + 1):
         for name, step in loops.items():
@@ -90,13 +93,26 @@ def main(p: int = 113, repeats: int = 7) -> None:
                     step()
                 if repeat:  # the first one warms up
                     seconds[name].append((time.perf_counter() - started) / steps)
-    ours = seconds["table forward (what train() runs)"]
-    print(f"p = {p}, {torch.get_num_threads()} threads, torch {torch.__version__}, {repeats} repeats\n")
-    print(f"{'full-batch step':55} {'ms (range)':>20} {'x ours (range)':>22}")
+    print(f"\n{title:55} {'ms (range)':>20} {'x ours (range)':>22}")
     for name, times in seconds.items():
-        ratios = [a / b for a, b in zip(times, ours, strict=True)]
+        ratios = [a / b for a, b in zip(times, seconds[OURS], strict=True)]
         ms = f"{1e3 * statistics.median(times):.1f} ({1e3 * min(times):.1f}-{1e3 * max(times):.1f})"
         print(f"{name:55} {ms:>20} {f'{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})':>22}")
+
+
+def main(p: int = 113, repeats: int = 7) -> None:
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {repeats} repeats")
+    addition = {
+        "HookedTransformer, float64 loss, train and test pass": training_step(p, "hooked", with_test_pass=True),
+        "HookedTransformer, train pass only": training_step(p, "hooked"),
+        OURS: training_step(p, "table"),
+        "its matrix products alone": matrix_products(p),
+    }
+    compare(f"modular addition, p = {p}", addition, repeats)
+    for variant in presets.SORTING:
+        compare(
+            f"sorting: {variant}", {"HookedTransformer": sorting_step(variant, "hooked"), OURS: sorting_step(variant, "table")}, repeats
+        )
 
 
 if __name__ == "__main__":
