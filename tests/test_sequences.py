@@ -146,3 +146,4 @@ def test_batch_size_fits_the_kind_of_task(tmp_path):
         train(TASKS["repeats"], ATTENTION_ONLY, TrainConfig(steps=1), out=tmp_path / "a", progress=False)
     with pytest.raises(ValueError, match="all its training inputs at once: leave TrainConfig.batch_size None, got 16"):
         train(tasks.modular_addition(5), ModelConfig(), TrainConfig(steps=1, batch_size=16), out=tmp_path / "b", progress=False)
+    assert not list(tmp_path.iterdir()), "and nothing was written"

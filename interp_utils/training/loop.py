@@ -21,7 +21,7 @@ from interp_utils.run_writer import RunWriter
 from interp_utils.runs import Metrics, Run, state_name
 from interp_utils.tasks import AnyTask
 from interp_utils.training.memory import reuse_large_buffers
-from interp_utils.training.objectives import objective
+from interp_utils.training.objectives import check, objective
 
 SAVE_EVERY_SECONDS = 30.0
 
@@ -44,6 +44,7 @@ def train(
     """
     model_config = (model_config or ModelConfig()).for_task(task)
     config = RunConfig(model_config, train_config or TrainConfig())
+    check(task, config.train.batch_size)  # before there is a folder
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:

@@ -22,18 +22,20 @@ class Objective(Protocol):
         """A row of metrics, as float64 scalars on the device: the training loss under "train_loss"."""
 
 
-def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
-    """Raises ValueError where task and batch size do not go together, or the task has several labels per input."""
-    size = config.train.batch_size
+def check(task: AnyTask, batch_size: int | None) -> None:
+    """Raises ValueError where a task and a batch size do not go together, or the task has several labels per input."""
     if isinstance(task, StreamTask):
-        if size is None:
+        if batch_size is None:
             raise ValueError(f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128")
-        return _FreshBatches(task, config, device)
-    if size is not None:
-        raise ValueError(f"{task.name} is trained on all its training inputs at once: leave TrainConfig.batch_size None, got {size}")
-    if task.labels.ndim != 1:
+    elif batch_size is not None:
+        raise ValueError(f"{task.name} is trained on all its training inputs at once: leave TrainConfig.batch_size None, got {batch_size}")
+    elif task.labels.ndim != 1:
         raise ValueError(f"train reads one label per input, {task.name} has {task.labels.shape[1]}")
-    return _FullBatch(task, config, device)
+
+
+def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
+    check(task, config.train.batch_size)
+    return _FreshBatches(task, config, device) if isinstance(task, StreamTask) else _FullBatch(task, config, device)
 
 
 class _FullBatch:
