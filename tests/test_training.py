@@ -19,7 +19,7 @@ def weights_equal(first: Run, second: Run) -> bool:
 def literal_adamw(task, model_config, config, steps):
     """Decoupled weight decay, bias-corrected moments, warm-up; float64, HookedTransformer's forward."""
     model = models.build(model_config.for_task(task)).double()
-    parameters = [w for w in model.parameters() if w.requires_grad]
+    parameters = [w for w in model.parameters() if w.requires_grad]  # the model's own tensors, whatever it calls them
     m, v = [torch.zeros_like(w) for w in parameters], [torch.zeros_like(w) for w in parameters]
     (beta1, beta2), tokens, labels = config.betas, task.tokens[task.train_mask], task.labels[task.train_mask]
     for step in range(steps):
@@ -33,7 +33,7 @@ def literal_adamw(task, model_config, config, steps):
                 v[i] = beta2 * v[i] + (1 - beta2) * g**2
                 corrected = (v[i] / (1 - beta2 ** (step + 1))).sqrt() + config.eps
                 w -= lr * m[i] / (1 - beta1 ** (step + 1)) / corrected
-    return dict(model.named_parameters())
+    return models.named_weights(model)
 
 
 @pytest.mark.parametrize("warmup_steps", [0, 10])

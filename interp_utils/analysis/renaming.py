@@ -21,7 +21,7 @@ def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[
 
 def within_share(values: Float[Tensor, "p m"], u: Int[Tensor, "p"]) -> float:
     """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is all that matters."""
-    names, which = u.unique(return_inverse=True)
+    which = u.unique(return_inverse=True)[1]
     return ((values - class_means(values, u)[which]).square().sum() / (values - values.mean(0)).square().sum()).item()
 
 
