@@ -47,6 +47,8 @@ def _describe(run: Run) -> Row:
     if isinstance(length, int):
         by_place = pattern[:, :, length + 1 : 2 * length + 1, 1 : length + 1].mean((0, 1, 2))
         fifth = length // 5
+        equal = received.gather(1, lists.tokens[lists.asked][:, None]).view(len(lists), length).mean(0)
+        row["attention to equal tokens, last fifth over first"] = (equal[-fifth:].mean() / equal[1 : fifth + 1].mean()).item()
         row["attention, nearest fifth over farthest"] = (by_place[-fifth:].mean() / by_place[:fifth].mean()).item()
     if run.config.model.n_heads == 1:
         row["answer attended most"] = attention.attends_to_answer(pattern, lists.tokens, lists.labels, lists.d_vocab).item()
@@ -186,6 +188,14 @@ CLAIMS = [
         "attention to equal tokens, with repeats minus without",
         lambda x: x > 0.02,
         "over 2 % more",
+        "What changes with the model",
+    ),
+    _claim(
+        "the later in the list, the less",
+        "smaller at the end",
+        "repeats, positions: attention to equal tokens, last fifth over first",
+        lambda x: x < 0.9,
+        "ratio below 0.9",
         "What changes with the model",
     ),
     _claim(
