@@ -7,6 +7,7 @@ import torch
 
 from interp_utils import CachedModel, Run, fourier, losses, presets
 from interp_utils.training.forward import logits_fn
+from tools.train_runs import shipped
 
 ROOT = Path(__file__).parents[1] / "checkpoints"
 MAIN = ROOT / "modular_addition"
@@ -28,6 +29,15 @@ def test_every_shipped_run_is_whole(path):
 
 def test_shipped_runs_stay_small():
     assert sum(file.stat().st_size for file in ROOT.rglob("*") if file.is_file()) < 80e6
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.iterdir()))
+def test_every_shipped_run_is_made_as_it_says(name):
+    """`python -m tools.train_runs NAME` would train this very run again."""
+    made, run = shipped()[name], Run.load(ROOT / name)
+    task, model, training = made.preset
+    assert run.config.model == model.for_task(task) and run.config.train == training
+    assert all(tensor.equal(run.task.tensors()[kind]) for kind, tensor in task.tensors().items())
 
 
 def test_main_run_is_the_preset(run):

@@ -1,4 +1,4 @@
-"""Train the runs in checkpoints/ again, one after the other: python tools/train_runs.py NAME [NAME ...]
+"""Train the runs in checkpoints/ again, one after the other: python -m tools.train_runs NAME [NAME ...]
 
 Full runs go to runs/ and can be interrupted and resumed; what ships is exported from there.
 """
@@ -40,8 +40,14 @@ def shipped() -> dict[str, Shipped]:
     """Name of a run -> how it is made."""
     runs = {"modular_addition": Shipped(presets.grokking_demo(), snapshots=True)}
     for seed in range(1, 9):
-        task = tasks.modular_addition(p=113, frac_train=0.3, seed=seed)
-        runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=20_000 if seed < 4 else 15_000)))
+        task, steps = tasks.modular_addition(p=113, frac_train=0.3, seed=seed), 20_000 if seed < 4 else 15_000
+        runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=steps, snapshot_every=None)))
+    for p in (59, 64):
+        config = TrainConfig(steps=8000, snapshot_every=None)
+        runs[f"p{p}_seed0"] = Shipped(Preset(tasks.modular_addition(p, 0.5, seed=0), ModelConfig(), config))
+    demo = presets.grokking_demo()
+    config = TrainConfig(steps=6000, warmup_steps=0, snapshot_every=1000)
+    runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), snapshots=True)
     for (p, a, b), steps in EXPONENTS.items():
         for seed in (1, 2, 3):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
