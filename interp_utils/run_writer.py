@@ -130,7 +130,7 @@ class RunWriter:
     def _remove_leftovers(self) -> None:
         """What a process that died between writing files and the manifest, or after it, has left."""
         storage.remove_temporary_files(self.path)
-        named = {} if self.run is None else self.run.manifest["files"]
+        named = {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}  # a state that is not named is no leftover
         for leftover in (*self.path.glob("state-*.safetensors"), *self.path.glob("metrics-*.json")):
             if leftover.name not in named:
                 leftover.unlink()

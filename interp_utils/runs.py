@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "run.json"
 TASK = "task.safetensors"
+WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what a value of another kind leads to
 Metrics = dict[str, list[int | float | None]]
 
 
@@ -88,7 +89,7 @@ class Run:
         try:
             task = restore(self.manifest["task"], tensors)
             self.config.model.for_task(task)  # raises where the model is not one for this task
-        except (KeyError, TypeError, ValueError) as error:
+        except WRONG as error:
             raise DamagedFile(self.path / TASK, f"does not fit its description in {MANIFEST} ({error})") from None
         return task
 
@@ -155,13 +156,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT}; install the version that wrote it")
     try:
         _check_manifest(manifest)
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except WRONG as error:
         raise DamagedFile(path, f"not a run's manifest: {error}") from None
     return manifest
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
-    """Raises ValueError, or whatever a value of another kind leads to, unless every entry is what it is in a run.
+    """Raises ValueError, or another of WRONG, unless every entry is what it is in a run.
 
     Its names are paths that are read, written and deleted: only those of a run's own files pass.
     """
@@ -175,6 +176,8 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     if not 0 <= step <= train.steps:
         raise ValueError(f"its step {step} is not in 0 .. {train.steps}")
     required, optional = {TASK, metrics_name(step)}, {state_name(step)}
+    if step == train.steps:  # or `model()` would be an earlier one
+        required.add(snapshot_name(step))
     snapshots = {name: re.fullmatch(r"snapshots/([0-9]{8,})\.safetensors", name) for name in files.keys() - required - optional}
     foreign = sorted(n for n, m in snapshots.items() if not m or n != snapshot_name(int(m[1])) or int(m[1]) > step)
     if foreign or required - files.keys():
@@ -184,9 +187,9 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is not described by its bytes and sha256")
     if model.n_layers > sum(description["bytes"] for description in files.values()):
         raise ValueError(f"a model of {model.n_layers} layers does not fit into its files")
-    a, b = task.get("grid") or (0, 0)
+    a, b = (0, 0) if task.get("grid") is None else task["grid"]
     sizes = (*task.get("n_classes", ()), a, b, task.get("d_vocab", 0))
-    if type(task["name"]) is not str or type(task["params"]) is not dict or any(type(size) is not int for size in sizes):
+    if type(task.get("name")) is not str or type(task.get("params")) is not dict or any(type(size) is not int for size in sizes):
         raise ValueError("its task is not described by name, params and sizes")
 
 
@@ -201,7 +204,7 @@ def _metrics(content: bytes, path: Path, last_step: int) -> Metrics:
             and all(type(column) is list and len(column) == len(steps) for column in table.values())
             and all(value is None or (type(value) is float and math.isfinite(value)) for column in columns.values() for value in column)
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except WRONG:
         whole = False
     if not whole:
         raise DamagedFile(path, f"not a table of equally long columns, one of them ascending steps up to {last_step}")
