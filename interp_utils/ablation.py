@@ -23,7 +23,12 @@ How = Literal["zero", "mean"]
 
 
 def without_attention_to(model: CachedModel, position: int = -1) -> Logits:
-    """No attention from the last position to one position (default itself, "="); the rest is scaled to sum to 1."""
+    """No attention from the last position to one position (default itself, "="); the rest is scaled to sum to 1.
+
+    Raises ValueError for a task that is answered at several positions.
+    """
+    if model.task.answer_pos is None:
+        raise ValueError(f"{model.task.name} is answered at several positions, not at the last; edit its pattern with model.with_hooks")
 
     def edit(pattern: Tensor, hook: object) -> Tensor:
         edited = pattern.clone()

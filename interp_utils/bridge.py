@@ -61,15 +61,21 @@ def _attention(model: nn.Module, layer: str, edits: Sequence[Hook], kept: dict[s
     def remember(name: str) -> Hook:
         return f"{path}.hook_{name}", lambda value, hook: seen.__setitem__(name, value)
 
-    def recompute(z: Tensor, hook: nn.Module) -> Tensor:
+    def recompute(z: Tensor, hook: nn.Module) -> Tensor | None:
         q, k, v = seen["q"], seen["k"], seen["v"]
         scores = einsum(q, k, "n query head d, n key head d -> n head query key") / cfg.d_head**0.5
         if cfg.attention_dir == "causal":
             later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=z.device).triu(1)
             scores = scores.masked_fill(later, -torch.inf)
+        own = einsum(scores.softmax(-1), v, "n head query key, n key head d -> n query head d")
+        if not torch.allclose(own, z, rtol=1e-3, atol=1e-4 * float(z.abs().max())):
+            raise ValueError(
+                f"{path}: this model's z is not softmax(q k / sqrt(d_head)) v (rotary positions, a soft cap, another scale?), so that its "
+                f"scores and patterns can be neither read nor edited; read q, k, v or z"
+            )
         kept[f"{path}.hook_attn_scores"] = scores = _edited(scores, f"{path}.hook_attn_scores", edits, hook)
         kept[f"{path}.hook_pattern"] = pattern = _edited(scores.softmax(-1), f"{path}.hook_pattern", edits, hook)
-        return einsum(pattern, v, "n head query key, n key head d -> n query head d")
+        return einsum(pattern, v, "n head query key, n key head d -> n query head d") if edits else None
 
     return [(f"{path}.hook_z", recompute)], [remember(name) for name in "qkv"]
 

@@ -33,13 +33,15 @@ class CachedModel:
     """
 
     def __init__(self, model: nn.Module, task: Task | Sequences, *, memory: int = 2**30, edits: Sequence[Edit] = ()) -> None:
+        if not hasattr(task, "answer_pos"):
+            raise TypeError(f"{task.name} draws its inputs: pass a set of them, task.test or task.validation")
         classes = sum(task.n_classes)
         fitting = {"n_ctx": range(task.n_ctx, 2**31), "d_vocab": [task.d_vocab], "d_vocab_out": [classes, task.d_vocab]}
         for name, sizes in fitting.items():
             if getattr(model.cfg, name) not in sizes:
                 raise ValueError(
                     f"{task.name} needs a model with {name} = {sizes[0]}, this one has {getattr(model.cfg, name)}; "
-                    f"was it trained for another p?"
+                    f"was it trained on another task, or another p?"
                 )
         self.model = model
         self.memory = memory

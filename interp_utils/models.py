@@ -148,7 +148,8 @@ def from_weights(
     token_order: for each token of the task, its row of W_E; class_order: for each class, its column of W_U; default: the same.
     Raises ValueError where a weight is missing or unknown, has another shape, or is not finite, or an order is no permutation.
     """
-    weights = {name: weight.detach().clone() for name, weight in weights.items()}
+    buffers = ("attn.mask", "attn.IGNORE")  # which a state_dict of HookedTransformer has too
+    weights = {name: weight.detach().clone() for name, weight in weights.items() if not name.endswith(buffers)}
     for name, axis, field, order in (
         ("embed.W_E", 0, "d_vocab", token_order),
         ("pos_embed.W_pos", 0, "n_ctx", None),
@@ -161,8 +162,9 @@ def from_weights(
             if order is not None:
                 if sorted(order) != list(range(size)):
                     raise ValueError(f"{name} has {size} tokens: its order must be a permutation of 0 .. {size - 1}, got {list(order)[:8]}")
-                weights[name] = weights[name].index_select(axis, torch.tensor(list(order)))
+                weights[name] = weights[name].index_select(axis, torch.tensor(list(order), device=weights[name].device))
     if class_order is not None and "unembed.b_U" in weights:
+        check_weights({"unembed.b_U": weights["unembed.b_U"]}, {"unembed.b_U": (len(class_order),)})
         weights["unembed.b_U"] = weights["unembed.b_U"][list(class_order)]
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError("n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights (W_pos, W_E, W_U); set them")
@@ -179,7 +181,14 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     cfg = model.cfg
     sizes = {name: getattr(cfg, name) for name in ("n_layers", "d_model", "n_heads", "d_head", "n_ctx", "d_vocab", "d_vocab_out")}
     names = weight_shapes(ModelConfig(**sizes, d_mlp=None if cfg.attn_only else cfg.d_mlp))
-    return {name: operator.attrgetter(name)(model) for name in names}
+    found = {name: operator.attrgetter(name)(model) for name in names}
+    held = {id(place) for _, place, _ in _places(model, found)}
+    others = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
+    if others:
+        raise ValueError(
+            f"this bridge has weights that have no name here ({', '.join(others[:3])}): fold its LayerNorm into the others first"
+        )
+    return found
 
 
 def call_with(model: nn.Module, weights: Mapping[str, Tensor], tokens: Int[Tensor, "n ctx"]) -> Float[Tensor, "n ctx d_vocab_out"]:

@@ -58,6 +58,7 @@ def sorting(variant: str = "one head", seed: int = 0) -> Preset:
     return Preset(tasks.sorting(**of_task, seed=seed), ModelConfig(**changes, seed=seed), config)
 
 
+# The last is after McDougall's challenge, but with START, without LayerNorm, and at a constant learning rate without weight decay.
 ONE_HEAD = {"n_values": 48, "length": 25, "d_model": 64, "d_head": 32, "n_heads": 1, "d_mlp": None, "positions": False}
 TEN_OF_51 = {"n_values": 51, "length": 10, "repeats": True, "d_model": 96, "d_head": 48, "n_heads": 2, "positions": True, "batch_size": 512}
 SORTING: dict[str, dict[str, Any]] = {

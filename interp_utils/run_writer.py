@@ -131,9 +131,9 @@ class RunWriter:
         """What a process that died between writing files and the manifest, or after it, has left."""
         storage.remove_temporary_files(self.path)
         named = {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}  # a state that is not named is no leftover
-        for leftover in (*self.path.glob("state-*.safetensors"), *self.path.glob("metrics-*.json")):
-            if leftover.name not in named:
-                leftover.unlink()
+        for file in self.path.iterdir():
+            if re.fullmatch(r"(state-[0-9]{8,}\.safetensors|metrics-[0-9]{8,}\.json)", file.name) and file.name not in named:
+                file.unlink()
 
     def _require_same(self) -> None:
         config = self.run.config

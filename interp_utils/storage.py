@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def _sync_folder(folder: Path) -> None:
 def remove_temporary_files(folder: Path) -> None:
     """Deletes what a killed `write_atomic` left behind. Only for whoever holds the folder's lock."""
     for leftover in folder.rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        if re.fullmatch(r"\..+\.(json|safetensors)\.[^.]+\.tmp", leftover.name):
+            leftover.unlink(missing_ok=True)
 
 
 def describe(content: bytes) -> dict[str, Any]:

@@ -61,3 +61,13 @@ def test_planted_heads():
     assert torch.allclose(means[:, 0], (offsets == 0).float())
     offsets, means = attention.by_rank(looks_beyond, batch.tokens, batch.labels, d_vocab)
     assert means[offsets == 1].item() == pytest.approx(1) and means[:, 0].argmax() == (offsets == 1).nonzero().item()
+
+
+def test_uniform_attention_finds_no_answer_and_nothing_asked_is_an_error():
+    batch, d_vocab = TASKS["fixed"].batch(0, 20), TASKS["fixed"].d_vocab
+    even = torch.ones(20, 1, batch.n_ctx, batch.n_ctx) / batch.n_ctx
+    only_list = even.clone()
+    only_list[:, :, :, 6:] = 0  # of the list and START, each once
+    assert attention.attends_to_answer(only_list, batch.tokens, batch.labels, d_vocab).item() == 0
+    with pytest.raises(ValueError, match="no position is asked"):
+        attention.attends_to_answer(even, batch.tokens, -torch.ones_like(batch.labels), d_vocab)

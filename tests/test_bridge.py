@@ -221,3 +221,20 @@ def test_what_does_not_fit_is_named():
     del weights["pos_embed.W_pos"]
     with pytest.raises(ValueError, match="n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights"):
         models.from_weights(ELSEWHERE, weights)
+
+
+def test_another_kind_of_attention_is_refused_not_replaced():
+    """Where attention is not softmax(q k / sqrt(d_head)) v, reading a pattern must not put that in its place."""
+    model = CachedModel(models.build(config(), random_weights(config()), bridge=True), TASK)
+    softer = model.with_hooks(("z", lambda z, hook: z * 0.5))  # stands for a model whose z is something else
+    assert softer.activation("pattern", 0).shape == (11, 11, 2, 3), "an edit of z is no other attention"
+    model.model.cfg.d_head = 2 * model.model.cfg.d_head  # another scale
+    with pytest.raises(ValueError, match="this model's z is not softmax"):
+        CachedModel(model.model, TASK).activation("pattern", 0)
+
+
+def test_a_state_dict_with_its_buffers_is_taken():
+    task, weights, expected = addition()
+    buffers = {"blocks.0.attn.mask": torch.zeros(0, 0), "blocks.0.attn.IGNORE": torch.tensor(-torch.inf)}
+    model = models.from_weights(ELSEWHERE, {**weights, **buffers})
+    assert same(CachedModel(model, task).logits.flatten(0, 1), expected["logits"][:, -1])

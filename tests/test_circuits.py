@@ -98,7 +98,9 @@ def test_one_head_gives_a_number_and_a_dead_one_nan():
     W_E, W_V, W_O, W_U = weights()
     one = circuits.copying_score(W_E, W_V[0], W_O[0], W_U)
     assert isinstance(one, float) and one == pytest.approx(circuits.copying_score(W_E, W_V, W_O, W_U)[0].item())
-    assert math.isnan(circuits.copying_score(W_E, 0 * W_V[0], W_O[0], W_U))
+    dead = circuits.ov_circuit(W_E, 0 * W_V[0], W_O[0], W_U)
+    assert circuits.copy_rate(dead) == 0
+    assert all(math.isnan(score(dead)) for score in (circuits.eigenvalue_score, circuits.diagonal_z_score, circuits.trace_share))
 
 
 def test_random_weights_do_not_copy():
@@ -116,7 +118,7 @@ def test_matching_is_attention_to_the_same_token():
 
 
 def test_tokens_must_be_in_both_vocabularies():
-    with pytest.raises(ValueError, match=r"tokens must be some of 0 .. 6, which are both read and predicted, got \[7\]"):
+    with pytest.raises(ValueError, match=r"tokens must be some of 0 .. 6, those that both rows and columns have, got \[7\]"):
         circuits.copying_score(*weights(), tokens=[7])
     with pytest.raises(ValueError, match="sum_heads needs weights of shape head x d_model x d_head, got \\(6, 3\\)"):
         W_E, W_V, W_O, W_U = weights()

@@ -221,6 +221,14 @@ def test_death_before_the_first_manifest_does_not_block(small_run, small_task, t
     assert train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False).finished
 
 
+def test_what_people_put_beside_a_run_stays(copy, small_task):
+    theirs = ("metrics-notes.json", "state-of-the-art.safetensors", ".notes.tmp")
+    for name in theirs:
+        (copy / name).write_text("important")
+    train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
+    assert all((copy / name).read_text() == "important" for name in theirs)
+
+
 def test_leftovers_of_a_killed_process_are_removed(copy, small_task):
     for name in ("state-00000050.safetensors", "metrics-00000050.json", ".run.json.x.tmp"):
         (copy / name).write_text("left over")

@@ -1,9 +1,12 @@
 """Sorting tasks: what is drawn, what is asked, and that nothing held out is ever trained on."""
 
+import dataclasses
+import re
+
 import pytest
 import torch
 
-from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train
+from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, ablation, models, tasks, train
 from interp_utils.losses import cross_entropy
 from interp_utils.tasks import Sequences
 from interp_utils.training.forward import sequence_logits_fn
@@ -72,13 +75,17 @@ def test_no_held_out_list_is_trained_on_in_any_order():
         ({"n_values": 5, "length": 6}, "a list of 6 different numbers needs n_values of at least 6, got 5; or set repeats=True"),
         ({"n_values": 5, "length": (3, 2)}, "length must be an integer of at least 1, or two of them"),
         ({"n_values": 5, "length": 0}, "length must be"),
-        ({"n_values": 6, "length": 3}, "there are 20 such lists up to order; n_validation + n_test = 1500 must leave half for training"),
+        (
+            {"n_values": 6, "length": 3},
+            "there are 20 such lists up to order; n_validation + n_test = 1500 must leave half (of each length) for training",
+        ),
+        ({"n_values": 2, "length": 100, "repeats": True, "n_validation": 20, "n_test": 30}, "nearly every list that is drawn is held out: hold out fewer"),
         ({"n_values": 50, "length": 5, "n_test": 0}, "n_validation and n_test must be at least 1, got 500 and 0"),
         ({"n_values": 50, "length": 5, "seed": -1}, "seed must be an integer in 0"),
     ],
 )
 def test_impossible_tasks_say_why(arguments, message, as_a_user):
-    with pytest.raises(ValueError, match=message.replace("(", r"\(").replace("+", r"\+")):
+    with pytest.raises(ValueError, match=re.escape(message)):
         tasks.sorting(**arguments)
 
 
@@ -147,3 +154,26 @@ def test_batch_size_fits_the_kind_of_task(tmp_path):
     with pytest.raises(ValueError, match="all its training inputs at once: leave TrainConfig.batch_size None, got 16"):
         train(tasks.modular_addition(5), ModelConfig(), TrainConfig(steps=1, batch_size=16), out=tmp_path / "b", progress=False)
     assert not list(tmp_path.iterdir()), "and nothing was written"
+
+
+def test_half_of_each_length_stays_for_training():
+    """Few lists are short: without a limit all of length 1 would be held out."""
+    task = tasks.sorting(12, (1, 8))
+    held_out = torch.cat([task.validation.asked, task.test.asked]).sum(1)
+    assert (held_out == 1).sum() <= 6 and (held_out == 2).sum() <= 66 // 2
+    trained = {row[1] for step in range(30) for row in task.batch(step, 64).tokens.tolist() if row[2] == 13}
+    assert len(trained) >= 6
+
+
+def test_answers_that_could_be_read_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="the answers of sorting stand in its inputs, where bidirectional attention reads them"):
+        train(TASKS["fixed length"], dataclasses.replace(ATTENTION_ONLY, attention="bidirectional"), SHORT, out=tmp_path, progress=False)
+
+
+def test_a_task_that_draws_its_inputs_is_no_set_of_them(as_a_user):
+    task = TASKS["fixed length"]
+    with pytest.raises(TypeError, match="sorting draws its inputs: pass a set of them, task.test or task.validation"):
+        CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task)
+    model = CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task.test)
+    with pytest.raises(ValueError, match="answered at several positions, not at the last"):
+        ablation.without_attention_to(model)

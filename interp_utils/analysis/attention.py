@@ -10,7 +10,12 @@ from torch import Tensor
 def by_token(
     pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], asked: Bool[Tensor, "n query"], d_vocab: int
 ) -> Float[Tensor, "asked head vocab"]:
-    """Attention that each token of the vocabulary receives, over all its places, from each of the positions that are asked."""
+    """Attention that each token of the vocabulary receives, over all its places, from each of the positions that are asked.
+
+    Raises ValueError if none is.
+    """
+    if not asked.any():
+        raise ValueError("no position is asked: there is no attention to look at")
     which, query = asked.nonzero(as_tuple=True)
     rows = pattern[which, :, query]
     places = tokens[which][:, None].expand_as(rows)
@@ -25,14 +30,18 @@ def attends_to_answer(
     labels: the answer at each position, negative where nothing is asked.
     """
     asked = labels >= 0
-    attended = by_token(pattern, tokens, asked, d_vocab).argmax(-1)
-    return (attended == labels[asked][:, None]).double().mean(0)
+    received = by_token(pattern, tokens, asked, d_vocab)
+    answer = labels[asked][:, None, None].expand(-1, received.shape[1], 1)
+    others = received.scatter(2, answer, -torch.inf).amax(-1)
+    return (received.gather(2, answer).squeeze(2) > others).double().mean(0)
 
 
 def by_rank(
     pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], labels: Int[Tensor, "n query"], d_vocab: int
 ) -> tuple[Int[Tensor, "offset"], Float[Tensor, "offset head"]]:
-    """Mean attention to the list element `offset` places after the answer in sorted order (0: the answer itself), over all answers.
+    """Mean attention to the number `offset` places after the answer in sorted order (0: the answer itself), over all answers.
+
+    Wherever it stands: numbers before the answer stand in the list and, again, in the sorted part.
 
     labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal elements share their attention.
     """
@@ -51,4 +60,4 @@ def by_rank(
     offset = (element - own[:, None])[real[which]] + longest - 1
     received = received.transpose(1, 2)[real[which]]  # "pairs head"
     sums = received.new_zeros(2 * longest - 1, received.shape[1]).index_add_(0, offset, received)
-    return torch.arange(1 - longest, longest), sums / offset.bincount(minlength=2 * longest - 1)[:, None]
+    return torch.arange(1 - longest, longest, device=labels.device), sums / offset.bincount(minlength=2 * longest - 1)[:, None]

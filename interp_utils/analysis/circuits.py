@@ -69,7 +69,7 @@ def ov_circuit(
     """W_E W_V W_O W_U: what attending to each token (row) adds to each token's logit (column) (Elhage et al. 2021).
 
     tokens:    rows and columns to keep; None is every token that is both read and predicted, the first min(vocab, vocab_out).
-    centre:    subtract each row's mean, which softmax does not see.
+    centre:    subtract each row's mean over the tokens that are kept, which softmax over them does not see.
     direct:    add the path around attention, W_E W_U.
     sum_heads: one circuit, the sum over the head axis.
     With LayerNorm, fold it into the weights first: `fold_layer_norm`.
@@ -140,15 +140,18 @@ def matching_score(
 
 
 def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
-    """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al. 2022 with k = 5)."""
+    """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al. 2022 with k = 5).
+
+    A tie counts against it, so that a circuit that is zero copies nothing.
+    """
     matrix = circuit.matrix
-    ahead = (matrix > matrix.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1)
+    ahead = (matrix >= matrix.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1) - 1
     rate = (ahead < k).double().mean(-1)
     return rate if rate.ndim else rate.item()
 
 
 def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
-    """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard deviations."""
+    """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard deviations; NaN for constant rows."""
     matrix = circuit.matrix.double()
     z = (matrix.diagonal(dim1=-2, dim2=-1) - matrix.mean(-1)) / matrix.std(-1, correction=0)
     score = z.mean(-1)
@@ -157,7 +160,7 @@ def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
 
 def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """trace / nuclear norm, in [-1, 1]: 1 only for a positive semidefinite matrix. Unlike eigenvalues, singular values of a
-    matrix that is far from symmetric stay large, so this is the stricter score."""
+    matrix that is far from symmetric stay large, so this is the stricter score. NaN for a circuit that is zero."""
     small = torch.linalg.qr(circuit.A.double()).R @ torch.linalg.qr(circuit.B.double().mT).R.mT
     share = circuit.diagonal.double().sum(-1) / torch.linalg.svdvals(small).sum(-1)
     return share if share.ndim else share.item()
@@ -166,7 +169,7 @@ def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
 def fold_layer_norm(W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]) -> Float[Tensor, "*head d_model out"]:
     """W as it reads a residual stream that LayerNorm has only scaled: its gain and its centring folded in.
 
-    LN(x) W = (x / std(x)) fold_layer_norm(W, gain) + bias W (Elhage et al. 2021; TransformerLens's fold_ln and center_writing).
+    LN(x) W = (x / std(x)) fold_layer_norm(W, gain) + bias W (Elhage et al. 2021; TransformerLens's fold_ln).
     """
     gained = gain[:, None] * W
     return gained - gained.mean(-2, keepdim=True)
@@ -178,5 +181,5 @@ def _of_tokens(W_E: Tensor, W_out: Tensor, tokens: Sequence[int] | None) -> tupl
         return W_E[:both], W_out[:both]
     chosen = torch.as_tensor(list(tokens), device=W_E.device)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= both:
-        raise ValueError(f"tokens must be some of 0 .. {both - 1}, which are both read and predicted, got {list(tokens)[:8]}")
+        raise ValueError(f"tokens must be some of 0 .. {both - 1}, those that both rows and columns have, got {list(tokens)[:8]}")
     return W_E[chosen], W_out[chosen]

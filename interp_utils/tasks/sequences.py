@@ -14,6 +14,7 @@ from torch import Tensor
 
 NOTHING = -1  # the label where nothing is asked
 TRAINING, VALIDATION, TEST = range(3)  # streams of random numbers
+REDRAWS = 1000  # rounds before giving up
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +122,12 @@ def sorting(
         raise ValueError(f"seed must be an integer in 0 .. 2^32 - 1, got {seed!r}")
     if min(n_validation, n_test) < 1:
         raise ValueError(f"n_validation and n_test must be at least 1, got {n_validation} and {n_test}")
-    possible = sum(math.comb(n_values + (n - 1 if repeats else 0), n) for n in range(shortest, longest + 1))
-    if 2 * (n_validation + n_test) > possible:
+    possible = {n: math.comb(n_values + (n - 1 if repeats else 0), n) for n in range(shortest, longest + 1)}
+    room = np.array([min(possible.get(n, 0) // 2, 2**31) for n in range(longest + 1)])  # half of each length stays for training
+    if n_validation + n_test > room.sum():
         raise ValueError(
-            f"there are {possible} such lists up to order; n_validation + n_test = {n_validation + n_test} must leave half for training"
+            f"there are {sum(possible.values())} such lists up to order; n_validation + n_test = {n_validation + n_test} must leave half "
+            f"(of each length) for training"
         )
 
     def draw(random: np.random.RandomState, n: int) -> Sequences:
@@ -135,8 +138,10 @@ def sorting(
         return _to_sort(permutations[:, :longest], lengths, n_values, shortest < longest)
 
     random, params = np.random.RandomState, {"n_values": n_values, "length": length, "repeats": repeats, "seed": seed}
-    validation = _distinct(draw, random([seed, VALIDATION]), n_validation, np.empty(0, np.int64))
-    test = _distinct(draw, random([seed, TEST]), n_test, _digests(validation))
+    validation = _distinct(draw, random([seed, VALIDATION]), n_validation, np.empty(0, np.int64), room)
+    test = _distinct(
+        draw, random([seed, TEST]), n_test, _digests(validation), room - np.bincount(_lengths(validation), minlength=longest + 1)
+    )
     return StreamTask("sorting", draw, validation, test, seed, {**params, "n_validation": n_validation, "n_test": n_test})
 
 
@@ -162,26 +167,46 @@ def _to_sort(lists: np.ndarray, lengths: np.ndarray, n_values: int, pad: bool) -
     return Sequences("sorting", torch.from_numpy(tokens), torch.from_numpy(labels), d_vocab)
 
 
-def _distinct(draw: Callable, random: np.random.RandomState, n: int, without: np.ndarray) -> Sequences:
-    """n sequences whose answers differ from each other and from those `without`."""
+def _distinct(draw: Callable, random: np.random.RandomState, n: int, without: np.ndarray, room: np.ndarray) -> Sequences:
+    """n sequences whose answers differ from each other and from those `without`, at most room[length] of a length."""
     found = _draw_without(draw, random, n, without)
-    while True:
-        _, first = np.unique(_digests(found), return_index=True)
-        if len(first) == n:
+    for _ in range(REDRAWS):
+        kept = _take(found, _first_of_each(found, room))
+        if len(kept) == n:
             return found
-        kept = Sequences(found.name, found.tokens[np.sort(first)], found.labels[np.sort(first)], found.d_vocab)
-        more = _draw_without(draw, random, n - len(first), np.concatenate([without, _digests(kept)]))
-        found = _cat(kept, more)
+        found = _cat(kept, _draw_without(draw, random, n - len(kept), np.concatenate([without, _digests(kept)])))
+    raise ValueError(f"found only {len(kept)} of {n} different lists to hold out: ask for fewer, or take more numbers")
+
+
+def _first_of_each(sequences: Sequences, room: np.ndarray) -> np.ndarray:
+    """The rows that have an answer first, and of each length the first as many as there is room for."""
+    first = np.sort(np.unique(_digests(sequences), return_index=True)[1])
+    lengths = _lengths(sequences)[first]
+    by_length = np.argsort(lengths, kind="stable")
+    before = np.concatenate([[0], np.bincount(lengths).cumsum()])[lengths[by_length]]  # rows of shorter lengths
+    rank = np.empty_like(by_length)
+    rank[by_length] = np.arange(len(first)) - before
+    return first[rank < room[lengths]]
 
 
 def _draw_without(draw: Callable, random: np.random.RandomState, n: int, without: np.ndarray) -> Sequences:
     """n sequences, each drawn again until its answer is not among those `without`."""
     found = draw(random, n)
-    while (taken := np.isin(_digests(found), without)).any():
-        free = torch.from_numpy(np.flatnonzero(~taken))
-        kept = Sequences(found.name, found.tokens[free], found.labels[free], found.d_vocab)
-        found = _cat(kept, draw(random, n - len(free)))
-    return found
+    for _ in range(REDRAWS):
+        taken = np.isin(_digests(found), without)
+        if not taken.any():
+            return found
+        found = _cat(_take(found, np.flatnonzero(~taken)), draw(random, int(taken.sum())))
+    raise ValueError("nearly every list that is drawn is held out: hold out fewer, or take more numbers or lengths")
+
+
+def _take(sequences: Sequences, rows: np.ndarray) -> Sequences:
+    chosen = torch.from_numpy(rows)
+    return Sequences(sequences.name, sequences.tokens[chosen], sequences.labels[chosen], sequences.d_vocab)
+
+
+def _lengths(sequences: Sequences) -> np.ndarray:
+    return sequences.asked.sum(1).numpy()
 
 
 def _cat(one: Sequences, other: Sequences) -> Sequences:

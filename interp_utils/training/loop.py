@@ -44,7 +44,7 @@ def train(
     """
     model_config = (model_config or ModelConfig()).for_task(task)
     config = RunConfig(model_config, train_config or TrainConfig())
-    check(task, config.train.batch_size)  # before there is a folder
+    check(task, config)  # before there is a folder
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:

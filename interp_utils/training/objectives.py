@@ -22,11 +22,16 @@ class Objective(Protocol):
         """A row of metrics, as float64 scalars on the device: the training loss under "train_loss"."""
 
 
-def check(task: AnyTask, batch_size: int | None) -> None:
-    """Raises ValueError where a task and a batch size do not go together, or the task has several labels per input."""
+def check(task: AnyTask, config: RunConfig) -> None:
+    """Raises ValueError where a task and a configuration do not go together, or the task has several labels per input."""
+    batch_size = config.train.batch_size
     if isinstance(task, StreamTask):
         if batch_size is None:
             raise ValueError(f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128")
+        if config.model.attention != "causal":
+            raise ValueError(
+                f"the answers of {task.name} stand in its inputs, where bidirectional attention reads them: set attention='causal'"
+            )
     elif batch_size is not None:
         raise ValueError(f"{task.name} is trained on all its training inputs at once: leave TrainConfig.batch_size None, got {batch_size}")
     elif task.labels.ndim != 1:
@@ -34,7 +39,7 @@ def check(task: AnyTask, batch_size: int | None) -> None:
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
-    check(task, config.train.batch_size)
+    check(task, config)
     return _FreshBatches(task, config, device) if isinstance(task, StreamTask) else _FullBatch(task, config, device)
 
 
