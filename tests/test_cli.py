@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, Run, TrainConfig, cli, storage, tasks, train, trajectories
+from interp_utils import ModelConfig, Run, TrainConfig, cli, presets, storage, tasks, train, trajectories
 from interp_utils.cli import commands, options, verification
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
@@ -277,6 +277,14 @@ def test_help_of_a_task(shell, name):
         assert ModelConfig(**example["model"]) and TrainConfig(**example["training"])
 
 
+def test_the_sorting_example_is_the_run_that_ships(shell):
+    example, shipped = parse(f"train sorting {options.EXAMPLES['sorting']} --out x"), presets.sorting("one head")
+    assert tasks.sorting(**example["task"]).params == shipped.task.params
+    assert ModelConfig(**example["model"]) == shipped.model and TrainConfig(**example["training"]) == shipped.train
+    out = shell("train sorting --help")[1]
+    assert "example (about five minutes on two cores):\n" in out and "which lists are drawn; the initial weights" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -296,11 +304,18 @@ def test_help_of_a_task(shell, name):
         (f"{SMALL} --out new --lr -1", "--lr must be a finite number above 0.0, got -1.0"),
         (f"{SMALL} --out new --lr nan", "--lr must be a finite number above 0.0, got nan"),
         (f"{SMALL} --out new --model-seed -1", "--model-seed must be an integer of at least 0, got -1"),
-        (f"{SMALL} --out new --seed -1", "seed must be an integer in 0 .. 2^32 - 1, got -1"),
-        (f"{SMALL} --out new --frac-train 2", "frac_train must be a number in (0, 1], got 2.0"),
+        (f"{SMALL} --out new --seed -1", "--seed must be an integer in 0 .. 2^32 - 1, got -1"),
+        (f"{SMALL} --out new --frac-train 2", "--frac-train must be a number in (0, 1], got 2.0"),
+        (f"{SMALL} --out new --frac-train 0.01", "--frac-train = 0.01 of 49 inputs leaves none for training; it must be at least "),
+        (f"{SMALL} --out new --p 1", "--p must be an integer of at least 2, got 1"),
+        (
+            f"{SORTING} --out new --length 30",
+            "a list of 30 different numbers needs --n-values of at least 30, got 20; or set --repeats\n",
+        ),
+        (f"{SORTING} --out new --n-test 0", "--n-validation and --n-test must be at least 1, got 20 and 0"),
         (
             f"{SMALL} --out new --batch-size 8",
-            "modular_addition is trained on all its training inputs at once: leave --batch-size None, got 8",
+            "modular_addition is trained on all its training inputs at once: leave --batch-size none, got 8",
         ),
         (f"{SORTING} --out new --batch-size none", "sorting draws fresh inputs at every step: set --batch-size, e.g. to 128"),
         (f"{SMALL} --out new --device abacus", "--device must be one that torch can use here, got 'abacus' ("),
@@ -358,7 +373,17 @@ def test_measures_are_not_overwritten_without_force(shell, small_run, tmp_path):
 def test_measure_says_where_its_measures_mean_little(shell, small_run, small_task, tmp_path):
     note = "look for a + b, and this task's labels are something else"
     train(tasks.random_labels(small_task), SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
-    assert note in shell(f"measure {tmp_path}")[1] and note not in shell(f"measure {small_run.path}")[1]
+    other, addition = shell(f"measure {tmp_path}")[1], shell(f"measure {small_run.path}")[1]
+    assert note in other and "memorisation ends" not in other and "full loss" in other
+    assert note not in addition and "memorisation ends" in addition
+
+
+def test_measure_without_test_pairs(shell, tmp_path):
+    train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
+    code, out, err = shell(f"measure {tmp_path}")
+    assert (code, out) == (1, "") and err.startswith(f"interp-utils: {tmp_path} has no test pairs, which test accuracy and the phases are")
+    assert "Train with --frac-train below 1, or " in err and len(err.splitlines()) == 1
+    assert len(trajectories.measure(Run.load(tmp_path), show_progress=False))  # as the message says
 
 
 def test_measure_of_a_sorting_model(shell, sorting_run, tmp_path):
@@ -401,7 +426,7 @@ def test_list(shell, copy, sorting_run):
     shutil.copytree(copy, copy.parent / "broken")
     damage(copy.parent / "broken" / "metrics-00000060.json")
     code, out, err = shell(f"list {copy.parent}")
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "") and shell(f"list {copy}")[0] == 0
     heading, broken, small, sorting, _, _, reason = out.splitlines()
     assert heading.startswith("run  ") and heading.endswith("held-out accuracy")
     assert broken.split()[:2] == [f"{copy.parent}/broken", "DAMAGED"] and "broken/metrics-00000060.json: expected" in reason
@@ -452,7 +477,7 @@ def relog(path: Path, column: str, factor: float) -> None:
     (path / "run.json").write_bytes(storage.manifest_to_bytes(manifest))
 
 
-@pytest.mark.parametrize(("column", "factor"), [("train_loss", 1.02), ("test_loss", 0.98), ("train_accuracy", 1.01)])
+@pytest.mark.parametrize(("column", "factor"), [("train_loss", 1.02), ("test_loss", 0.98), ("train_accuracy", 0.5)])
 def test_verify_fails_where_log_and_weights_differ(shell, copy, column, factor):
     relog(copy, column, factor)
     code, out, err = shell(f"verify {copy}")
@@ -489,7 +514,18 @@ def test_verify_without_test_pairs(shell, tmp_path):
     train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
     assert shell(f"verify {tmp_path}")[0] == 0
     nan = float("nan")
-    assert not verification.agree("test_loss", nan, 1.0) and not verification.agree("test_loss", 1.0, nan)
+    assert not verification.agree("test_loss", nan, 1.0, 1) and not verification.agree("test_loss", 1.0, nan, 1)
+
+
+@pytest.mark.parametrize("n", [29, 128, 500, 10_000])
+def test_verify_allows_for_a_near_tie(n):
+    for changed, agrees in ((1, True), (max(3, n // 500), False)):
+        assert verification.agree("train_accuracy", 1.0, 1 - changed / n, n) is agrees
+
+
+def test_accuracies_are_over_so_many_inputs(small_run, sorting_run):
+    assert verification.n_inputs(small_run) == {"train": 29, "test": 20}
+    assert verification.n_inputs(sorting_run) == {"train": 8, "validation": 20}
 
 
 # as installed

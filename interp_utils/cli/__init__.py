@@ -27,19 +27,21 @@ SUMMARIES = {
     "resume": "go on with an unfinished run, as it was configured",
     "measure": "what a trained model learned, as a table of numbers; every snapshot as CSV",
     "list": "every run below a folder, with its last losses and accuracies",
-    "verify": "check every file of every run, and its logged numbers against its weights",
+    "verify": "check every file of every run, and the losses and accuracies of its last snapshot against the log",
 }
 DETAILS = {
     "train": "\n`interp-utils train TASK --help` lists the options of a task, its model and its training.",
     "resume": "\nIt ends with the weights of a run that never stopped. A finished run stays as it is.",
     "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and excluded loss (Nanda et al. 2023)."
     "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
-    "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong.",
-    "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (1e-3) of the last snapshot against the log.",
+    "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong,"
+    "\nand the exit code is then 1.",
+    "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (two inputs, or 1e-3 if that is more)"
+    "\nof the last snapshot, again from its weights. Earlier rows of the log are checked by their digest alone.",
 }
 EXIT_CODES = """exit codes:
   0    fine
-  1    it failed: a damaged run, numbers that differ, a training that diverged
+  1    it failed: a damaged run, numbers that differ, a training that diverged, a run without what is to be measured
   2    wrong usage: an option, a value or a path
   3    the run is in use by another process
   130  interrupted (Ctrl-C)"""
@@ -118,8 +120,9 @@ def complain(error: BaseException, code: int) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """An error's message with fields of the configurations under their names as options."""
+    """An error's message with fields of the configurations, and their None, as options are typed."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     message = re.sub(r"ModelConfig\.seed\b", "--model-seed", str(error)) or "stopped"
-    return re.sub(r"(?:Model|Train)Config\.(\w+)", lambda field: "--" + field[1].replace("_", "-"), message)
+    message = re.sub(r"(?:Model|Train)Config\.(\w+)", lambda field: "--" + field[1].replace("_", "-"), message)
+    return re.sub(r"(--[\w-]+) None\b", r"\1 none", message)

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    task = options.constructors()[arguments.task](**options.given(arguments, "task"))
+    task = options.make_task(arguments)
     model, training = ModelConfig(**options.given(arguments, "model")), TrainConfig(**options.given(arguments, "training"))
     return _train_to_the_end(arguments.out, task, RunConfig(model, training), arguments)
 
@@ -87,11 +87,22 @@ def _measure(arguments: argparse.Namespace) -> int:
             f"measure is for one-layer models on all pairs of a p x p grid, and for sorting; {path} has {measured.config.model.n_layers} "
             f"layers on {about}. Take it apart in Python: CachedModel(run.model(), run.task)"
         )
+    if not _is_sorting(measured) and not measured.task.test_mask.any():
+        missing = (
+            f"{path} has no test pairs, which test accuracy and the phases are read off: all are for training. Train with --frac-train "
+            "below 1, or take the other measures in Python: trajectories.measure(run)"
+        )
+        return complain(ValueError(missing), 1)
     row = _sorting_row(measured, measured.steps[-1], device) if _is_sorting(measured) else trajectories.headline(measured, device)
+    elsewhere = not _is_sorting(measured) and not _is_addition(measured.task)
     print(f"{path}: {about}, weights of step {measured.steps[-1]} of {measured.config.train.steps}\n")
-    print(_pairs({name: _spell(value) for name, value in row.items() if not name.startswith("step")}))
-    if not _is_sorting(measured) and not _is_addition(measured.task):
-        print("\nKey frequencies, restricted and excluded loss look for a + b, and this task's labels are something else.")
+    shown = [name for name in row if not name.startswith("step") and not (elsewhere and name.endswith(" ends"))]
+    print(_pairs({name: _spell(row[name]) for name in shown}))
+    if elsewhere:
+        print(
+            "\nKey frequencies, restricted and excluded loss look for a + b, and this task's labels are something else. "
+            "The phases of grokking are left out."
+        )
     if out:
         table = _history(measured, device, arguments.quiet)
         write_atomic(out, table.to_csv(index=False).encode())
@@ -144,7 +155,7 @@ def _list(arguments: argparse.Namespace) -> int:
             damaged.append(f"{path}: {error}")
     print(_table(rows, ["run", "task", "steps", "train loss", "held-out loss", "train accuracy", "held-out accuracy"]))
     print(*(["", "damaged:", *damaged] if damaged else []), sep="\n", end="\n" if damaged else "")
-    return 0
+    return 1 if damaged else 0
 
 
 def _list_row(listed: Run) -> Row:

@@ -21,14 +21,17 @@ RENAMED = {("model", "seed"): "--model-seed"}
 EXAMPLES = {
     "modular_addition": "--p 53 --frac-train 0.5 --lr 3e-3 --steps 2000",
     "exponentiated_addition": "--p 53 --a 2 --b 3 --frac-train 0.7 --lr 3e-3 --steps 4000",
-    "sorting": "--n-values 48 --length 25 --n-heads 1 --d-mlp none --no-positions --batch-size 128 --weight-decay 0 --steps 2000",
+    "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none --no-positions --batch-size 128 "
+    "--weight-decay 0 --betas 0.9,0.999 --warmup-steps 0 --steps 20000",
 }
+DURATIONS = {"modular_addition": "half a minute", "sorting": "five minutes"}  # of the examples, on two cores
 HELP = {
     ("task", "p"): "the modulus",
     ("task", "frac_train"): "fraction of the inputs for training, in (0, 1]",
     ("task", "seed"): "which inputs are for training; the initial weights have a --model-seed",
     ("task", "split"): "who draws them from that seed: we, or the code of a published run",
     ("modular_addition", "seed"): "which inputs are for training, none for the split's published seed; initial weights have a --model-seed",
+    ("sorting", "seed"): "which lists are drawn; the initial weights have a --model-seed",
     ("task", "n_values"): "the numbers are 0 .. n_values - 1",
     ("task", "length"): "numbers in a list, or the fewest and the most: 25 or 1,100",
     ("task", "repeats"): "whether a number may occur more than once in a list",
@@ -69,7 +72,8 @@ def add_tasks(train: argparse.ArgumentParser, codes: str) -> None:
     for name, made in constructors().items():
         about = inspect.getdoc(made).splitlines()[0]
         required = [f"{_flag('task', argument)} {spell_hint(hint)}" for argument, hint, default in _arguments(made) if default is ...]
-        example = f"example:\n  {train.prog} {name} {EXAMPLES[name]} --out runs/mine\n\n" if name in EXAMPLES else ""
+        takes = f" (about {DURATIONS[name]} on two cores)" if name in DURATIONS else ""
+        example = f"example{takes}:\n  {train.prog} {name} {EXAMPLES[name]} --out runs/mine\n\n" if name in EXAMPLES else ""
         task = of.add_parser(
             name,
             help=about.replace("%", "%%"),
@@ -87,6 +91,17 @@ def add_tasks(train: argparse.ArgumentParser, codes: str) -> None:
 def given(arguments: argparse.Namespace, title: str) -> dict[str, Any]:
     """What was given of a group's options. The others are left to their owner's defaults."""
     return {name.removeprefix(f"{title}."): value for name, value in vars(arguments).items() if name.startswith(f"{title}.")}
+
+
+def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
+    """The task that was asked for. Errors have its arguments under their names as options."""
+    made = constructors()[arguments.task]
+    names = "|".join(name for name in inspect.signature(made).parameters if len(name) > 1)  # "a" is a word, too
+    try:
+        return made(**given(arguments, "task"))
+    except ValueError as error:
+        spelt = re.sub(rf"^\w(?= must)|\b({names})\b(=True)?", lambda found: _flag("task", found[0].removesuffix("=True")), str(error))
+        raise ValueError(spelt) from None
 
 
 def _add(group: argparse._ArgumentGroup, title: str, owner: Callable) -> None:
