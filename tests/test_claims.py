@@ -30,7 +30,8 @@ def test_numbers_are_those_of_the_shipped_runs(suite, stored):
         assert row.keys() == expected[name].keys()
         for measure, value in row.items():
             before = expected[name][measure]
-            close = pytest.approx(before, rel=0.05, abs=1e-12) if isinstance(value, float) else before
+            share = suite.title == "Sorting"  # shares of 1,000 lists, where another machine's rounding may move a few
+            close = pytest.approx(before, rel=0.05, abs=5e-3 if share else 1e-12) if isinstance(value, float) else before
             assert value == close, f"{measure} of {name}"
 
 
@@ -39,6 +40,8 @@ def test_verdicts_follow_the_rule():
     assert verdict(claim, [{"x": 1}, {"x": 2}]) == "holds"
     assert verdict(claim, [{"x": 1}, {"x": -2}]) == "holds with a qualification (1 of 2)"
     assert verdict(claim, [{"x": 1}, {"x": -1}, {"x": -2}]) == "does not hold (1 of 3)"
+    with pytest.raises(ValueError, match="no run has what the claim 'x' is about"):
+        verdict(claim, [])
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)

@@ -45,6 +45,8 @@ def concerned(suite: Suite, claim: Claim, rows: Rows) -> list[Row]:
 
 def verdict(claim: Claim, rows: list[Row]) -> str:
     """ "holds" if every row fulfils the rule, "with a qualification" if at least half do."""
+    if not rows:
+        raise ValueError(f"no run has what the claim {claim.text!r} is about")
     fulfilled = sum(claim.holds(row) for row in rows)
     if fulfilled == len(rows):
         return "holds"
