@@ -8,7 +8,6 @@ from interp_utils import CachedModel, Run, ablation, attention, circuits, preset
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 from tools.train_runs import SORTING_SEEDS, sorting_name
 
-
 NEVER = 20_001  # the step after the last
 
 
@@ -231,9 +230,10 @@ def _table(rows: Rows) -> list[str]:
         for variant in presets.SORTING:
             if f"{variant}: tokens" in row:
                 reached = row[f"{variant}: 90 % of lists from step"]
+                when = "never" if reached == NEVER else reached
                 lines.append(
                     f"| {variant}, {seed} | {row[f'{variant}: whole lists']:.1%} | {row[f'{variant}: tokens']:.2%} "
-                    f"| {row[f'{variant}: copying score']:.2f} | {row[f'{variant}: top-1 copy rate']:.0%} | {'never' if reached == NEVER else reached} |"
+                    f"| {row[f'{variant}: copying score']:.2f} | {row[f'{variant}: top-1 copy rate']:.0%} | {when} |"
                 )
     return lines
 

@@ -29,9 +29,7 @@ def check(task: AnyTask, config: RunConfig) -> None:
         if batch_size is None:
             raise ValueError(f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128")
         if config.model.attention != "causal":
-            raise ValueError(
-                f"the answers of {task.name} stand in its inputs, where bidirectional attention reads them: set attention='causal'"
-            )
+            raise ValueError(f"bidirectional attention reads {task.name}'s answers in its inputs: leave ModelConfig.attention causal")
     elif batch_size is not None:
         raise ValueError(f"{task.name} is trained on all its training inputs at once: leave TrainConfig.batch_size None, got {batch_size}")
     elif task.labels.ndim != 1:
