@@ -41,7 +41,7 @@ class CachedModel:
             if getattr(model.cfg, name) not in sizes:
                 raise ValueError(
                     f"{task.name} needs a model with {name} = {sizes[0]}, this one has {getattr(model.cfg, name)}; "
-                    f"was it trained on another task, or another p?"
+                    f"was it trained for another p, or another task?"
                 )
         self.model = model
         self.memory = memory
