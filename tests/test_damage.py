@@ -131,7 +131,7 @@ def check(case: str, folder: Path, truth: dict[str, Any], names: str, fewer: boo
 
 # Damage
 
-Damage = Callable[[bytes], bytes | None]
+Damage = Callable[[bytes, bytes], bytes]  # a file's content, and that of the same file of another run
 
 
 @st.composite
@@ -147,30 +147,31 @@ def damages(draw) -> Damage:
         return head + by(middle) + tail
 
     kinds: dict[str, Damage] = {
-        "truncated": lambda content: region(content)[0],
-        "one bit": lambda content: overwrite(content, lambda middle: bytes([middle[0] ^ 1 << length % 8]) + middle[1:]),
-        "overwritten": lambda content: overwrite(content, lambda middle: (junk * length)[: len(middle)]),
-        "zeroed": lambda content: overwrite(content, lambda middle: bytes(len(middle))),
-        "cut out": lambda content: overwrite(content, lambda middle: b""),
-        "duplicated": lambda content: overwrite(content, lambda middle: 2 * middle),
-        "appended": lambda content: content + junk,
+        "truncated": lambda content, donor: region(content)[0],
+        "one bit": lambda content, donor: overwrite(content, lambda middle: bytes([middle[0] ^ 1 << length % 8]) + middle[1:]),
+        "overwritten": lambda content, donor: overwrite(content, lambda middle: (junk * length)[: len(middle)]),
+        "zeroed": lambda content, donor: overwrite(content, lambda middle: bytes(len(middle))),
+        "cut out": lambda content, donor: overwrite(content, lambda middle: b""),
+        "duplicated": lambda content, donor: overwrite(content, lambda middle: 2 * middle),
+        "appended": lambda content, donor: content + junk,
+        "swapped": lambda content, donor: overwrite(content, lambda middle: region(donor)[1][: len(middle)]),
     }
     return kinds[draw(st.sampled_from(sorted(kinds)))]
 
 
-def damaged_copy(whole: Path, folder: Path, name: str, damage: Damage) -> Path:
+def damaged_copy(whole: Path, folder: Path, name: str, damage: Damage, donor: bytes = b"") -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)
-    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    (folder / name).write_bytes(damage((folder / name).read_bytes(), donor))
     return folder
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(name=st.sampled_from(FILES), damage=damages())
-def test_any_damage_to_any_file(whole, truth, tmp_path_factory, name, damage):
-    folder = damaged_copy(whole["grid"], tmp_path_factory.getbasetemp() / "damaged", name, damage)
-    errors = check("grid", folder, truth["grid"], re.escape(name))
-    assert errors or (folder / name).read_bytes() == (whole["grid"] / name).read_bytes()
+def test_any_damage_to_any_file(whole, other, truth, tmp_path_factory, name, damage):
+    folder = damaged_copy(whole["grid"], tmp_path_factory.getbasetemp() / "damaged", name, damage, (other / name).read_bytes())
+    unchanged = (folder / name).read_bytes() == (whole["grid"] / name).read_bytes()
+    assert bool(check("grid", folder, truth["grid"], re.escape(name))) != unchanged
 
 
 class Explodes:
@@ -186,7 +187,7 @@ def test_deleted_swapped_a_folder_or_a_pickle(whole, other, truth, tmp_path, nam
     marker = tmp_path / "executed"
     torch.save(Explodes(marker), tmp_path / "torch")
     for content in ((other / name).read_bytes(), pickle.dumps(Explodes(marker)), (tmp_path / "torch").read_bytes(), b""):
-        folder = damaged_copy(whole["grid"], tmp_path / "run", name, lambda _, content=content: content)
+        folder = damaged_copy(whole["grid"], tmp_path / "run", name, lambda _, donor, content=content: content)
         assert check("grid", folder, truth["grid"], re.escape(name))
     (folder / name).unlink()
     assert check("grid", folder, truth["grid"], re.escape(name))
