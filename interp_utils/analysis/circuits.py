@@ -109,7 +109,7 @@ def eigenvalue_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """
     eigenvalues = circuit.eigenvalues
     score = eigenvalues.real.sum(-1) / eigenvalues.abs().sum(-1)
-    return score if score.ndim else score.item()
+    return _by_head(score)
 
 
 def copying_score(
@@ -147,7 +147,7 @@ def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
     matrix = circuit.matrix
     ahead = (matrix >= matrix.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1) - 1
     rate = (ahead < k).double().mean(-1)
-    return rate if rate.ndim else rate.item()
+    return _by_head(rate)
 
 
 def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
@@ -155,7 +155,7 @@ def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     matrix = circuit.matrix.double()
     z = (matrix.diagonal(dim1=-2, dim2=-1) - matrix.mean(-1)) / matrix.std(-1, correction=0)
     score = z.mean(-1)
-    return score if score.ndim else score.item()
+    return _by_head(score)
 
 
 def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
@@ -163,7 +163,7 @@ def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
     matrix that is far from symmetric stay large, so this is the stricter score. NaN for a circuit that is zero."""
     small = torch.linalg.qr(circuit.A.double()).R @ torch.linalg.qr(circuit.B.double().mT).R.mT
     share = circuit.diagonal.double().sum(-1) / torch.linalg.svdvals(small).sum(-1)
-    return share if share.ndim else share.item()
+    return _by_head(share)
 
 
 def fold_layer_norm(W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]) -> Float[Tensor, "*head d_model out"]:
@@ -173,6 +173,11 @@ def fold_layer_norm(W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "
     """
     gained = gain[:, None] * W
     return gained - gained.mean(-2, keepdim=True)
+
+
+def _by_head(values: Tensor) -> float | Tensor:
+    """A number for one head, a tensor for a head axis."""
+    return values if values.ndim else values.item()
 
 
 def _of_tokens(W_E: Tensor, W_out: Tensor, tokens: Sequence[int] | None) -> tuple[Tensor, Tensor]:
