@@ -219,8 +219,8 @@ CLAIMS = [
 def _intro(rows: Rows) -> list[str]:
     return [
         "Patel et al., section 3.4, on transformers of one layer that sort 25 of 48 numbers (or as named): 20,000 steps of fresh lists,",
-        "Adam at 1e-3 without weight decay; accuracies on 1,000 test lists. One head, two heads, positions and MLP have three seeds, the",
-        "other variants one, which is compared with each seed of the other side. Scores are of the numbers' tokens, heads summed.",
+        "Adam at 1e-3 without weight decay; accuracies on 1,000 test lists. One head, two heads and positions have three seeds, MLP two,",
+        "the other variants one; where a variant lacks a seed, its first stands in. Scores are of the numbers' tokens, heads summed.",
     ]
 
 

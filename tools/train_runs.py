@@ -29,7 +29,7 @@ EXPONENTS = {
     **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], 8_000),
     **dict.fromkeys([(113, 7, 7), (113, 8, 9)], 6_000),
 }
-SORTING_SEEDS = {variant: 3 if variant in ("one head", "positions", "two heads", "MLP") else 1 for variant in presets.SORTING}
+SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
 
 
 def sorting_name(variant: str, seed: int) -> str:
