@@ -70,7 +70,7 @@ def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
     return model.with_values({"resid_post": mlp + _replacement(skipped, how)}).logits
 
 
-def with_neurons(model: CachedModel, activations: Float[Tensor, "p p neuron"]) -> Logits:
+def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"]) -> Logits:
     """Post-activations replaced, by their polynomials (`neurons.polynomial`) say."""
     return model.with_values({"post": activations}).logits
 

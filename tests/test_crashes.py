@@ -27,6 +27,14 @@ FORK.set_forkserver_preload(["tests.trainings", "torch._inductor"])  # torch loa
 DISK_FULL = r"could not save step {} \(.+\); {}; free some space or make the folder writable, then make the same call again: '{}'"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For the children, who read it as they start: one forked beside OpenMP's threads would wait for them for ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @contextlib.contextmanager
 def process(target, *arguments, context=FORK):
     """A process that runs target(report, *arguments), and the end where its report arrives."""
