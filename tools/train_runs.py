@@ -25,7 +25,7 @@ class Shipped(NamedTuple):
 
 # Steps of each row of Patel et al., Table 1: (p, a, b); a = b = 1 is modular addition, p113_seed1 to 8.
 EXPONENTS = {
-    **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9), (101, 7, 7)], 15_000),
+    **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9), (101, 7, 7)], 12_000),
     **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], 8_000),
     **dict.fromkeys([(113, 7, 7), (113, 8, 9)], 6_000),
 }
