@@ -16,6 +16,9 @@ Attention = Literal["causal", "bidirectional"]
 Init = Literal["transformer_lens", "paper"]
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax"]
+DropoutMask = Literal["step", "sample"]
+Grokfast = Literal["none", "ema", "ma"]
+GrokfastStart = Literal["first", "zero"]
 C = TypeVar("C", bound="_Config")
 
 
@@ -126,9 +129,20 @@ class TrainConfig(_Config):
     loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is the published
                     one, whose digits are lost below 1e-16.
     deterministic:  bitwise the same weights on the same machine, resumed or not.
+    dropout:        probability with which each dimension of the residual stream is zeroed in training, after attention and
+                    again after the MLP; the others are divided by 1 - dropout.
+    dropout_mask:   whether all inputs of a "step" share a mask (Syrkis and Søgaard 2024, released code) or each "sample" has
+                    its own.
+    grokfast:       gradient filter before AdamW: "ema" or "ma" (Lee et al. 2024), see `training.filters`.
+    grokfast_lambda: the share of the slow gradient that is added.
+    grokfast_alpha: decay of "ema".
+    grokfast_window: gradients that "ma" averages.
+    grokfast_start: the mean of "ema" starts as the "first" gradient (Lee et al.) or as "zero" (Syrkis and Søgaard).
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+    added: ClassVar[frozenset[str]] = frozenset(
+        {"batch_size", "dropout", "dropout_mask", "grokfast", "grokfast_lambda", "grokfast_alpha", "grokfast_window", "grokfast_start"}
+    )
 
     steps: int = 25_000
     batch_size: int | None = None
@@ -142,6 +156,13 @@ class TrainConfig(_Config):
     forward: Forward = "auto"
     loss: Loss = "relative"
     deterministic: bool = True
+    dropout: float = 0.0
+    dropout_mask: DropoutMask = "step"
+    grokfast: Grokfast = "none"
+    grokfast_lambda: float = 2.0
+    grokfast_alpha: float = 0.98
+    grokfast_window: int = 100
+    grokfast_start: GrokfastStart = "first"
 
     def __post_init__(self) -> None:
         self._require_int("steps", 1)
@@ -158,6 +179,15 @@ class TrainConfig(_Config):
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
         self._require(type(self.deterministic) is bool, "deterministic", "True or False")
+        self._require_real("dropout", low=0.0)
+        self._require(self.dropout < 1, "dropout", "below 1")
+        self._require_one_of("dropout_mask", DropoutMask)
+        self._require_one_of("grokfast", Grokfast)
+        self._require_real("grokfast_lambda", low=0.0)
+        self._require_real("grokfast_alpha", low=0.0)
+        self._require(self.grokfast_alpha < 1, "grokfast_alpha", "below 1")
+        self._require_int("grokfast_window", 1)
+        self._require_one_of("grokfast_start", GrokfastStart)
 
     def snapshot_steps(self) -> list[int]:
         return [0, self.steps] if self.snapshot_every is None else log_then_even(self.steps, self.snapshot_every)

@@ -72,3 +72,25 @@ SORTING: dict[str, dict[str, Any]] = {
     "variable length": {"n_values": 199, "length": (1, 100), "d_model": 128},
     "ten of 51, two heads": TEN_OF_51,
 }
+
+
+def remainders(variant: str = "all", seed: int = 0) -> Preset:
+    """n mod q for the 15 primes below p = 53, from 80 % of the numbers, or a `REMAINDERS` variant. Learned on two cores.
+
+    The learning rate, weight decay and Grokfast's lambda are three to six times the paper's, with which p = 53 learns q = 2 and 3 alone.
+    """
+    if variant not in REMAINDERS:
+        raise ValueError(f"variant must be one of {list(REMAINDERS)}, got {variant!r}")
+    config = {"steps": 8000, "snapshot_every": None, "dropout": 0.1, "grokfast": "ema", "grokfast_lambda": 2.0}
+    of_task = {name: value for name, value in REMAINDERS[variant].items() if name in ("labels", "masked")}
+    config |= {name: value for name, value in REMAINDERS[variant].items() if name not in of_task}
+    return Preset(tasks.remainders(53, 0.8, seed, **of_task), ModelConfig(seed=seed), TrainConfig(**config))
+
+
+REMAINDERS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "permuted": {"labels": "permuted"},
+    "masked": {"masked": (2, 3, 5, 7)},
+    "unfiltered": {"grokfast": "none"},
+    "no dropout": {"dropout": 0.0},
+}

@@ -224,7 +224,7 @@ class Later:
 
     wide: bool | None = None
     shape: Literal["round", "square"] = "round"
-    primes: tuple[int, ...] = (2, 3)
+    lengths: tuple[int, ...] = (2, 3)
     few: Sequence[float] = (0.5,)
 
 
@@ -236,15 +236,15 @@ def test_what_is_added_later_appears_by_itself(shell, monkeypatch):
     monkeypatch.setattr(options, "ModelConfig", Later)
     monkeypatch.setattr(tasks, "later_task", later_task, raising=False)
     monkeypatch.setattr(tasks, "__all__", [*tasks.__all__, "later_task"])
-    given = parse("train later_task --p 5 --order down --wide no --shape square --primes 5,7,11 --few 1 --out x")
+    given = parse("train later_task --p 5 --order down --wide no --shape square --lengths 5,7,11 --few 1 --out x")
     assert given["task"] == {"p": 5, "order": "down"}
-    assert given["model"] == {"wide": False, "shape": "square", "primes": (5, 7, 11), "few": (1.0,)}
+    assert given["model"] == {"wide": False, "shape": "square", "lengths": (5, 7, 11), "few": (1.0,)}
     assert "A task of a later version, 100 % new." in " ".join(shell("train --help")[1].split())
     code, out, _ = shell("train later_task --help")
     text = " ".join(out.split())
     assert code == 0 and "A task of a later version, 100 % new." in text
     assert "--wide bool|none how wide, in cubits (default: none)" in text
-    assert "--shape round|square (default: round)" in text and "--primes int,... (default: 2,3)" in text
+    assert "--shape round|square (default: round)" in text and "--lengths int,... (default: 2,3)" in text
 
 
 def test_only_what_options_can_make_is_a_task():

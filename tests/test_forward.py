@@ -67,8 +67,7 @@ def test_logits_and_gradients_equal_hooked_transformers(case):
 
 
 def test_200_steps_of_training_give_the_same_losses():
-    """In float64, where what differs is the algorithm. In float32 the two drift apart as one forward does from itself after a change
-    of one bit: AdamW divides gradients that are nothing but rounding by their own size."""
+    """In float64, where what differs is the algorithm. In float32 they part as one forward does from itself after a change of one bit."""
     task = tasks.modular_addition(13, frac_train=0.6)
     config = ModelConfig(d_model=32, n_heads=4, d_head=8, d_mlp=64).for_task(task)
     losses = {}
@@ -89,10 +88,11 @@ def test_200_steps_of_training_give_the_same_losses():
 
 
 def test_200_float32_steps_through_train_give_the_same_losses(tmp_path):
+    """With a smooth activation: at ReLU's corner a last bit decides whether a neuron of an input learns, and losses part by 1e-3."""
     task = tasks.modular_addition(13, frac_train=0.6)
-    config = ModelConfig(d_model=32, n_heads=4, d_head=8, d_mlp=64)
+    config = ModelConfig(d_model=32, n_heads=4, d_head=8, d_mlp=64, act_fn="gelu")
     table, hooked = (
-        train(task, config, TrainConfig(steps=200, log_every=10, eps=1e-6, forward=kind), out=tmp_path / kind, progress=False).metrics
+        train(task, config, TrainConfig(steps=200, log_every=10, forward=kind), out=tmp_path / kind, progress=False).metrics
         for kind in ("table", "hooked")
     )
     assert hooked["train_loss"].iloc[-1] < 0.5 * hooked["train_loss"].iloc[0]

@@ -165,12 +165,6 @@ def test_published_loss_by_name(small_task, small_run, tmp_path):
     assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-3)
 
 
-def test_several_label_columns_are_refused(tmp_path, small_task):
-    two = dataclasses.replace(small_task, labels=torch.stack([small_task.labels, small_task.labels % 2], 1), n_classes=(7, 2))
-    with pytest.raises(ValueError, match="one label per input, modular_addition has 2"):
-        train(two, SMALL_MODEL, TrainConfig(steps=1), out=tmp_path, progress=False)
-
-
 def test_progress_bar_shows_both_losses(small_task, tmp_path, capsys):
     train(small_task, SMALL_MODEL, TrainConfig(steps=3), out=tmp_path)
     shown = capsys.readouterr().err

@@ -30,6 +30,7 @@ EXPONENTS = {
     **dict.fromkeys([(113, 7, 7), (113, 8, 9)], 6_000),
 }
 SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
+REMAINDERS_SEEDS = {**dict.fromkeys(presets.REMAINDERS, 1), "all": 3}
 
 
 def sorting_name(variant: str, seed: int) -> str:
@@ -52,6 +53,9 @@ def shipped() -> dict[str, Shipped]:
         for seed in (1, 2, 3):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
             runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
+    for variant, seeds in REMAINDERS_SEEDS.items():
+        for seed in range(seeds):
+            runs[f"remainders_p53_{variant.replace(' ', '_')}_seed{seed}"] = Shipped(presets.remainders(variant, seed))
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
             runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)

@@ -21,6 +21,7 @@ RENAMED = {("model", "seed"): "--model-seed"}
 EXAMPLES = {
     "modular_addition": "--p 53 --frac-train 0.5 --lr 3e-3 --steps 2000",
     "exponentiated_addition": "--p 53 --a 2 --b 3 --frac-train 0.7 --lr 3e-3 --steps 4000",
+    "remainders": "--p 23 --frac-train 0.8 --weight-decay 1 --dropout 0.05 --grokfast ema --lr 3e-3 --steps 3000",
     "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none --no-positions --batch-size 128 "
     "--weight-decay 0 --betas 0.9,0.999 --warmup-steps 0 --steps 20000",
 }

@@ -77,7 +77,7 @@ def agree(name: str, logged: float, now: float, n: int) -> bool:
     """Whether two numbers over n inputs are one, but for another machine's rounding."""
     if not math.isfinite(logged):
         return not math.isfinite(now)
-    if name.endswith("_loss"):
+    if "_loss" in name:  # of all heads, or of one
         return math.isclose(logged, now, rel_tol=LOSS_RELATIVE, abs_tol=LOSS_FLOOR)
     return math.isclose(logged, now, rel_tol=0, abs_tol=max(ACCURACY, 2 / n))
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from interp_utils.tasks.controls import random_labels
 from interp_utils.tasks.grid import exponentiated_addition, modular_addition, powers
+from interp_utils.tasks.remainders import numbers, primes_below, remainders
 from interp_utils.tasks.sequences import Sequences, StreamTask, sorting
 from interp_utils.tasks.task import Task
 
@@ -19,8 +20,11 @@ __all__ = [
     "Task",
     "exponentiated_addition",
     "modular_addition",
+    "numbers",
     "powers",
+    "primes_below",
     "random_labels",
+    "remainders",
     "restore",
     "sorting",
 ]

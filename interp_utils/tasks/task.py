@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ class Task:
     train_mask: Bool "n", True for training inputs.
     n_classes:  the number of classes of each label column; a model has their sum as outputs, side by side.
     d_vocab:    number of input tokens.
+    weights:    of each label column in the training loss, which is the weighted sum of their mean losses; default all 1.
     grid:       operand ranges: inputs are the pairs (a, b), a-major, n = a * grid[1] + b. None if they are not pairs.
     params:     the arguments it was made with, for people to read (JSON-able).
 
@@ -33,6 +35,7 @@ class Task:
     n_classes: tuple[int, ...]
     d_vocab: int
     grid: tuple[int, int] | None = None
+    weights: tuple[float, ...] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     answer_pos: ClassVar[int] = -1
 
@@ -53,6 +56,9 @@ class Task:
         columns = self.labels.reshape(n, -1)
         if len(self.n_classes) != columns.shape[1]:
             raise ValueError(f"n_classes must have one entry per label column: {columns.shape[1]} columns, {len(self.n_classes)} entries")
+        weights = self.weights or (1.0,) * len(self.n_classes)
+        if len(weights) != len(self.n_classes) or not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+            raise ValueError(f"weights must be {len(self.n_classes)} finite numbers from 0, one per label column, not all 0; got {weights}")
         for column, (labels, classes) in enumerate(zip(columns.unbind(1), self.n_classes, strict=True)):
             if labels.min() < 0 or labels.max() >= classes:
                 raise ValueError(
@@ -83,8 +89,9 @@ class Task:
 
     def about(self) -> dict[str, Any]:
         """What describes the task beside its `tensors`, JSON-able."""
-        grid = self.grid and list(self.grid)
-        return {"name": self.name, "params": dict(self.params), "n_classes": list(self.n_classes), "d_vocab": self.d_vocab, "grid": grid}
+        about = {"name": self.name, "params": dict(self.params), "n_classes": list(self.n_classes), "d_vocab": self.d_vocab}
+        about["grid"] = self.grid and list(self.grid)
+        return about if self.weights is None else {**about, "weights": list(self.weights)}
 
     def tensors(self) -> dict[str, Tensor]:
         return {"tokens": self.tokens, "labels": self.labels, "train_mask": self.train_mask}
@@ -100,5 +107,6 @@ class Task:
             n_classes=tuple(about["n_classes"]),
             d_vocab=about["d_vocab"],
             grid=about["grid"] and tuple(about["grid"]),
+            weights=tuple(about["weights"]) if "weights" in about else None,
             params=about["params"],
         )

@@ -17,7 +17,7 @@ from interp_utils.configs import ModelConfig
 from interp_utils.models import act_fn, build, call_with
 
 Weights = Mapping[str, Tensor]
-LogitsFn = Callable[[Weights], Float[Tensor, "n d_vocab_out"]]
+LogitsFn = Callable[..., Float[Tensor, "n d_vocab_out"]]  # of weights and, if there is dropout, its masks
 SequenceLogitsFn = Callable[[Weights, Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "asked d_vocab_out"]]
 
 
@@ -25,8 +25,10 @@ def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "au
     """A function from weights to the logits of all `tokens` at the last position.
 
     kind: "table" (one layer only), "hooked", or "auto": the first where it applies.
+    The table's function also takes dropout masks, "site d_model" or "site n d_model", that the residual stream is multiplied
+    with after attention (site 0) and after the MLP.
     """
-    if _takes_tables(config, kind):
+    if takes_tables(config, kind):
         return _table(config, tokens)
     model = build(config, device=tokens.device)
     return lambda weights: call_with(model, weights, tokens)[:, -1]
@@ -37,13 +39,13 @@ def sequence_logits_fn(config: ModelConfig, kind: str = "auto", device: torch.de
 
     kind: as for `logits_fn`.
     """
-    if _takes_tables(config, kind):
+    if takes_tables(config, kind):
         return _sequence_table(config)
     model = build(config, device=device)
     return lambda weights, tokens, asked: call_with(model, weights, tokens)[asked]
 
 
-def _takes_tables(config: ModelConfig, kind: str) -> bool:
+def takes_tables(config: ModelConfig, kind: str) -> bool:
     if kind == "table" and config.n_layers > 1:
         raise ValueError(f'the table forward is for one-layer models, this one has {config.n_layers}; use "hooked"')
     return kind != "hooked" and config.n_layers == 1
@@ -62,7 +64,7 @@ def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
     query_rows, query = rows[:, -1].unique(return_inverse=True)  # "query", "n"
     after_attention = _after_attention(config)
 
-    def forward(weights: Weights) -> Tensor:
+    def forward(weights: Weights, masks: Tensor | None = None) -> Tensor:
         attn = _attention_weights(weights)
         x = weights["embed.W_E"][row_token] + weights["pos_embed.W_pos"][row_position]  # "row d_model"
         k = einsum(x, attn["W_K"], "row m, head m d -> row head d") + attn["b_K"]
@@ -73,7 +75,7 @@ def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
         # As a product and a sum: a batched matrix product with ctx columns is twice as slow.
         z = (pattern[..., None] * v[rows]).sum(1).flatten(1)  # "n (head d)"
         start = x[query_rows]  # "query d_model"
-        return after_attention(weights, z, start[query] if len(query_rows) > 1 else start)
+        return after_attention(weights, z, start[query] if len(query_rows) > 1 else start, masks)
 
     return forward
 
@@ -116,22 +118,29 @@ def _attention_weights(weights: Weights) -> dict[str, Tensor]:
     return {name: weights[f"blocks.0.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O")}
 
 
-def _after_attention(config: ModelConfig) -> Callable[[Weights, Tensor, Tensor], Tensor]:
+def _after_attention(config: ModelConfig) -> Callable[..., Tensor]:
     """From z, "n (head d)", and the residual stream before attention, "n d_model" or one row for all, to logits.
 
-    Products of weights are folded into one matrix where that is fewer operations.
+    Products of weights are folded into one matrix where that is fewer operations. A dropout mask that all inputs share is
+    folded into the weights beside it, too.
     """
     d_z, d_model, d_mlp, d_out = config.n_heads * config.d_head, config.d_model, config.d_mlp, config.d_vocab_out
     act = act_fn(config.act_fn)
 
-    def logits(weights: Weights, z: Tensor, start: Tensor) -> Tensor:
+    def logits(weights: Weights, z: Tensor, start: Tensor, masks: Tensor | None = None) -> Tensor:
         W_O, W_U, b_U = weights["blocks.0.attn.W_O"].flatten(0, 1), weights["unembed.W_U"], weights["unembed.b_U"]
         resid = start + weights["blocks.0.attn.b_O"]  # but for z W_O
         own = 0 if len(start) == 1 else d_model  # what the residual stream adds to a folded product's inputs, per row of z
-        if d_mlp is None:
+        mlp = None if d_mlp is None else tuple(weights[f"blocks.0.mlp.{name}"] for name in ("W_in", "b_in", "W_out", "b_out"))
+        if masks is not None:
+            if masks.ndim == 3:  # one for each input
+                resid = torch.addmm(resid, z, W_O) * masks[0]
+                return torch.addmm(b_U, (resid if mlp is None else resid + _mlp(act, resid, *mlp)) * masks[1], W_U)
+            resid, W_O, W_U = resid * masks[0], W_O * masks[0], masks[1][:, None] * W_U
+        if mlp is None:
             return torch.addmm(b_U, torch.addmm(resid, z, W_O), W_U)
 
-        W_in, b_in, W_out, b_out = (weights[f"blocks.0.mlp.{name}"] for name in ("W_in", "b_in", "W_out", "b_out"))
+        W_in, b_in, W_out, b_out = mlp
         if (d_z + own) * d_mlp < (d_z + d_mlp) * d_model:
             post = act(torch.addmm(resid @ W_in + b_in, z, W_O @ W_in))
         else:
@@ -142,3 +151,7 @@ def _after_attention(config: ModelConfig) -> Callable[[Weights, Tensor, Tensor],
         return torch.addmm(b_U, torch.addmm(torch.addmm(resid + b_out, z, W_O), post, W_out), W_U)
 
     return logits
+
+
+def _mlp(act: Callable[[Tensor], Tensor], resid: Tensor, W_in: Tensor, b_in: Tensor, W_out: Tensor, b_out: Tensor) -> Tensor:
+    return torch.addmm(b_out, act(torch.addmm(b_in, resid, W_in)), W_out)

@@ -20,6 +20,7 @@ from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.run_writer import RunWriter
 from interp_utils.runs import Metrics, Run, state_name
 from interp_utils.tasks import AnyTask
+from interp_utils.training.filters import gradient_filter
 from interp_utils.training.memory import reuse_large_buffers
 from interp_utils.training.objectives import check, objective
 
@@ -106,6 +107,7 @@ class Trainer:
         self.logged, self.highest = -1, -math.inf  # the last step with a row of metrics, and the highest loss of those since
         self.weights = {name: tensor.to(device) for name, tensor in models.initial_weights(config.model).items()}
         self.trained = {name: self.weights[name].requires_grad_() for name in models.trainable(config.model)}
+        self.filter = gradient_filter(self.config, self.trained)
         self.optimizer = torch.optim.AdamW(
             self.trained.values(),
             lr=self.config.lr,
@@ -122,6 +124,7 @@ class Trainer:
         loss = self.objective.loss(self.weights, self.step)
         loss.backward()
         self.losses.append(loss.detach())
+        self.filter.apply(self.step, {name: weight.grad for name, weight in self.trained.items()})
         self.optimizer.step()
         self.step += 1
 
@@ -165,6 +168,7 @@ class Trainer:
                 moment: {name: state.get(moment, torch.zeros_like(self.trained[name])) for name, state in moments.items()}
                 for moment in ("exp_avg", "exp_avg_sq")
             },
+            **self.filter.state,
             "highest": {"train_loss": torch.tensor(self.highest, dtype=torch.float64)},
         }
 
@@ -178,6 +182,9 @@ class Trainer:
         self.step, self.logged, self.highest = step, logged, state["highest"]["train_loss"].item()
         for name, weight in self.weights.items():
             weight.copy_(state["weights"][name])
+        for group, tensors in self.filter.state.items():
+            for name, tensor in tensors.items():
+                tensor.copy_(state[group][name])
         for name, weight in self.trained.items():
             self.optimizer.state[weight] = {
                 "step": torch.tensor(float(step), device=weight.device),

@@ -1,0 +1,95 @@
+"""Many remainders at once: n mod q for every prime q below p, of all n < p^2 as two digits in base p."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from interp_utils.tasks.controls import random_labels
+from interp_utils.tasks.grid import Split, pairs, train_mask
+from interp_utils.tasks.task import Task
+
+DigitOrder = Literal["low_first", "high_first"]
+Labels = Literal["true", "permuted"]
+
+
+def remainders(
+    p: int,
+    frac_train: float = 0.3,
+    seed: int = 0,
+    primes: Sequence[int] | None = None,
+    digit_order: DigitOrder = "low_first",
+    labels: Labels = "true",
+    masked: Sequence[int] | None = None,
+    split: Split = "random",
+) -> Task:
+    """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n head". Any p >= 3.
+
+    The loss is the mean over the heads of their losses divided by ln q, which is a uniform guess's.
+    primes:      the moduli, if not all primes below p; any distinct integers from 2.
+    digit_order: "low_first" [n mod p, n // p] is the text's, "high_first" that of the code that made its figures.
+    labels:      "permuted" is T_basis: the labels of all n in random order, those of one n together.
+    masked:      moduli whose losses are left out (T_masked: 2, 3, 5, 7); the mean is still over all heads.
+    Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task, e.g. no prime below p.
+    """
+    if type(p) is not int or p < 2:
+        raise ValueError(f"p must be an integer of at least 2, got {p!r}")
+    for name, value, options in (("digit_order", digit_order, DigitOrder), ("labels", labels, Labels)):
+        if value not in get_args(options):
+            raise ValueError(f"{name} must be one of {get_args(options)}, got {value!r}")
+    moduli = primes_below(p) if primes is None else list(primes)
+    if not moduli and primes is None:
+        raise ValueError(f"there is no prime below p = {p}; the smallest base with one is 3")
+    if not moduli or len(set(moduli)) < len(moduli) or not all(type(q) is int and q >= 2 for q in moduli):
+        raise ValueError(f"primes must be distinct integers from 2, got {moduli}")
+    masked = list(masked or [])
+    if unknown := sorted(set(masked) - set(moduli)):
+        raise ValueError(f"masked names {unknown}, which are none of the moduli {moduli}")
+    if len(set(masked)) == len(moduli):
+        raise ValueError("masked leaves no loss to learn from; leave one of the moduli out of it")
+    first, second = pairs(p, p).unbind(1)
+    n = first + p * second if digit_order == "low_first" else p * first + second
+    task = Task(
+        name="remainders",
+        tokens=torch.stack([first, second, torch.full_like(first, p)], dim=1),
+        labels=n[:, None] % torch.tensor(moduli),
+        train_mask=train_mask(p * p, frac_train, seed, split),
+        n_classes=tuple(moduli),
+        d_vocab=p + 1,
+        grid=(p, p),
+        weights=tuple(0.0 if q in masked else 1 / (len(moduli) * math.log(q)) for q in moduli),
+        params={
+            "p": p,
+            "frac_train": frac_train,
+            "seed": seed,
+            "primes": moduli,
+            "digit_order": digit_order,
+            "labels": labels,
+            "masked": masked,
+            "split": split,
+        },
+    )
+    return task if labels == "true" else dataclasses.replace(random_labels(task, seed), name=task.name, params=task.params)
+
+
+def primes_below(n: int) -> list[int]:
+    """All primes q < n, by Eratosthenes's sieve."""
+    prime = torch.ones(max(n, 2), dtype=torch.bool)
+    prime[:2] = False
+    for q in range(2, math.isqrt(max(n - 1, 0)) + 1):
+        if prime[q]:
+            prime[q * q :: q] = False
+    return prime.nonzero().flatten().tolist()
+
+
+def numbers(task: Task) -> Int[Tensor, "n"]:
+    """The number n that each input of a `remainders` task spells."""
+    p = task.params["p"]
+    first, second = task.tokens[:, :2].unbind(1)
+    return first + p * second if task.params["digit_order"] == "low_first" else p * first + second
