@@ -75,6 +75,8 @@ def sweep(arguments: argparse.Namespace) -> int:
     logging.set_verbosity(logging.WARNING)
     vary, trials, device = read_vary(arguments), arguments.trials, options.device(arguments)
     check(arguments, vary)
+    if trials is not None and trials < 1:
+        raise ValueError(f"--trials must be at least 1, got {trials}")
     if trials is None:
         if ranges := [name for name, values in vary.items() if values.is_range]:
             raise ValueError(f"how many values of {', '.join(ranges)}? Say --trials N, or give a list of values")
@@ -166,7 +168,7 @@ def about(arguments: argparse.Namespace, vary: Mapping[str, Values]) -> dict[str
 def _print_outcome(study: optuna.Study, arguments: argparse.Namespace) -> int:
     states = [trial.state.name for trial in study.trials]
     done = sorted((trial for trial in study.trials if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
-    print(f"{len(done)} trials are done, {states.count('PRUNED')} diverged. " + (f"The best {min(BEST, len(done))}:" if done else ""))
+    print(f"{len(done)} trials are done, {states.count('PRUNED')} diverged." + (f" The best {min(BEST, len(done))}:" if done else ""))
     rows = [
         {
             "trial": trial.number,
