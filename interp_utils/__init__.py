@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import losses, models, plots, presets, tasks, trajectories
+    from interp_utils import losses, models, plots, presets, sweeps, tasks, trajectories
     from interp_utils.analysis import attention, circuits, fourier, neurons, progress, renaming, summaries, waves
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
@@ -39,6 +39,7 @@ _MODULES = {
     "progress": "analysis.progress",
     "renaming": "analysis.renaming",
     "summaries": "analysis.summaries",
+    "sweeps": "sweeps",
     "tasks": "tasks",
     "trajectories": "trajectories",
     "waves": "analysis.waves",

@@ -122,9 +122,13 @@ def json_bytes(value: Any) -> bytes:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process. The operating system frees it when the process ends, however it ends."""
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
+def exclusive(folder: Path, name: str = ".lock", wait: bool = False) -> Iterator[None]:
+    """Holds the folder for this process. The operating system frees it when the process ends, however it ends.
+
+    name: of the file that is locked; a folder may have one for each part of it.
+    Raises RunInUse if another process holds it, unless it is to `wait` for that.
+    """
+    lock = filelock.FileLock(folder / name, timeout=-1 if wait else 0)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -1,9 +1,7 @@
 """Real processes that are killed, starved of disk, locked out and interrupted: nothing lost, nothing wrong silently."""
 
-import contextlib
 import errno
 import functools
-import multiprocessing
 import os
 import random
 import re
@@ -19,41 +17,11 @@ import pytest
 from interp_utils import Run
 from interp_utils.runs import MANIFEST
 from tests import trainings
+from tests.processes import FORK, SPAWN, process, report_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, quotas and capabilities are Linux's")
 
-FORK, SPAWN = multiprocessing.get_context("forkserver"), multiprocessing.get_context("spawn")
-FORK.set_forkserver_preload(["tests.trainings", "torch._inductor"])  # torch loads the last when told to be deterministic
 DISK_FULL = r"could not save step {} \(.+\); {}; free some space or make the folder writable, then make the same call again: '{}'"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """For the children, who read it as they start: one forked beside OpenMP's threads would wait for them for ever."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-
-
-@contextlib.contextmanager
-def process(target, *arguments, context=FORK):
-    """A process that runs target(report, *arguments), and the end where its report arrives."""
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=target, args=(theirs, *arguments))
-    child.start()
-    theirs.close()
-    try:
-        yield child, ours
-    finally:
-        child.kill()
-        child.join()
-        child.close()
-        ours.close()
-
-
-def report_of(target, *arguments, context=FORK):
-    with process(target, *arguments, context=context) as (_, report):
-        return report.recv()
 
 
 def finish(case: str, out: Path, context=FORK) -> Run:

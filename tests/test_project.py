@@ -33,7 +33,9 @@ MAY_IMPORT = {
     "training": {"configs", "losses", "models", "run_writer", "runs", "tasks"},
     "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
     "presets": {"configs", "tasks"},
-    "cli": {"analysis", "cached_model", "configs", "runs", "storage", "tasks", "training", "trajectories"},
+    "studies": {"storage"},
+    "sweeps": {"configs", "runs", "storage", "studies", "tasks", "training", "trajectories"},
+    "cli": {"analysis", "cached_model", "configs", "runs", "storage", "studies", "sweeps", "tasks", "training", "trajectories"},
 }
 
 
@@ -106,7 +108,7 @@ def test_public_annotations_are_valid(path):
     import importlib
 
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    lazily_imported = {"pd", "HookedTransformer", "CachedModel", "Task", "Run"}
+    lazily_imported = {"pd", "HookedTransformer", "CachedModel", "Task", "Run", "optuna"}
     for name, function in vars(module).items():
         if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
             for annotation in inspect.unwrap(function).__annotations__.values():

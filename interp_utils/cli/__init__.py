@@ -1,4 +1,4 @@
-"""The same things from a shell: `interp-utils train`, `resume`, `measure`, `list`, `verify`.
+"""The same things from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`, `verify`.
 
 Only what --help needs is imported here; a command brings torch with it when it runs.
 """
@@ -18,6 +18,8 @@ ABOUT = (
 EXAMPLES = {
     "train": "interp-utils train modular_addition --p 53 --frac-train 0.5 --lr 3e-3 --steps 2000 --out runs/mine",
     "resume": "interp-utils resume runs/mine",
+    "sweep": "interp-utils sweep modular_addition --p 53 --frac-train 0.5 --steps 2000 "
+    "--vary lr=1e-3,3e-3 --vary model-seed=0,1,2 --out runs/sweep",
     "measure": "interp-utils measure runs/mine --out measures.csv",
     "list": "interp-utils list runs",
     "verify": "interp-utils verify checkpoints runs/mine",
@@ -25,6 +27,7 @@ EXAMPLES = {
 SUMMARIES = {
     "train": "train a model on a task, or go on with it where it stopped",
     "resume": "go on with an unfinished run, as it was configured",
+    "sweep": "train many models that differ in some options, with as many workers as you start",
     "measure": "what a trained model learned, as a table of numbers; every snapshot as CSV",
     "list": "every run below a folder, with its last losses and accuracies",
     "verify": "check every file of every run, and the losses and accuracies of its last snapshot against the log",
@@ -32,6 +35,10 @@ SUMMARIES = {
 DETAILS = {
     "train": "\n`interp-utils train TASK --help` lists the options of a task, its model and its training.",
     "resume": "\nIt ends with the weights of a run that never stopped. A finished run stays as it is.",
+    "sweep": "\nEvery combination of the listed values is trained once; with --trials N that many are chosen by what did best so far."
+    "\nThe same command in another terminal, or on another machine with the same folder (and --storage a database), is another worker."
+    "\nAfter a crash or Ctrl-C it goes on, too: a worker that dies leaves its trial to the others, who train on from its last save."
+    "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and the sweep.",
     "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and excluded loss (Nanda et al. 2023)."
     "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
     "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong,"
@@ -64,7 +71,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(training: bool = True) -> Parser:
-    """The whole command line. training False leaves out the options of `train`, which import torch."""
+    """The whole command line. training False leaves out the options of `train` and `sweep`, which import torch."""
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
     whole = Parser(prog="interp-utils", description=ABOUT, epilog=f"examples:\n{examples}\n\n{EXIT_CODES}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
@@ -78,9 +85,10 @@ def parser(training: bool = True) -> Parser:
         for name, summary in SUMMARIES.items()
     }
     if training:
-        from interp_utils.cli import options
+        from interp_utils.cli import options, sweeping
 
         options.add_tasks(of["train"], EXIT_CODES)
+        options.add_tasks(of["sweep"], EXIT_CODES, sweeping.add_options)
     of["resume"].add_argument("path", metavar="PATH", type=Path, help="the run's folder")
     add_running(of["resume"])
     measure = of["measure"]
@@ -102,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line; returns its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = parser(training=argv[:1] == ["train"]).parse_args(argv)
+        arguments = parser(training=argv[:1] in (["train"], ["sweep"])).parse_args(argv)
         from interp_utils.cli import commands
 
         return commands.run(arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,8 @@ from tqdm.auto import tqdm
 from interp_utils import trajectories
 from interp_utils.analysis import circuits, progress, summaries
 from interp_utils.cached_model import CachedModel
-from interp_utils.cli import complain, options, verification
-from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.cli import complain, options, sweeping, text, verification
+from interp_utils.configs import RunConfig
 from interp_utils.runs import MANIFEST, TASK, Run
 from interp_utils.storage import DamagedFile, RunInUse, write_atomic
 from interp_utils.tasks import AnyTask, StreamTask, Task
@@ -26,7 +25,15 @@ from interp_utils.training import loop
 if TYPE_CHECKING:
     import pandas as pd
 
-CODES = {DamagedFile: 1, RunInUse: 3, FloatingPointError: 1, ValueError: 2, FileNotFoundError: 2, OSError: 1}  # the first that fits
+CODES = {  # the first that fits
+    DamagedFile: 1,
+    RunInUse: 3,
+    FloatingPointError: 1,
+    ModuleNotFoundError: 1,
+    ValueError: 2,
+    FileNotFoundError: 2,
+    OSError: 1,
+}
 Row = dict[str, Any]
 
 
@@ -39,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    task = options.make_task(arguments)
-    model, training = ModelConfig(**options.given(arguments, "model")), TrainConfig(**options.given(arguments, "training"))
+    task, model, training = options.make(arguments)
     return _train_to_the_end(arguments.out, task, RunConfig(model, training), arguments)
 
 
@@ -55,7 +61,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _train_to_the_end(path: Path, task: AnyTask, config: RunConfig, arguments: argparse.Namespace) -> int:
     try:
-        trained = loop.train(task, config.model, config.train, out=path, device=_device(arguments), progress=not arguments.quiet)
+        trained = loop.train(task, config.model, config.train, out=path, device=options.device(arguments), progress=not arguments.quiet)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(path)) from None
     _print_outcome(trained)
@@ -65,22 +71,22 @@ def _train_to_the_end(path: Path, task: AnyTask, config: RunConfig, arguments: a
 def _how_to_go_on(path: Path) -> str:
     if not (path / MANIFEST).exists():
         return "stopped before the first save; the same command starts again"
-    return f"stopped at step {Run.load(path).step}, which is saved; go on with: {_command('resume', path)}"
+    return f"stopped at step {Run.load(path).step}, which is saved; go on with: {text.command('resume', path)}"
 
 
 def _print_outcome(trained: Run) -> None:
     row = _last_row(trained)
     shown = [name for name in row if re.fullmatch("(train|test|validation)_.*(loss|accuracy)", name)]
-    numbers = {name.replace("_", " "): _spell(row[name]) for name in shown}
-    print(_pairs({"step": f"{trained.step} of {trained.config.train.steps}", **numbers, "path": trained.path}))
-    print(f"What it learned: {_command('measure', trained.path)}\nIn Python:       Run.load({str(trained.path)!r})")
+    numbers = {name.replace("_", " "): text.spell(row[name]) for name in shown}
+    print(text.pairs({"step": f"{trained.step} of {trained.config.train.steps}", **numbers, "path": trained.path}))
+    print(f"What it learned: {text.command('measure', trained.path)}\nIn Python:       Run.load({str(trained.path)!r})")
 
 
 def _measure(arguments: argparse.Namespace) -> int:
     path, out = arguments.path, arguments.out
     if out and out.exists() and not arguments.force:
         raise ValueError(f"{out} is there already; choose another file, or replace it with --force")
-    measured, device = _load(path), _device(arguments)
+    measured, device = _load(path), options.device(arguments)
     about = _spell_task(measured.manifest["task"])
     if not _is_sorting(measured) and not _is_pair_model(measured):
         raise ValueError(
@@ -97,7 +103,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     elsewhere = not _is_sorting(measured) and not _is_addition(measured.task)
     print(f"{path}: {about}, weights of step {measured.steps[-1]} of {measured.config.train.steps}\n")
     shown = [name for name in row if not name.startswith("step") and not (elsewhere and name.endswith(" ends"))]
-    print(_pairs({name: _spell(row[name]) for name in shown}))
+    print(text.pairs({name: text.spell(row[name]) for name in shown}))
     if elsewhere:
         print(
             "\nKey frequencies, restricted and excluded loss look for a + b, and this task's labels are something else. "
@@ -153,7 +159,7 @@ def _list(arguments: argparse.Namespace) -> int:
         except (ValueError, OSError) as error:
             rows.append({"run": path, "task": "DAMAGED"})
             damaged.append(f"{path}: {error}")
-    print(_table(rows, ["run", "task", "steps", "train loss", "held-out loss", "train accuracy", "held-out accuracy"]))
+    print(text.table(rows, ["run", "task", "steps", "train loss", "held-out loss", "train accuracy", "held-out accuracy"]))
     print(*(["", "damaged:", *damaged] if damaged else []), sep="\n", end="\n" if damaged else "")
     return 1 if damaged else 0
 
@@ -165,8 +171,8 @@ def _list_row(listed: Run) -> Row:
         "run": listed.path,
         "task": _spell_task(listed.manifest["task"]),
         "steps": f"{listed.step}/{listed.config.train.steps}",
-        **{f"train {name}": _spell(row[f"train_{name}"]) for name in held_out},
-        **{f"held-out {name}": _spell(value) for name, value in held_out.items()},
+        **{f"train {name}": text.spell(row[f"train_{name}"]) for name in held_out},
+        **{f"held-out {name}": text.spell(value) for name, value in held_out.items()},
     }
 
 
@@ -176,7 +182,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         {"run": path, "files": result.files, "numbers": result.numbers, "verdict": "FAILED" if result.problem else "ok"}
         for path, result in results.items()
     ]
-    print(_table(rows, ["run", "files", "numbers", "verdict"]))
+    print(text.table(rows, ["run", "files", "numbers", "verdict"]))
     problems = [f"{path} failed: {result.problem}" for path, result in results.items() if result.problem]
     for problem in problems:
         complain(ValueError(problem), 1)
@@ -201,22 +207,8 @@ def _runs_below(folders: Sequence[Path]) -> list[Path]:
     return sorted(found)
 
 
-def _device(arguments: argparse.Namespace) -> torch.device:
-    name = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"--device must be one that torch can use here, got {name!r} ({str(error).splitlines()[0]}); leave it out to take what is there"
-        ) from None
-
-
 def _last_row(logged: Run) -> Row:
     return {name: column[-1] for name, column in logged.raw_metrics.items()}
-
-
-def _command(name: str, path: Path) -> str:
-    return f"interp-utils {name} {shlex.quote(str(path))}"
 
 
 def _spell_task(about: Mapping[str, Any]) -> str:
@@ -227,19 +219,4 @@ def _spell_task(about: Mapping[str, Any]) -> str:
     return " ".join([about["name"], *changed])
 
 
-def _spell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else options.spell(value)
-
-
-def _pairs(values: Mapping[str, Any]) -> str:
-    width = max(map(len, values))
-    return "\n".join(f"{name:{width}}  {value}" for name, value in values.items())
-
-
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    cells = [list(columns), *([str(row.get(column, "-")) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
-
-
-COMMANDS = {"train": _train, "resume": _resume, "measure": _measure, "list": _list, "verify": _verify}
+COMMANDS = {"train": _train, "resume": _resume, "measure": _measure, "list": _list, "verify": _verify, "sweep": sweeping.sweep}

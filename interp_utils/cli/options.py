@@ -1,4 +1,4 @@
-"""Options of `train`, read off the signatures of tasks and configurations: what is added there appears here by itself."""
+"""Options of `train` and `sweep`, read off the signatures of tasks and configurations: what is added there appears here by itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import torch
 
 from interp_utils import cli, tasks
 from interp_utils.configs import ModelConfig, TrainConfig
@@ -67,31 +69,63 @@ def _is_constructor(hints: dict[str, Any]) -> bool:
     return hints.pop("return", None) in (tasks.Task, tasks.StreamTask) and all(map(_readable, hints.values()))
 
 
-def add_tasks(train: argparse.ArgumentParser, codes: str) -> None:
-    """A parser for each task, with its options and those of the model, the training and the run."""
-    of = train.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
+def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | None = None) -> None:
+    """A parser for each task, with its options and those of the model, the training and the run; or those that `sweep` adds for many."""
+    of = command.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
     for name, made in constructors().items():
         about = inspect.getdoc(made).splitlines()[0]
-        required = [f"{_flag('task', argument)} {spell_hint(hint)}" for argument, hint, default in _arguments(made) if default is ...]
-        takes = f" (about {DURATIONS[name]} on two cores)" if name in DURATIONS else ""
-        example = f"example{takes}:\n  {train.prog} {name} {EXAMPLES[name]} --out runs/mine\n\n" if name in EXAMPLES else ""
         task = of.add_parser(
             name,
             help=about.replace("%", "%%"),
             description=about,
-            usage=f"%(prog)s {' '.join(required)} --out FOLDER [options]",
-            epilog=f"{example}{codes}",
+            usage=f"%(prog)s {'--vary NAME=VALUES' if sweep else ' '.join(required(name).values())} --out FOLDER [options]",
+            epilog=f"{_example(name, command.prog, sweep is not None)}{codes}",
         )
-        for title, owner in (("task", made), ("model", ModelConfig), ("training", TrainConfig)):
-            _add(task.add_argument_group(title), title, owner)
+        for title, owner in _owners(name).items():
+            _add(task.add_argument_group(title), title, owner, required=sweep is None)
+        if sweep:
+            sweep(task.add_argument_group("sweep"))
+            continue
         run = task.add_argument_group("run")
         run.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the run goes, or is and goes on (required)")
         cli.add_running(run)
 
 
+def _example(name: str, command: str, sweep: bool) -> str:
+    if name not in EXAMPLES:
+        return ""
+    takes = f" (about {DURATIONS[name]} on two cores)" if name in DURATIONS and not sweep else ""
+    out = "--vary model-seed=0,1,2 --out runs/seeds" if sweep else "--out runs/mine"
+    return f"example{takes}:\n  {command} {name} {EXAMPLES[name]} {out}\n\n"
+
+
+def _owners(task: str) -> dict[str, Callable]:
+    return {"task": constructors()[task], "model": ModelConfig, "training": TrainConfig}
+
+
+def required(task: str) -> dict[str, str]:
+    """The options that a task cannot do without, as they are typed, by name."""
+    return {name: f"{_flag('task', name)} {spell_hint(hint)}" for name, hint, default in _arguments(constructors()[task]) if default is ...}
+
+
+def variables(task: str) -> dict[str, tuple[str, Any]]:
+    """What can be varied, by its option's name with underscores: where `parse_args` puts it, and its type."""
+    return {
+        _flag(title, name)[2:].replace("-", "_"): (f"{title}.{name}", hint)
+        for title, owner in _owners(task).items()
+        for name, hint, _ in _arguments(owner)
+        if name not in DERIVED
+    }
+
+
 def given(arguments: argparse.Namespace, title: str) -> dict[str, Any]:
     """What was given of a group's options. The others are left to their owner's defaults."""
     return {name.removeprefix(f"{title}."): value for name, value in vars(arguments).items() if name.startswith(f"{title}.")}
+
+
+def make(arguments: argparse.Namespace) -> tuple[tasks.AnyTask, ModelConfig, TrainConfig]:
+    """What `train` takes."""
+    return make_task(arguments), ModelConfig(**given(arguments, "model")), TrainConfig(**given(arguments, "training"))
 
 
 def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
@@ -105,14 +139,14 @@ def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
         raise ValueError(spelt) from None
 
 
-def _add(group: argparse._ArgumentGroup, title: str, owner: Callable) -> None:
+def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: bool) -> None:
     for name, hint, default in _arguments(owner):
         if name in DERIVED:
             continue
         note = "required" if default is ... else f"default: {spell(default)}"
         about = HELP.get((owner.__name__, name)) or HELP.get((title, name)) or _documented(owner, name)
         about = f"{about} ({note})".strip().replace("%", "%%")
-        common = {"dest": f"{title}.{name}", "default": argparse.SUPPRESS, "required": default is ..., "help": about}
+        common = {"dest": f"{title}.{name}", "default": argparse.SUPPRESS, "required": required and default is ..., "help": about}
         if hint is bool:
             group.add_argument(_flag(title, name), action=argparse.BooleanOptionalAction, **common)
         else:
@@ -137,28 +171,28 @@ def _documented(owner: Callable, name: str) -> str:
 
 
 def _reader(hint: Any) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
+    def reader(text: str) -> Any:
         try:
-            return _read(hint, text)
+            return read(hint, text)
         except (ValueError, TypeError):
             raise argparse.ArgumentTypeError(f"expected {spell_hint(hint)}, got {text!r}") from None
 
-    return read
+    return reader
 
 
-def _read(hint: Any, text: str) -> Any:
+def read(hint: Any, text: str) -> Any:
     """The value of this type that a text spells. Raises ValueError or TypeError if there is none."""
     parts = get_args(hint)
     if get_origin(hint) in UNIONS:
         for part in parts:
             with contextlib.suppress(ValueError, TypeError):
-                return _read(part, text)
+                return read(part, text)
         raise ValueError
     if get_origin(hint) is Literal:
         return parts[[str(part) for part in parts].index(text)]
     if get_origin(hint) in TUPLES:
         items = text.split(",")
-        return tuple(_read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True))
+        return tuple(read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True))
     if hint is bool:
         return bool(["no", "yes"].index(text))
     return None if hint is NoneType and text == "none" else hint(text)
@@ -198,3 +232,13 @@ def spell_hint(hint: Any) -> str:
     if get_origin(hint) in TUPLES:
         return ",".join([*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])])
     return "none" if hint is NoneType else hint.__name__
+
+
+def device(arguments: argparse.Namespace) -> torch.device:
+    name = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"--device must be one that torch can use here, got {name!r} ({str(error).splitlines()[0]}); leave it out to take what is there"
+        ) from None

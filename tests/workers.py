@@ -1,0 +1,39 @@
+"""Workers on one sweep, in processes of their own. Nothing here but `make` runs in pytest's process."""
+
+import dataclasses
+import os
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import optuna
+
+from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
+from interp_utils.training import loop
+
+N_WORKERS, TRIALS, STEPS = 3, 7, 60
+TASK, MODEL = tasks.modular_addition(7, 0.6), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
+
+
+def make(trial: optuna.Trial):
+    """Learning rates tell the trainings apart."""
+    model = dataclasses.replace(MODEL, seed=trial.suggest_int("model_seed", 0, 9))
+    return TASK, model, TrainConfig(steps=STEPS, log_every=10, snapshot_every=5, lr=trial.suggest_float("lr", 1e-4, 1e-2, log=True))
+
+
+def worker(report: Connection, out: Path, storage: str | None, log: Path, pause: float) -> None:
+    """Writes down every update that it makes. The first waits until all workers have something to do."""
+    sweeps.POLL_SECONDS = 0.05
+    update, mine = loop.Trainer.update, log / str(os.getpid())
+
+    def logged(trainer: loop.Trainer) -> None:
+        with mine.open("a") as lines:
+            lines.write(f"{trainer.config.lr} {trainer.step}\n")
+        while len(list(log.iterdir())) < N_WORKERS:
+            time.sleep(0.01)
+        time.sleep(pause)
+        update(trainer)
+
+    loop.Trainer.update = logged
+    sweeps.sweep(make, out=out, trials=TRIALS, storage=storage, seed=0, progress=False)
+    report.send("finished")
