@@ -70,6 +70,14 @@ def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
     return model.with_values({"resid_post": mlp + _replacement(skipped, how)}).logits
 
 
+def with_digits(model: CachedModel, embeddings: Float[Tensor, "digit d_model"]) -> Logits:
+    """The embeddings of the first tokens replaced, at every position: those of digits without a period (`periods.without_classes`), say."""
+    embedded, tokens = model.activation("embed", pos=None), model.task.tokens
+    tokens = tokens.unflatten(0, model.task.grid) if model.task.grid else tokens
+    digits = embeddings[tokens.clamp(max=len(embeddings) - 1)]
+    return model.with_values({"embed": torch.where((tokens < len(embeddings))[..., None], digits, embedded)}, pos=None).logits
+
+
 def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"]) -> Logits:
     """Post-activations replaced, by their polynomials (`neurons.polynomial`) say."""
     return model.with_values({"post": activations}).logits
