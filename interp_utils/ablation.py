@@ -98,7 +98,7 @@ def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
 def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zero") -> Logits:
     """Some neurons (a frequency's cluster, say) set to zero or to their means."""
     post = model.activation("post", 0).clone()
-    post[..., which] = post[..., which].mean((0, 1)) if how == "mean" else 0
+    post[..., which] = post[..., which].flatten(0, -2).mean(0) if how == "mean" else 0
     return with_neurons(model, post)
 
 

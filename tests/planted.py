@@ -60,7 +60,7 @@ def gromov_hidden(W_a: Tensor, W_b: Tensor) -> Tensor:
 
 def primes_below(limit: int) -> list[int]:
     """By trial division."""
-    return [n for n in range(2, limit) if all(n % d for d in range(2, n))]
+    return [n for n in range(2, limit) if all(n % d for d in range(2, math.isqrt(n) + 1))]
 
 
 def remainder_task(p: int) -> tasks.Task:

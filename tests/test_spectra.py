@@ -85,7 +85,7 @@ def test_participation_ratio_and_count_for():
     assert spectra.count_for(parts, 0.75).item() == count
     assert spectra.participation_ratio(parts).item() == pytest.approx(total**2 / sum(part**2 for part in parts.tolist()))
     with pytest.raises(ValueError, match=r"a share must be in \(0, 1\], got 90"):
-        spectra.count_for(parts, 90)
+        spectra.count_for(parts, 90.0)
     with pytest.raises(ValueError, match="must not be negative"):
         spectra.count_for(-parts)
 
