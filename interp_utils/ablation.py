@@ -18,7 +18,7 @@ from interp_utils.analysis import fourier, neurons, progress, waves
 if TYPE_CHECKING:
     from interp_utils.cached_model import CachedModel
 
-Logits = Float[Tensor, "a b c"]
+Logits = Float[Tensor, "*grid c"]
 How = Literal["zero", "mean"]
 
 
