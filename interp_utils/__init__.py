@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interp_utils import losses, models, plots, presets, sweeps, tasks, trajectories
-    from interp_utils.analysis import attention, circuits, fourier, neurons, progress, renaming, summaries, waves
+    from interp_utils.analysis import (
+        attention,
+        circuits,
+        crt,
+        fourier,
+        heads,
+        neurons,
+        periods,
+        progress,
+        renaming,
+        spectra,
+        summaries,
+        waves,
+    )
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
@@ -30,14 +43,18 @@ _MODULES = {
     "ablation": "ablation",
     "attention": "analysis.attention",
     "circuits": "analysis.circuits",
+    "crt": "analysis.crt",
     "fourier": "analysis.fourier",
+    "heads": "analysis.heads",
     "losses": "losses",
     "models": "models",
     "neurons": "analysis.neurons",
+    "periods": "analysis.periods",
     "plots": "plots",
     "presets": "presets",
     "progress": "analysis.progress",
     "renaming": "analysis.renaming",
+    "spectra": "analysis.spectra",
     "summaries": "analysis.summaries",
     "sweeps": "sweeps",
     "tasks": "tasks",

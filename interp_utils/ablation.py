@@ -18,7 +18,7 @@ from interp_utils.analysis import fourier, neurons, progress, waves
 if TYPE_CHECKING:
     from interp_utils.cached_model import CachedModel
 
-Logits = Float[Tensor, "a b c"]
+Logits = Float[Tensor, "*grid c"]
 How = Literal["zero", "mean"]
 
 
@@ -70,6 +70,14 @@ def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
     return model.with_values({"resid_post": mlp + _replacement(skipped, how)}).logits
 
 
+def with_digits(model: CachedModel, embeddings: Float[Tensor, "digit d_model"]) -> Logits:
+    """The embeddings of the first tokens replaced, at every position: those of digits without a period (`periods.without_classes`), say."""
+    embedded, tokens = model.activation("embed", pos=None), model.task.tokens
+    tokens = tokens.unflatten(0, model.task.grid) if model.task.grid else tokens
+    digits = embeddings[tokens.clamp(max=len(embeddings) - 1)]
+    return model.with_values({"embed": torch.where((tokens < len(embeddings))[..., None], digits, embedded)}, pos=None).logits
+
+
 def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"]) -> Logits:
     """Post-activations replaced, by their polynomials (`neurons.polynomial`) say."""
     return model.with_values({"post": activations}).logits
@@ -90,7 +98,7 @@ def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
 def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zero") -> Logits:
     """Some neurons (a frequency's cluster, say) set to zero or to their means."""
     post = model.activation("post", 0).clone()
-    post[..., which] = post[..., which].mean((0, 1)) if how == "mean" else 0
+    post[..., which] = post[..., which].flatten(0, -2).mean(0) if how == "mean" else 0
     return with_neurons(model, post)
 
 

@@ -14,7 +14,7 @@ from interp_utils.bridge import Hook, faithful_hooks, hook_names, is_bridge
 from interp_utils.tasks import Sequences, Task
 
 Key = tuple[str, int | None]  # what is kept: an activation's full name, or "logits", and its position
-Edit = tuple[str, Callable | Tensor]  # a hook, or the values to put in place, a row per input
+Edit = tuple[str, Callable | tuple[Tensor, int | None]]  # a hook, or the values to put in place, a row per input, and the position
 At = int | None | Literal["answer"]  # a position; None for all; "answer" for where the task is read
 
 # Where each activation has its positions; every other is "batch pos ...".
@@ -78,18 +78,19 @@ class CachedModel:
         """
         return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *hooks))
 
-    def with_values(self, values: Mapping[str, Tensor]) -> CachedModel:
-        """The same model with activations replaced, where the task is read, by values on the grid: {name: "a b ..."}.
+    def with_values(self, values: Mapping[str, Tensor], pos: At = "answer") -> CachedModel:
+        """The same model with activations replaced by values on the grid, {name: "a b ..."}, of the shape that `activation` has at `pos`.
 
         with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Edits apply in the order they were asked for.
         Raises ValueError for values of another shape.
         """
         edits: list[Edit] = []
         for name, value in values.items():
-            expected = self.activation(name).shape
+            expected = self.activation(name, pos=pos).shape
             if value.shape != expected:
                 raise ValueError(f"{self._hook_name(name)} has shape {tuple(expected)} on the grid, got {tuple(value.shape)}")
-            edits.append((name, value.flatten(0, 1) if self.task.grid else value))
+            place = self.task.answer_pos if pos == "answer" else pos
+            edits.append((name, (value.flatten(0, 1) if self.task.grid else value, place)))
         return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *edits))
 
     def embedding_gradients(self, inputs: Int[Tensor, "n"], classes: Int[Tensor, "n"]) -> Float[Tensor, "n ctx d_model"]:
@@ -146,8 +147,8 @@ class CachedModel:
 
     def _hooks(self, inputs: Tensor, names: Iterable[str] = ()) -> tuple[list[Hook], dict[str, Tensor]]:
         """The edits as hooks for a pass over some of the inputs, and where the pass puts activations that a cache would have wrong."""
-        rows, pos = inputs.to(self.device), self.task.answer_pos
-        hooks = [(name, _setting(name, edit[rows], pos) if isinstance(edit, Tensor) else edit) for name, edit in self.edits]
+        rows = inputs.to(self.device)
+        hooks = [(name, _setting(name, edit[0][rows], edit[1]) if isinstance(edit, tuple) else edit) for name, edit in self.edits]
         return faithful_hooks(self.model, hooks, names) if is_bridge(self.model) else (hooks, {})
 
     def _batch_size(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Phases = dict[str, tuple[int, int]]
 Row = dict[str, Any]
+T = TypeVar("T")
 COLUMNS = ["step", "measure", "level", "variant", "split", "frequency", "value"]
 MEMORY = 2**28  # bytes a forward may take beside its results
 
@@ -190,6 +191,33 @@ def first_sustained(holds: pd.Series) -> int | None:
     failing = holds.index[~holds]
     after = holds.index if failing.empty else holds.index[holds.index > failing[-1]]
     return None if after.empty else int(after[0])
+
+
+def steps_by_head(metrics: pd.DataFrame, measure: str = "test_accuracy", level: float = 0.99) -> pd.Series:
+    """The first step from which each head's measure is at least `level` to the end; by the head's name, NA where there is none.
+
+    Heads are the columns "test_accuracy/2", "test_accuracy/3", ..., named by their numbers of classes. Raises ValueError if there are none.
+    """
+    import pandas as pd
+
+    heads = {int(name.removeprefix(f"{measure}/")): name for name in metrics if name.startswith(f"{measure}/")}
+    if not heads:
+        raise ValueError(f"these metrics have no columns {measure}/...: they are of a run with one head, or without test inputs")
+    by_step = metrics.set_index("step")
+    steps = {q: first_sustained(by_step[name] >= level) for q, name in heads.items()}
+    return pd.Series(steps, dtype="Int64", name=f"{measure} >= {level}").rename_axis("q")
+
+
+def follow(
+    run: Run,
+    look: Callable[[CachedModel], T],
+    steps: Sequence[int] | None = None,
+    device: torch.device | str = "cpu",
+    show_progress: bool = True,
+) -> dict[int, T]:
+    """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it returns."""
+    chosen = tqdm(run.steps if steps is None else steps, desc="following", unit="snapshot", disable=not show_progress)
+    return {step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen}
 
 
 def headline(run: Run, device: torch.device | str = "cpu") -> Row:

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from interp_utils import tasks
+
 
 def random(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers: a tensor with nothing in it."""
@@ -54,3 +56,29 @@ def gromov(p: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, T
 def gromov_hidden(W_a: Tensor, W_b: Tensor) -> Tensor:
     """Hidden activations on the grid, "p p neuron"."""
     return (W_a.T[:, None] + W_b.T[None, :]).square()
+
+
+def primes_below(limit: int) -> list[int]:
+    """By trial division."""
+    return [n for n in range(2, limit) if all(n % d for d in range(2, math.isqrt(n) + 1))]
+
+
+def remainder_task(p: int) -> tasks.Task:
+    """Every n below p^2 as its high digit, its low digit and "="; n mod q for every prime q < p."""
+    moduli, n = primes_below(p), torch.arange(p * p)
+    return tasks.Task(
+        name="planted_remainders",
+        tokens=torch.stack([n // p, n % p, torch.full_like(n, p)], 1),
+        labels=torch.stack([n % q for q in moduli], 1),
+        train_mask=n % 3 > 0,
+        n_classes=tuple(moduli),
+        d_vocab=p + 1,
+        grid=(p, p),
+        params={"p": p, "primes": moduli},
+    )
+
+
+def remainder_logits(labels: Tensor, n_classes: tuple[int, ...]) -> Tensor:
+    """Packed logits that are right everywhere: 3 for each head's label, 0 for its other classes."""
+    columns = [3 * torch.nn.functional.one_hot(head, q).double() for head, q in zip(labels.T, n_classes, strict=True)]
+    return torch.cat(columns, 1)

@@ -1,5 +1,7 @@
 """Ablations against the same edit made on the weights, on a model whose every weight is random."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -56,6 +58,21 @@ def test_neurons(model):
     assert close(mean, ablation.with_neurons(model, model.activation("post").mean((0, 1)).expand(7, 7, 20)))
 
 
+def test_neurons_of_a_sample_of_the_inputs(model):
+    """Without a grid the means are over the inputs there are."""
+    chosen, which = torch.tensor([3, 11, 40]), torch.tensor([0, 5, 6])
+    sample = dataclasses.replace(TASK, tokens=TASK.tokens[chosen], labels=TASK.labels[chosen], train_mask=chosen > 0, grid=None)
+    post = model.activation("post").flatten(0, 1)[chosen]
+    expected = post.clone()
+    expected[:, which] = post[:, which].mean(0)
+    difference = (expected - post) @ model.model.W_out[0] @ model.model.W_U
+    found = ablation.without_neurons(CachedModel(model.model, sample), which, "mean")
+    assert close(found, model.logits.flatten(0, 1)[chosen] + difference) and difference.abs().max() > 1e-2
+    rolled = model.model.W_E[:7].roll(1, 0)
+    on_grid = ablation.with_digits(model, rolled).flatten(0, 1)[chosen]
+    assert close(ablation.with_digits(CachedModel(model.model, sample), rolled), on_grid)
+
+
 def test_clustered_neurons_only_are_replaced(model):
     post = model.activation("post")
     clusters = neurons.frequency_clusters(post, threshold=0.0)
@@ -64,6 +81,20 @@ def test_clustered_neurons_only_are_replaced(model):
         assert close(ablate(model, nobody), model.logits)
         everybody = clusters._replace(clustered=torch.ones(20, dtype=torch.bool))
         assert close(ablate(model, everybody), ablation.with_neurons(model, replacement(post, clusters.frequency)))
+
+
+def test_digits(model):
+    W_E = model.model.W_E
+    assert close(ablation.with_digits(model, W_E[:7]), model.logits)
+
+    def changed(weight):
+        weight[:7] = weight[:7].roll(2, 0)
+        return weight
+
+    rolled = model_with(W_E=changed)
+    assert close(ablation.with_digits(model, W_E[:7].roll(2, 0)), rolled.logits) and not close(rolled.logits, model.logits)
+    tight = CachedModel(model.model, TASK, memory=60_000)
+    assert close(ablation.with_digits(tight, W_E[:7].roll(2, 0)), rolled.logits)
 
 
 def test_skips(model):

@@ -187,3 +187,16 @@ def test_results_stay_on_the_models_device(small_task):
     model = models.build(SMALL_MODEL.for_task(small_task), device="cuda")
     cached = CachedModel(model, small_task)
     assert cached.logits.is_cuda and cached.task.labels.is_cuda and cached.activation("post", 0).is_cuda
+
+
+def test_values_at_a_position_or_all_of_them(cached):
+    """What is written is read back there; the others stay."""
+    before = cached.activation("resid_pre", 0, pos=None).clone()
+    first = torch.rand(7, 7, SMALL_MODEL.d_model)
+    changed = cached.with_values({"resid_pre": first}, pos=0)
+    assert changed.activation("resid_pre", 0, pos=0).equal(first)
+    assert changed.activation("resid_pre", 0, pos=None)[:, :, 1:].equal(before[:, :, 1:])
+    everywhere = torch.rand(7, 7, 3, SMALL_MODEL.d_model)
+    assert cached.with_values({"resid_pre": everywhere}, pos=None).activation("resid_pre", 0, pos=None).equal(everywhere)
+    with pytest.raises(ValueError, match=r"has shape \(7, 7, 3, 16\) on the grid, got \(7, 7, 16\)"):
+        cached.with_values({"resid_pre": first}, pos=None)

@@ -6,6 +6,9 @@ import torch
 from interp_utils import plots
 
 METRICS = pd.DataFrame({"step": [0, 1, 2], "train_loss": [1.0, 0.1, 0.01], "test_loss": [1.0, 2.0, 0.1]})
+BY_HEAD = pd.DataFrame(
+    {"step": [0, 10, 100], "test_loss/2": [1.0, 0.5, 0.1], "test_loss/3": [2.0, 1.0, 0.2], "train_loss/2": [0.0, 0.0, 0.0]}
+)
 FIGURES = {
     "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
     "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
@@ -18,6 +21,7 @@ FIGURES = {
     "complex_plane": lambda: plots.complex_plane({"one": torch.rand(5, dtype=torch.complex64)}, title="t"),
     "points": lambda: plots.points(METRICS, "train_loss", "test_loss", ["a", "b", "a"], title="t", x_title="x", y_title="y", log_y=True),
     "lines": lambda: plots.lines({"one": torch.rand(5)}, title="t", x_title="x", y_title="y"),
+    "heads": lambda: plots.head_curves(BY_HEAD, "test_loss", title="t", y_title="y", log_y=True),
     "training": lambda: plots.spectrum_over_training([0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]),
     "scatter": lambda: plots.token_scatters(
         {"x": torch.rand(5, 2), "y": torch.rand(5, 2)}, title="t", axis_title="c", order={"x": [3, 1, 0, 2, 4]}
@@ -69,3 +73,16 @@ def test_anything_becomes_float32_on_the_cpu():
     values = plots.to_numpy(torch.ones(2, dtype=torch.float64, requires_grad=True))
     assert values.dtype == np.float32
     assert plots.to_numpy([1, 2]).dtype == np.float32
+
+
+def test_head_curves_have_a_line_per_head_without_step_0():
+    fig = FIGURES["heads"]()
+    assert [trace.name for trace in fig.data] == ["2", "3"] and len({trace.line.color for trace in fig.data}) == 2
+    assert list(fig.data[1].x) == [10, 100] and list(fig.data[1].y) == pytest.approx([1.0, 0.2])
+
+
+def test_polar_has_each_number_at_its_own_angle():
+    fig = plots.polar({"all": torch.arange(9), "even": torch.arange(0, 9, 2)}, title="t")
+    assert list(fig.data[1].r) == [0, 2, 4, 6, 8]
+    assert fig.data[0].theta[7] == pytest.approx(np.degrees(7 - 2 * np.pi), rel=1e-5)
+    assert fig.data[1].subplot == "polar2" and '"dtype":"f8"' not in fig.to_json()

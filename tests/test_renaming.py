@@ -59,3 +59,19 @@ def test_a_planted_chirp_is_flat_in_x_and_one_frequency_in_u():
     in_u = renaming.frequency_shares(renaming.class_means(chirp, u), u.unique(), p)
     assert in_u[k - 1].item() == pytest.approx(1) and in_u.argmax() == k - 1
     assert renaming.within_share(chirp, u) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("size", "p"), [(13, 13), (12, 12), (13, 7), (13, 2)])
+def test_without_a_frequency(size, p):
+    """Names may repeat: digits x = 0 .. 12 taken mod 7, say."""
+    names, values = torch.arange(size), random(size, 3)
+    for f in range(1, p // 2 + 1):
+        waves = torch.stack([torch.cos(angle(p, f) * names.double()), torch.sin(angle(p, f) * names.double())], 1)
+        design = waves - waves.mean(0)
+        fit = design @ torch.linalg.lstsq(design, values, driver="gelsd").solution
+        rest = renaming.without_frequency(values, names, f, p)
+        assert torch.allclose(rest, values - fit) and torch.allclose(rest.mean(0), values.mean(0))
+        assert renaming.frequency_shares(rest, names, p)[f - 1] < 1e-12
+    for wrong in (0, p // 2 + 1):
+        with pytest.raises(ValueError, match=f"frequencies mod {p} are 1"):
+            renaming.without_frequency(values, names, wrong, p)

@@ -136,3 +136,32 @@ def test_spikes_are_found_where_they_were_planted():
     assert trajectories.spikes(metrics, factor=50.0) == []
     with pytest.raises(ValueError, match="logged without highest_train_loss"):
         trajectories.spikes(metrics.drop(columns="highest_train_loss"))
+
+
+def test_steps_by_head():
+    metrics = pd.DataFrame(
+        {
+            "step": [0, 10, 20, 30],
+            "test_accuracy": [0.0, 0.0, 0.0, 0.0],
+            "test_accuracy/2": [0.5, 0.99, 1.0, 1.0],
+            "test_accuracy/3": [0.3, 1.0, 0.5, 0.995],  # not sustained at 10
+            "test_accuracy/11": [0.1, 0.2, 0.3, 0.98],
+            "train_accuracy/2": [1.0, 1.0, 1.0, 1.0],
+        }
+    )
+    steps = trajectories.steps_by_head(metrics)
+    assert steps.index.tolist() == [2, 3, 11] and steps.index.name == "q"
+    assert steps[2] == 10 and steps[3] == 30 and steps[11] is pd.NA
+    assert trajectories.steps_by_head(metrics, level=0.5).tolist() == [0, 10, 30]
+    assert trajectories.steps_by_head(metrics, "train_accuracy").tolist() == [0]
+    with pytest.raises(ValueError, match="no columns validation_accuracy/"):
+        trajectories.steps_by_head(metrics, "validation_accuracy")
+
+
+def test_follow_applies_a_function_to_every_snapshot(small_run):
+    norms = trajectories.follow(small_run, lambda model: model.model.W_E.norm().item(), show_progress=False)
+    assert list(norms) == small_run.steps
+    assert norms == {step: small_run.model(step).W_E.norm().item() for step in small_run.steps}
+    assert len(set(norms.values())) == len(norms)
+    logits = trajectories.follow(small_run, lambda model: model.logits, steps=[20], show_progress=False)
+    assert logits[20].equal(CachedModel(small_run.model(20), small_run.task).logits)

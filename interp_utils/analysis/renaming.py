@@ -32,6 +32,14 @@ def frequency_shares(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: i
     return (waves.mT @ centred).square().sum((1, 2)) / centred.square().sum()
 
 
+def without_frequency(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: int, p: int) -> Float[Tensor, "k m"]:
+    """Values less what {cos, sin} 2 pi f name / p explain of them; the mean stays. Raises ValueError for another f than 1 .. p // 2."""
+    if not 1 <= f <= p // 2:
+        raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
+    waves = _waves(names, p, values.dtype)[f - 1]
+    return values - waves @ (waves.mT @ values)
+
+
 def grid_frequency_shares(
     values: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
 ) -> Float[Tensor, "freq neuron"]:

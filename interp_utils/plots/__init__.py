@@ -12,6 +12,7 @@ from interp_utils.plots.general import (
     strips,
     token_scatters,
 )
+from interp_utils.plots.numbers import head_curves, polar
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
 from interp_utils.plots.style import RED, WIDTH, to_numpy
 
@@ -22,12 +23,14 @@ __all__ = [
     "component_bars",
     "curves",
     "frequency_bars",
+    "head_curves",
     "heatmap",
     "heatmaps",
     "histograms",
     "lines",
     "loss_curves",
     "points",
+    "polar",
     "spectrum_over_training",
     "strips",
     "to_numpy",
