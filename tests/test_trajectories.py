@@ -162,6 +162,6 @@ def test_follow_applies_a_function_to_every_snapshot(small_run):
     norms = trajectories.follow(small_run, lambda model: model.model.W_E.norm().item(), show_progress=False)
     assert list(norms) == small_run.steps
     assert norms == {step: small_run.model(step).W_E.norm().item() for step in small_run.steps}
-    assert len(set(norms.values())) == len(norms)
+    assert len(set(norms.values())) > 5, "weights change between snapshots"
     logits = trajectories.follow(small_run, lambda model: model.logits, steps=[20], show_progress=False)
     assert logits[20].equal(CachedModel(small_run.model(20), small_run.task).logits)
