@@ -19,7 +19,8 @@ from interp_utils.training.stacked import StackedTrainer, adamw_, bytes_per_memb
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 from tests.test_forward import CASES, random_weights
 
-# A larger eps than the default: AdamW divides gradients that are nothing but rounding by their own size (see test_forward).
+# A larger eps than the default, for comparisons in float32: AdamW divides gradients that are nothing but rounding by their own size
+# (see test_forward). In float64 the default one is compared.
 GENTLE = dataclasses.replace(SMALL_TRAINING, eps=1e-6)
 SEEDS = range(3)
 
@@ -149,9 +150,9 @@ def test_200_float32_steps_of_different_members_in_one_batch(tmp_path, monkeypat
     batches = []
     monkeypatch.setattr(ensemble, "StackedTrainer", lambda *arguments: batches.append(StackedTrainer(*arguments)) or batches[-1])
     names = ["first", "other split and rate", "other decay"]
-    runs = train_many(*map(list, zip(*different(1e-6), strict=True)), names=names, out=tmp_path, progress=False)
+    runs = train_many(*map(list, zip(*different(1e-5), strict=True)), names=names, out=tmp_path, progress=False)
     assert len(batches) == 1 and [run.path for run in runs] == [tmp_path / name for name in names]
-    for i, (member, run) in enumerate(zip(different(1e-6), runs, strict=True)):
+    for i, (member, run) in enumerate(zip(different(1e-5), runs, strict=True)):
         own = train(*member, out=tmp_path / f"{i}", progress=False)
         assert own.metrics["train_loss"].iloc[-1] < 0.5 * own.metrics["train_loss"].iloc[0]
         assert_same(run, own, 1e-4)
@@ -382,6 +383,14 @@ def test_what_cannot_be_trained_together_is_refused(small_task, tmp_path, change
     assert not (tmp_path / "out").exists()
 
 
+def test_every_part_of_a_configuration_is_stacked_or_refused():
+    """A field that is new must be heeded by StackedTrainer or refused by members.list_members; then add it here."""
+    model = "d_model n_heads d_head d_mlp n_layers act_fn biases init positions attention seed n_ctx d_vocab d_vocab_out"
+    training = "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every forward loss deterministic"
+    for config, heeded in ((ModelConfig, model), (TrainConfig, training)):
+        assert {field.name for field in dataclasses.fields(config)} == set(heeded.split())
+
+
 def test_progress_bar_shows_the_median_losses(small_task, tmp_path, capsys):
     train_many(small_task, SMALL_MODEL, TrainConfig(steps=3), seeds=range(2), out=tmp_path)
     shown = capsys.readouterr().err
@@ -396,11 +405,12 @@ def test_gpu_trains_the_same_models(small_task, alone, tmp_path):
 
 def test_the_verdict_is_that_of_each_alone(tmp_path: Path):
     """One generalises and one only memorises, together and alone."""
-    task = tasks.modular_addition(23, 0.6)
+    task = tasks.modular_addition(23, 0.75)
     model = ModelConfig(d_model=64, n_heads=2, d_head=16, d_mlp=128)
-    groks = TrainConfig(steps=700, lr=4e-3, log_every=50, snapshot_every=None)
+    groks = TrainConfig(steps=400, lr=4e-3, weight_decay=2.0, log_every=50, snapshot_every=None)
     configs = {"groks": groks, "memorises": dataclasses.replace(groks, weight_decay=0.0)}
     runs = train_many(task, model, list(configs.values()), names=list(configs), out=tmp_path / "many", progress=False)
     runs += [train(task, model, config, out=tmp_path / name, progress=False) for name, config in configs.items()]
-    verdicts = [(run.metrics["train_accuracy"].iloc[-1], run.metrics["test_accuracy"].iloc[-1] > 0.95) for run in runs]
-    assert verdicts == 2 * [(1.0, True), (1.0, False)]
+    ends = [run.metrics.iloc[-1] for run in runs]
+    assert all(end["train_accuracy"] == 1 for end in ends)
+    assert all(end["test_accuracy"] > 0.95 for end in ends[::2]) and all(end["test_accuracy"] < 0.85 for end in ends[1::2])

@@ -8,6 +8,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.run_writer import RunWriter
@@ -15,6 +16,8 @@ from interp_utils.runs import Metrics
 from interp_utils.tasks import AnyTask, Task
 from interp_utils.training.loop import not_finite
 from interp_utils.training.objectives import check
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -96,8 +99,8 @@ def kind(member: Member) -> Hashable:
     return member.writer.step, model, train, len(member.task), int(member.task.train_mask.sum())
 
 
-def evenly(members: Sequence[Member], most: int) -> Iterator[Sequence[Member]]:
+def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
     """Parts of at most so many, as few as possible and of almost the same size."""
-    parts = math.ceil(len(members) / most)
-    bounds = [len(members) * part // parts for part in range(parts + 1)]
-    return (members[start:stop] for start, stop in itertools.pairwise(bounds))
+    parts = math.ceil(len(items) / most)
+    bounds = [len(items) * part // parts for part in range(parts + 1)]
+    return (items[start:stop] for start, stop in itertools.pairwise(bounds))
