@@ -66,15 +66,14 @@ def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
 
 def sessions(checkpoint: Path, repeats: int) -> dict[str, Any]:
     """Each in a process of its own; the first round fills the file system's caches."""
-    rows: dict[str, dict[str, list[float]]] = {name: {} for name in session.SCENARIOS}
+    rows: dict[str, list[float]] = {}
     for repeat in range(repeats + 1):
-        for name, columns in rows.items():
+        for name in session.SCENARIOS:
             answer = subprocess.check_output([sys.executable, session.__file__, name, str(checkpoint)], text=True, cwd=ROOT)
             for column, value in json.loads(answer).items():
                 if repeat:
-                    columns.setdefault(column, []).append(value)
-    spreads = {name: {column: spread(values) for column, values in columns.items()} for name, columns in rows.items()}
-    return table({"title": f"in a fresh process, {checkpoint.name}", "rows": spreads})
+                    rows.setdefault(f"{name}: {column}", []).append(value)
+    return table({"title": f"in a fresh process, {checkpoint.name}", "rows": {name: {"": spread(values)} for name, values in rows.items()}})
 
 
 def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:

@@ -8,16 +8,20 @@ Prints one line of JSON: column -> number.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import time
+from pathlib import Path
 
-MEBIBYTE = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss's units
+STATUS = Path("/proc/self/status")
 
 
 def peak() -> float:
     """The most memory this process has had so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEBIBYTE
+    if STATUS.exists():  # on Linux getrusage's starts at what the parent process had
+        return int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def import_torch(checkpoint: str) -> dict[str, float]:
@@ -52,7 +56,7 @@ def first_figure(checkpoint: str) -> dict[str, float]:
     keys = fourier.key_frequencies(model.logits)
     spectrum = fourier.power(model.model.W_E[: run.task.grid[0]])[1:].sum(1)
     plots.frequency_bars({"W_E": spectrum}, keys=keys, title="Power of the embedding", y_title="power").to_json()
-    return {"of that, Run.load to model (s)": built - imported, "of that, Run.load to figure (s)": time.perf_counter() - imported}
+    return {"Run.load to model (s)": built - imported, "Run.load to figure (s)": time.perf_counter() - imported}
 
 
 def measures(checkpoint: str) -> dict[str, float]:
@@ -65,7 +69,7 @@ def measures(checkpoint: str) -> dict[str, float]:
     before, started = peak(), time.perf_counter()
     rows = trajectories.measure_model(CachedModel(run.model(), run.task, memory=trajectories.MEMORY), keys)
     return {
-        "of that, measuring (s)": time.perf_counter() - started,
+        "measuring (s)": time.perf_counter() - started,
         "numbers": len(rows),
         "peak before measuring (MiB)": before,
     }
@@ -75,12 +79,12 @@ SCENARIOS = {
     "import torch": import_torch,
     "import interp_utils": import_interp_utils,
     "import all its names": import_all_names,
-    "from Run.load to the first figure": first_figure,
-    "one snapshot's full set of progress measures": measures,
+    "first figure": first_figure,
+    "a snapshot's full set of progress measures": measures,
 }
 
 if __name__ == "__main__":
     name, checkpoint = sys.argv[1:]
     started = time.perf_counter()
     details = SCENARIOS[name](checkpoint)
-    print(json.dumps({"all (s)": time.perf_counter() - started, **details, "peak (MiB)": peak()}))
+    print(json.dumps({**details, "all, imports included (s)": time.perf_counter() - started, "peak (MiB)": peak()}))

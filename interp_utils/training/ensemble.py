@@ -25,7 +25,7 @@ from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 
 SAVES_AT_ONCE = 8  # most of a save is waiting for the disk
 MOST_AT_ONCE = 256  # every member holds its folder's lock, an open file
-CPU_BYTES = 1 << 30  # more members at once are not faster there
+CPU_BYTES = 1 << 28  # more at once is no faster there, once a member fills the caches (docs/performance.md)
 
 
 def train_many(
@@ -45,8 +45,8 @@ def train_many(
     tasks, model_configs, train_configs: one for all members, or a sequence with one each.
     seeds: of initial weights, instead of the configurations' own: each of the above is trained with each of them.
     names: the folder of each of the above, needed where there are several; with seeds each seed has a folder seed_<seed> within it.
-    chunk: how many members are in memory at once. None is as many as an estimate says fit into 80 % of a GPU's free memory, or into 1 GiB
-    on a CPU, where larger chunks are not faster.
+    chunk: how many members are in memory at once. None is as many as an estimate says fit into 80 % of a GPU's free memory, or into
+    256 MiB on a CPU, where larger chunks are no faster; one at least, 256 at most.
 
     Members that have shapes, number of training inputs and schedule in common are computed together; learning rate, weight decay, seed,
     labels and split may differ. Losses and weights are those of `train` to rounding. `train` and `train_many` go on from each other's
