@@ -22,8 +22,8 @@ test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has Transfo
 stress: .venv/ready  ## kill trainings 200 times at random moments: none may be lost
 	$(BIN)/python -m pytest tests/test_crashes.py -k kill_9 --kills 200
 
-bench: .venv/ready  ## what a training step costs, beside HookedTransformer's and the matrix-product bound
-	$(BIN)/python benchmarks/step.py
+bench: .venv/ready  ## what training and measuring cost on this machine: tables, and build/benchmarks.json
+	$(BIN)/python -m benchmarks
 
 figures: .venv/ready  ## the README's pictures (needs Chrome or Chromium)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[figures]'

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
+    from interp_utils.training.ensemble import train_many
     from interp_utils.training.loop import train
 
 # cuBLAS reads this once, at the process's first product, and without it deterministic training on a GPU is refused.
@@ -38,6 +39,7 @@ _HOME = {
     "RunConfig": "configs",
     "TrainConfig": "configs",
     "train": "training.loop",
+    "train_many": "training.ensemble",
 }
 _MODULES = {
     "ablation": "ablation",

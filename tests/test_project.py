@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "cached_model": {"bridge", "tasks"},
     "runs": {"configs", "models", "storage", "tasks"},
     "run_writer": {"configs", "runs", "storage", "tasks"},
-    "training": {"configs", "losses", "models", "run_writer", "runs", "tasks"},
+    "training": {"configs", "losses", "models", "run_writer", "runs", "storage", "tasks"},
     "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
     "presets": {"configs", "tasks"},
     "studies": {"storage"},

@@ -1,11 +1,14 @@
 """Two ways from weights to the logits that are asked for: a fast exact one, and HookedTransformer's own.
 
-Both are functions of a dict of weights under HookedTransformer's names, so that a training loop need not know which.
+Both are functions of a dict of weights under HookedTransformer's names, so that a training loop need not know which. The fast one
+also takes many models at once.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from einops import einsum
@@ -18,6 +21,7 @@ from interp_utils.models import act_fn, build, call_with
 
 Weights = Mapping[str, Tensor]
 LogitsFn = Callable[..., Float[Tensor, "n d_vocab_out"]]  # of weights and, if there is dropout, its masks
+MembersLogitsFn = Callable[[Weights], Float[Tensor, "member n d_vocab_out"]]
 SequenceLogitsFn = Callable[[Weights, Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "asked d_vocab_out"]]
 
 
@@ -29,9 +33,16 @@ def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "au
     with after attention (site 0) and after the MLP.
     """
     if takes_tables(config, kind):
-        return _table(config, tokens)
+        return functools.partial(_from_tables(config), _plan(config, tokens))
     model = build(config, device=tokens.device)
     return lambda weights: call_with(model, weights, tokens)[:, -1]
+
+
+def members_logits_fn(config: ModelConfig, tokens: Int[Tensor, "member n ctx"]) -> MembersLogitsFn:
+    """The table forward of many models of one configuration at once: from weights with a leading member axis, each on its own tokens."""
+    plan = _plan(config, tokens)
+    of_members = torch.func.vmap(_from_tables(config), in_dims=(_Plan(None, None, None, 0, 0), 0))
+    return lambda weights: of_members(plan, dict(weights))
 
 
 def sequence_logits_fn(config: ModelConfig, kind: str = "auto", device: torch.device | str = "cpu") -> SequenceLogitsFn:
@@ -51,31 +62,43 @@ def takes_tables(config: ModelConfig, kind: str) -> bool:
     return kind != "hooked" and config.n_layers == 1
 
 
-def _table(config: ModelConfig, tokens: Tensor) -> LogitsFn:
+class _Plan(NamedTuple):
+    """Which rows the tables have, and which of them each input reads. Tokens with a member axis share their rows."""
+
+    row_token: Int[Tensor, "row"]
+    row_position: Int[Tensor, "row"]
+    query_rows: Int[Tensor, "query"]
+    rows: Int[Tensor, "*member n ctx"]
+    query: Int[Tensor, "*member n"]
+
+
+def _plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"]) -> _Plan:
+    token_and_position = tokens + config.d_vocab * torch.arange(tokens.shape[-1], device=tokens.device)
+    present, rows = token_and_position.unique(return_inverse=True)
+    query_rows, query = rows[..., -1].unique(return_inverse=True)
+    return _Plan(present % config.d_vocab, present // config.d_vocab, query_rows, rows, query)
+
+
+def _from_tables(config: ModelConfig) -> Callable[..., Tensor]:
     """Computes only what the last position's logits depend on, and nothing twice.
 
     Before attention mixes them, keys and values depend on (token, position) alone: there are few of those, so they are
     tables with a row for each that occurs. Only the last query is needed.
     """
-    ctx = tokens.shape[1]
-    token_and_position = tokens + config.d_vocab * torch.arange(ctx, device=tokens.device)
-    present, rows = token_and_position.unique(return_inverse=True)  # "row", "n ctx"
-    row_token, row_position = present % config.d_vocab, present // config.d_vocab
-    query_rows, query = rows[:, -1].unique(return_inverse=True)  # "query", "n"
     after_attention = _after_attention(config)
 
-    def forward(weights: Weights, masks: Tensor | None = None) -> Tensor:
+    def forward(plan: _Plan, weights: Weights, masks: Tensor | None = None) -> Tensor:
         attn = _attention_weights(weights)
-        x = weights["embed.W_E"][row_token] + weights["pos_embed.W_pos"][row_position]  # "row d_model"
+        x = weights["embed.W_E"][plan.row_token] + weights["pos_embed.W_pos"][plan.row_position]  # "row d_model"
         k = einsum(x, attn["W_K"], "row m, head m d -> row head d") + attn["b_K"]
         v = einsum(x, attn["W_V"], "row m, head m d -> row head d") + attn["b_V"]
-        q = einsum(x[query_rows], attn["W_Q"], "query m, head m d -> query head d") + attn["b_Q"]
+        q = einsum(x[plan.query_rows], attn["W_Q"], "query m, head m d -> query head d") + attn["b_Q"]
         scores = einsum(q, k, "query head d, row head d -> query row head") / config.d_head**0.5
-        pattern = scores[query[:, None], rows].softmax(1)  # "n ctx head"
+        pattern = scores[plan.query[:, None], plan.rows].softmax(1)  # "n ctx head"
         # As a product and a sum: a batched matrix product with ctx columns is twice as slow.
-        z = (pattern[..., None] * v[rows]).sum(1).flatten(1)  # "n (head d)"
-        start = x[query_rows]  # "query d_model"
-        return after_attention(weights, z, start[query] if len(query_rows) > 1 else start, masks)
+        z = (pattern[..., None] * v[plan.rows]).sum(1).flatten(1)  # "n (head d)"
+        start = x[plan.query_rows]  # "query d_model"
+        return after_attention(weights, z, start[plan.query] if len(plan.query_rows) > 1 else start, masks)
 
     return forward
 

@@ -67,7 +67,7 @@ def _train(writer: RunWriter, trainer: Trainer, name: str, progress: bool) -> No
     last_saved = time.monotonic()
     with (
         tqdm(total=config.steps, initial=trainer.step, disable=not progress, unit="step", desc=name) as bar,
-        _deferred_interrupt() as interrupted,
+        deferred_interrupt() as interrupted,
     ):
         while True:
             step = trainer.step
@@ -155,10 +155,7 @@ class Trainer:
             self.refuse("state of the weights", self.step, writer)
 
     def refuse(self, what: str, step: int, writer: RunWriter) -> NoReturn:
-        raise FloatingPointError(
-            f"the {what} is not finite at step {step}; the run in {writer.path} is kept as of step {writer.step}. "
-            f"Try a lower learning rate than {self.config.lr}"
-        )
+        raise not_finite(what, step, writer)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         moments = {name: self.optimizer.state.get(weight, {}) for name, weight in self.trained.items()}
@@ -192,6 +189,13 @@ class Trainer:
             }
 
 
+def not_finite(what: str, step: int, writer: RunWriter) -> FloatingPointError:
+    return FloatingPointError(
+        f"the {what} is not finite at step {step}; the run in {writer.path} is kept as of step {writer.step}. "
+        f"Try a lower learning rate than {writer.config.train.lr}"
+    )
+
+
 def _shapes(state: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
     return {group: {name: tensor.shape for name, tensor in tensors.items()} for group, tensors in state.items()}
 
@@ -211,7 +215,7 @@ def deterministic(on: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C does not wait."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals

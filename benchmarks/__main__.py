@@ -1,0 +1,119 @@
+"""What training and measuring cost on this machine: `make bench`.
+
+    python -m benchmarks [--quick] [--repeats N] [--out results.json]
+
+Prints a table per question and writes all of them as JSON, each number as its median over the repeats with the lowest and the highest.
+On a machine with a GPU there is a table for it beside each of the CPU's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import loops, session
+from benchmarks.timing import section, spread, table, take_turns
+from interp_utils import presets
+
+ROOT = Path(__file__).parents[1]
+OURS = "ours: what train() runs"
+
+
+def steps(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    compared = {
+        "HookedTransformer, float64 loss, train and test pass (the public demo's loop)": loops.hooked(p, device, demo=True),
+        "HookedTransformer, train pass only": loops.hooked(p, device, demo=False),
+        OURS: loops.ours(p, device),
+        "its matrix products alone": loops.products(p, device),
+    }
+    return section(f"full-batch step, p = {p}", take_turns(compared, repeats, device), OURS, device=device.type)
+
+
+def growth(field: str, values: list[int], p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    """The step as p or d_mlp grows, and its matrix products."""
+    compared = {}
+    for value in values:
+        sizes = {"p": p, "d_mlp": 512, field: value}
+        compared[f"{field} = {value}"] = loops.ours(**sizes, device=device)
+        compared[f"{field} = {value}, products alone"] = loops.products(**sizes, device=device)
+    return section(f"full-batch step as {field} grows", take_turns(compared, repeats, device), f"{field} = {values[0]}", device=device.type)
+
+
+def seeds(p: int, numbers: list[int], repeats: int, device: torch.device) -> dict[str, Any]:
+    """The step of train_many, per member."""
+    compared, per = {OURS: loops.ours(p, device)}, {}
+    for number in numbers:
+        for name, step in (
+            (f"{number} seeds", loops.stacked(p, number, device)),
+            (f"{number} seeds, products alone", loops.products(p, device, seeds=number)),
+        ):
+            compared[name], per[name] = step, number
+    return section(f"step per seed, many at once, p = {p}", take_turns(compared, repeats, device), OURS, per, device=device.type)
+
+
+def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
+    compared = {"HookedTransformer": loops.sorting(variant, "hooked", device), OURS: loops.sorting(variant, "table", device)}
+    return section(f"step of sorting: {variant}", take_turns(compared, repeats, device), OURS, device=device.type)
+
+
+def sessions(checkpoint: Path, repeats: int) -> dict[str, Any]:
+    """Each in a process of its own; the first round fills the file system's caches."""
+    rows: dict[str, list[float]] = {}
+    for repeat in range(repeats + 1):
+        for name in session.SCENARIOS:
+            answer = subprocess.check_output([sys.executable, session.__file__, name, str(checkpoint)], text=True, cwd=ROOT)
+            for column, value in json.loads(answer).items():
+                if repeat:
+                    rows.setdefault(f"{name}: {column}", []).append(value)
+    return table({"title": f"in a fresh process, {checkpoint.name}", "rows": {name: {"": spread(values)} for name, values in rows.items()}})
+
+
+def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
+    p = 23 if quick else 113
+    for device in map(torch.device, ["cpu", "cuda"][: 1 + torch.cuda.is_available()]):
+        many = [2, 4] if quick else [1, 2, 4, 8] if device.type == "cpu" else [1, 8, 64]
+        yield steps(p, repeats, device)
+        yield growth("p", [11, 23] if quick else [53, 113, 173], p, repeats, device)
+        yield growth("d_mlp", [128, 512] if quick else [128, 512, 2048], p, repeats, device)
+        for size in [11] if quick else [23, 53, 113]:
+            yield seeds(size, many, repeats, device)
+        for variant in list(presets.SORTING)[: 1 if quick else None]:
+            yield sorting(variant, repeats, device)
+    yield sessions(ROOT / "checkpoints" / ("p59_seed0" if quick else "modular_addition"), repeats)
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What training and measuring cost on this machine.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    parser.add_argument("--repeats", type=int, help="turns of every loop; default 7, with --quick 2")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks.json")
+    arguments = parser.parse_args()
+    repeats = arguments.repeats or (2 if arguments.quick else 7)
+    about = {**machine(), "repeats": repeats, "quick": arguments.quick}
+    print(*(f"{name}: {value}" for name, value in about.items()), sep=", ")
+    found = list(results(arguments.quick, repeats))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps({"machine": about, "sections": found}, indent=1) + "\n")
+    print(f"\nwritten to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

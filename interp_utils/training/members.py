@@ -1,0 +1,108 @@
+"""Who is trained in an ensemble: what a member is, and which members can be computed together."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.run_writer import RunWriter
+from interp_utils.runs import Metrics
+from interp_utils.tasks import AnyTask, Task
+from interp_utils.training.loop import not_finite
+from interp_utils.training.objectives import check
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Member:
+    """One training among many: what it is, what it has logged, and why it has stopped before the others."""
+
+    task: Task
+    config: RunConfig
+    writer: RunWriter
+    metrics: Metrics = field(default_factory=dict)
+    highest: float = -math.inf  # loss of the updates since the last row
+    error: str | None = None
+
+    def stop(self, what: str, step: int) -> None:
+        self.error = self.error or str(not_finite(what, step, self.writer))
+
+    def see(self, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            self.stop("training loss", step)
+        self.highest = max(self.highest, loss)  # NaN, unknown, stays NaN in this order
+
+    def log(self, step: int, row: dict[str, float]) -> None:
+        self.see(row["train_loss"], step)
+        row = {"step": step, **row, "highest_train_loss": self.highest}
+        earlier = len(self.metrics.get("step", []))
+        for column, value in row.items():
+            self.metrics.setdefault(column, [None] * earlier).append(value if math.isfinite(value) else None)
+        self.highest = -math.inf
+
+
+def list_members(
+    tasks: AnyTask | Sequence[AnyTask],
+    model_configs: ModelConfig | Sequence[ModelConfig] | None,
+    train_configs: TrainConfig | Sequence[TrainConfig] | None,
+    names: Sequence[str] | None,
+    seeds: Iterable[int] | None,
+    out: Path,
+) -> list[Member]:
+    """The members that `train_many` is asked for. Raises ValueError, before there is a folder, where they cannot be."""
+    model_configs = ModelConfig() if model_configs is None else model_configs
+    train_configs = TrainConfig() if train_configs is None else train_configs
+    given = {"tasks": tasks, "model_configs": model_configs, "train_configs": train_configs, "names": names}
+    lengths = {name: len(values) for name, values in given.items() if isinstance(values, Sequence)}
+    n = max(lengths.values(), default=1)
+    if n == 0 or set(lengths.values()) - {n}:
+        raise ValueError(f"give one for all members, or one for each: there are {lengths}")
+    if n > 1 and names is None:
+        raise ValueError(f"give names, the folders in {out} of these {n} configurations")
+    seeds = seeds if seeds is None else list(seeds)
+    members = []
+    for task, model, train, name in zip(*(v if isinstance(v, Sequence) else [v] * n for v in given.values()), strict=True):
+        folder = out / (name or "")
+        seeded = [(folder, model)] if seeds is None else [(folder / f"seed_{s}", dataclasses.replace(model, seed=s)) for s in seeds]
+        for path, model_config in seeded:
+            config = RunConfig(model_config.for_task(task), train)
+            _require_stackable(task, config)
+            members.append(Member(task, config, RunWriter(path, task, config)))
+    paths = [member.writer.path for member in members]
+    if not paths or len(set(paths)) < len(paths):
+        raise ValueError(f"every member needs a folder of its own: give distinct names and seeds, got {names} and {seeds}")
+    return members
+
+
+def _require_stackable(task: AnyTask, config: RunConfig) -> None:
+    check(task, config)
+    if not isinstance(task, Task) or task.labels.ndim != 1:
+        raise ValueError(f"train_many is for tasks with finitely many inputs and one label each, which {task.name} is not; use train")
+    if task.weights or config.train.dropout or config.train.grokfast != "none":
+        raise ValueError("train_many has neither weighted losses nor dropout nor gradient filters; use train")
+    if config.model.n_layers > 1 or config.train.forward == "hooked":
+        raise ValueError(
+            "train_many has the table forward only, for one-layer models: set ModelConfig.n_layers = 1 and TrainConfig.forward = "
+            f'"auto", got {config.model.n_layers} and "{config.train.forward}"; or use train'
+        )
+
+
+def kind(member: Member) -> Hashable:
+    """What members that are trained together have in common."""
+    model = dataclasses.replace(member.config.model, seed=0)
+    train = dataclasses.replace(member.config.train, lr=1.0, weight_decay=0.0)
+    return member.writer.step, model, train, len(member.task), int(member.task.train_mask.sum())
+
+
+def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Parts of at most so many, as few as possible and of almost the same size."""
+    parts = math.ceil(len(items) / most)
+    bounds = [len(items) * part // parts for part in range(parts + 1)]
+    return (items[start:stop] for start, stop in itertools.pairwise(bounds))
