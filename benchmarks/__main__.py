@@ -31,8 +31,8 @@ def steps(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
     compared = {
         "HookedTransformer, float64 loss, train and test pass (the public demo's loop)": loops.hooked(p, device, demo=True),
         "HookedTransformer, train pass only": loops.hooked(p, device, demo=False),
-        OURS: loops.ours(p, device),
-        "its matrix products alone": loops.products(p, device),
+        OURS: loops.ours(*loops.addition(p), device),
+        "its matrix products alone": loops.products(*loops.addition(p), device),
     }
     return section(f"full-batch step, p = {p}", take_turns(compared, repeats, device), OURS, device=device.type)
 
@@ -42,21 +42,28 @@ def growth(field: str, values: list[int], p: int, repeats: int, device: torch.de
     compared = {}
     for value in values:
         sizes = {"p": p, "d_mlp": 512, field: value}
-        compared[f"{field} = {value}"] = loops.ours(**sizes, device=device)
-        compared[f"{field} = {value}, products alone"] = loops.products(**sizes, device=device)
+        compared[f"{field} = {value}"] = loops.ours(*loops.addition(**sizes), device)
+        compared[f"{field} = {value}, products alone"] = loops.products(*loops.addition(**sizes), device)
     return section(f"full-batch step as {field} grows", take_turns(compared, repeats, device), f"{field} = {values[0]}", device=device.type)
 
 
 def seeds(p: int, numbers: list[int], repeats: int, device: torch.device) -> dict[str, Any]:
     """The step of train_many, per member."""
-    compared, per = {OURS: loops.ours(p, device)}, {}
+    compared, per = {OURS: loops.ours(*loops.addition(p), device)}, {}
     for number in numbers:
         for name, step in (
             (f"{number} seeds", loops.stacked(p, number, device)),
-            (f"{number} seeds, products alone", loops.products(p, device, seeds=number)),
+            (f"{number} seeds, products alone", loops.products(*loops.addition(p), device, number)),
         ):
             compared[name], per[name] = step, number
     return section(f"step per seed, many at once, p = {p}", take_turns(compared, repeats, device), OURS, per, device=device.type)
+
+
+def remainders(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    task, config = loops.remainders(p)
+    compared = {OURS: loops.ours(task, config, device), "its matrix products alone": loops.products(task, config, device)}
+    title = f"full-batch step of {len(task.n_classes)} remainders, {sum(task.n_classes)} classes, d_model 256"
+    return section(title, take_turns(compared, repeats, device), OURS, device=device.type)
 
 
 def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
@@ -81,6 +88,7 @@ def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
     for device in map(torch.device, ["cpu", "cuda"][: 1 + torch.cuda.is_available()]):
         many = [2, 4] if quick else [1, 2, 4, 8] if device.type == "cpu" else [1, 8, 64]
         yield steps(p, repeats, device)
+        yield remainders(p, repeats, device)
         yield growth("p", [11, 23] if quick else [53, 113, 173], p, repeats, device)
         yield growth("d_mlp", [128, 512] if quick else [128, 512, 2048], p, repeats, device)
         for size in [11] if quick else [23, 53, 113]:

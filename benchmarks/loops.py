@@ -21,9 +21,15 @@ def addition(p: int, d_mlp: int = 512) -> tuple[Task, RunConfig]:
     return task, RunConfig(ModelConfig(d_mlp=d_mlp).for_task(task), TrainConfig())
 
 
-def ours(p: int, device: torch.device, d_mlp: int = 512) -> Step:
+def remainders(p: int) -> tuple[Task, RunConfig]:
+    """Every prime below p at the published size, with dropout and Grokfast: at p = 113, 1,480 classes in 29 heads."""
+    task = tasks.remainders(p)
+    model = ModelConfig(d_model=256, d_head=64, d_mlp=1024).for_task(task)
+    return task, RunConfig(model, TrainConfig(dropout=0.1, grokfast="ema"))
+
+
+def ours(task: Task, config: RunConfig, device: torch.device) -> Step:
     """What train() runs."""
-    task, config = addition(p, d_mlp)
     return Trainer(task, config, device).update
 
 
@@ -48,20 +54,19 @@ def stacked(p: int, seeds: int, device: torch.device) -> Step:
     return StackedTrainer([task] * seeds, configs, device).update
 
 
-def products(p: int, device: torch.device, d_mlp: int = 512, seeds: int = 1) -> Step:
+def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1) -> Step:
     """The products of the table forward at its size, forward and backward, and nothing else."""
-    task, config = addition(p, d_mlp)
     model, n = config.model, int(task.train_mask.sum())
-    d_z, c = model.n_heads * model.d_head, model.d_vocab_out
-    shapes = [
-        (d_z, model.d_model, d_mlp),  # W_O W_in
-        (d_mlp, model.d_model, c),  # W_out W_U
-        (d_z, model.d_model, c),  # W_O W_U
-        (n, d_z, d_mlp),  # z to neurons
-        (n, d_mlp, c),  # neurons to logits
-        (n, d_z, c),  # z to logits
-        *3 * [(2 * p + 1, model.d_model, d_z)],  # keys, values, and the gradient of the embedding
-    ]
+    d_z, d_model, d_mlp, c = model.n_heads * model.d_head, model.d_model, model.d_mlp, model.d_vocab_out
+    shapes = 3 * [(2 * model.d_vocab - 1, d_model, d_z)]  # keys, values, and the gradient of the embedding
+    if d_z * d_mlp < (d_z + d_mlp) * d_model:
+        shapes += [(d_z, d_model, d_mlp), (n, d_z, d_mlp)]  # W_O W_in; z to neurons
+    else:
+        shapes += [(n, d_z, d_model), (n, d_model, d_mlp)]
+    if (d_z + d_mlp) * c < (d_z + d_mlp + c) * d_model:
+        shapes += [(d_mlp, d_model, c), (d_z, d_model, c), (n, d_mlp, c), (n, d_z, c)]  # W_out W_U, W_O W_U; neurons and z to logits
+    else:
+        shapes += [(n, d_z, d_model), (n, d_mlp, d_model), (n, d_model, c)]
     several = () if seeds == 1 else (seeds,)
 
     def random(*shape: int) -> torch.Tensor:
