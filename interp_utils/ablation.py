@@ -1,6 +1,6 @@
 """Ablations: the logits of a model with a part of it removed or replaced. One function per kind; none leaves a hook behind.
 
-Each takes a `CachedModel` of a one-layer model and returns logits on the grid, "a b c", to be given to `progress.mean_loss`
+Each takes a `CachedModel` of a one-layer model and returns its logits, "a b c" on the grid, to be given to `progress.mean_loss`
 (Nanda et al. 2023, sections 4.4 and appendix C).
 """
 
