@@ -81,7 +81,7 @@ def remainders(variant: str = "all", seed: int = 0) -> Preset:
     """
     if variant not in REMAINDERS:
         raise ValueError(f"variant must be one of {list(REMAINDERS)}, got {variant!r}")
-    config = {"steps": 8000, "snapshot_every": None, "dropout": 0.1, "grokfast": "ema", "grokfast_lambda": 2.0}
+    config = {"steps": 8000, "snapshot_every": 1000, "dropout": 0.1, "grokfast": "ema", "grokfast_lambda": 2.0}
     of_task = {name: value for name, value in REMAINDERS[variant].items() if name in ("labels", "masked")}
     config |= {name: value for name, value in REMAINDERS[variant].items() if name not in of_task}
     return Preset(tasks.remainders(53, 0.8, seed, **of_task), ModelConfig(seed=seed), TrainConfig(**config))
