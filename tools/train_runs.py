@@ -55,7 +55,8 @@ def shipped() -> dict[str, Shipped]:
             runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
     for variant, seeds in REMAINDERS_SEEDS.items():
         for seed in range(seeds):
-            runs[f"remainders_p53_{variant.replace(' ', '_')}_seed{seed}"] = Shipped(presets.remainders(variant, seed), snapshots=variant == "all" and seed == 0)
+            name, all_snapshots = f"remainders_p53_{variant.replace(' ', '_')}_seed{seed}", variant == "all" and seed == 0
+            runs[name] = Shipped(presets.remainders(variant, seed), all_snapshots)
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
             runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
