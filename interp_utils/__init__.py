@@ -8,8 +8,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import losses, models, plots, presets, tasks, trajectories
-    from interp_utils.analysis import attention, circuits, fourier, neurons, progress, renaming, summaries, waves
+    from interp_utils import ablation, exponents, losses, models, plots, presets, tasks, trajectories
+    from interp_utils.analysis import attention, circuits, fourier, neurons, progress, ranks, renaming, summaries, waves
     from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.runs import Run
@@ -30,6 +30,7 @@ _MODULES = {
     "ablation": "ablation",
     "attention": "analysis.attention",
     "circuits": "analysis.circuits",
+    "exponents": "exponents",
     "fourier": "analysis.fourier",
     "losses": "losses",
     "models": "models",
@@ -37,6 +38,7 @@ _MODULES = {
     "plots": "plots",
     "presets": "presets",
     "progress": "analysis.progress",
+    "ranks": "analysis.ranks",
     "renaming": "analysis.renaming",
     "summaries": "analysis.summaries",
     "tasks": "tasks",

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "run_writer": {"configs", "runs", "storage", "tasks"},
     "training": {"configs", "losses", "models", "run_writer", "runs", "tasks"},
     "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
+    "exponents": {"ablation", "analysis", "cached_model", "runs", "tasks", "trajectories"},
     "presets": {"configs", "tasks"},
     "cli": {"analysis", "cached_model", "configs", "runs", "storage", "tasks", "training", "trajectories"},
 }

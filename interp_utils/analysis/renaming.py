@@ -83,6 +83,14 @@ def grid_frequency_shares(
     return parts.square().sum((1, 2)) / centred.square().sum((0, 1))
 
 
+def best_frequency_shares(
+    grid: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
+) -> Float[Tensor, "alive"]:
+    """The largest of those shares for each neuron that varies. On few names it is large for any values: compare with shuffled names."""
+    best = grid_frequency_shares(grid, names_u, names_v, p).amax(0)
+    return best[~best.isnan()]
+
+
 def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:
     """An orthonormal basis, on these names, of what cos and sin of each frequency add to a constant; zero where they add nothing."""
     f = torch.arange(1, p // 2 + 1, device=names.device)
