@@ -81,7 +81,7 @@ def neuron_shares(model: CachedModel) -> dict[str, Float[Tensor, "neuron"]]:
     return {
         "(x, y)": renaming.best_frequency_shares(post, x, x, len(u)),
         "(u, v)": renaming.best_frequency_shares(means, names_u, names_v, len(u)),
-        "shuffled": renaming.best_frequency_shares(means, *shuffled, len(u)),
+        "(u, v) shuffled": renaming.best_frequency_shares(means, *shuffled, len(u)),
     }
 
 

@@ -238,7 +238,7 @@ CLAIMS = [
     _together("(5, 4) takes longer than (4, 5)", "4.5 times", "(5, 4) over (4, 5)", lambda x: x > 2, "over twice as long", TABLE),
     _together("(3, 4) takes longest", "3.9 times (1, 1)", "(3, 4) over (1, 1)", lambda x: x > 2, "over twice (1, 1)", TABLE),
     _together(
-        "a = b is learned faster",
+        "a = b is learned faster than others",
         "faster",
         "a = b over others",
         lambda x: x < 1,
@@ -306,12 +306,13 @@ CLAIMS = [
     ),
     _claim(
         "(2n, 2n): only cosines",
-        "only cosines",
+        "(not in its text)",
         "W_E in x, share of sines",
         lambda x: x < 0.01,
         "sines below 1 %",
         EVEN,
         one_of("(2, 2)", "(4, 4)"),
+        "-",
     ),
     _claim(
         "no angle sums of x and y",
