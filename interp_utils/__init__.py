@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import losses, models, plots, presets, sweeps, tasks, trajectories
+    from interp_utils import ablation, exponents, losses, models, plots, presets, sweeps, tasks, trajectories
     from interp_utils.analysis import (
         attention,
         circuits,
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         neurons,
         periods,
         progress,
+        ranks,
         renaming,
         spectra,
         summaries,
@@ -46,6 +47,7 @@ _MODULES = {
     "attention": "analysis.attention",
     "circuits": "analysis.circuits",
     "crt": "analysis.crt",
+    "exponents": "exponents",
     "fourier": "analysis.fourier",
     "heads": "analysis.heads",
     "losses": "losses",
@@ -55,6 +57,7 @@ _MODULES = {
     "plots": "plots",
     "presets": "presets",
     "progress": "analysis.progress",
+    "ranks": "analysis.ranks",
     "renaming": "analysis.renaming",
     "spectra": "analysis.spectra",
     "summaries": "analysis.summaries",

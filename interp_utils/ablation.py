@@ -95,6 +95,12 @@ def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     return with_neurons(model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post))
 
 
+def with_additive_neurons(model: CachedModel) -> Logits:
+    """Each neuron as the sum of a function of a and one of b that fits it best: what no product of the two can come from."""
+    post = model.activation("post", 0)
+    return with_neurons(model, post.mean(1, keepdim=True) + post.mean(0, keepdim=True) - post.mean((0, 1)))
+
+
 def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zero") -> Logits:
     """Some neurons (a frequency's cluster, say) set to zero or to their means."""
     post = model.activation("post", 0).clone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -218,6 +218,29 @@ def follow(
     """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it returns."""
     chosen = tqdm(run.steps if steps is None else steps, desc="following", unit="snapshot", disable=not show_progress)
     return {step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen}
+
+
+class Generalisation(NamedTuple):
+    """The first steps from which accuracy on a split stays above the level, None if not by the end; grokked: late enough."""
+
+    memorised: int | None
+    generalised: int | None
+    grokked: bool
+
+
+def generalisation(metrics: pd.DataFrame, until: int | None = None, level: float = 0.99, factor: float = 5.0) -> Generalisation:
+    """When training and test accuracy came to stay above the level, to the end and for five logged steps at least.
+
+    grokked: generalised, and at least `factor` times later than memorised. until: what came after this step is not looked at, so that
+    runs of different length can be compared; a run that has not generalised by then may still do so.
+    """
+    accuracy = metrics.set_index("step").loc[:until]
+    memorised, generalised = (
+        None if len(accuracy) < 5 or not (high := accuracy[f"{split}_accuracy"] > level).iloc[-5:].all() else first_sustained(high)
+        for split in ("train", "test")
+    )
+    late = memorised is not None and generalised is not None and generalised >= factor * memorised
+    return Generalisation(memorised, generalised, late)
 
 
 def headline(run: Run, device: torch.device | str = "cpu") -> Row:

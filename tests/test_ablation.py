@@ -73,6 +73,16 @@ def test_neurons_of_a_sample_of_the_inputs(model):
     assert close(ablation.with_digits(CachedModel(model.model, sample), rolled), on_grid)
 
 
+def test_additive_neurons(model):
+    """Of neurons that are sums already, the same; of a product, what is left is its two means."""
+    x = torch.randn(7, 20, generator=torch.Generator().manual_seed(0))
+    sums, products = x[:, None] + x.flip(0), x[:, None] * x.flip(0)
+    for post, additive in ((sums, sums), (products, x[:, None] * x.mean(0) + x.mean(0) * x.flip(0) - x.mean(0) ** 2)):
+        edited = model.with_values({"post": post})
+        assert close(ablation.with_additive_neurons(edited), ablation.with_neurons(model, additive))
+    assert not close(ablation.with_additive_neurons(model.with_values({"post": products})), ablation.with_neurons(model, products))
+
+
 def test_clustered_neurons_only_are_replaced(model):
     post = model.activation("post")
     clusters = neurons.frequency_clusters(post, threshold=0.0)

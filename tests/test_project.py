@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "run_writer": {"configs", "runs", "storage", "tasks"},
     "training": {"configs", "losses", "models", "run_writer", "runs", "storage", "tasks"},
     "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
+    "exponents": {"ablation", "analysis", "cached_model", "runs", "tasks", "trajectories"},
     "presets": {"configs", "tasks"},
     "studies": {"storage"},
     "sweeps": {"configs", "runs", "storage", "studies", "tasks", "training", "trajectories"},

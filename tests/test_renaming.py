@@ -19,6 +19,35 @@ def test_class_means_and_within_share(p, a):
     assert renaming.within_share(values, u) == pytest.approx((within / ((values - values.mean(0)) ** 2).sum()).item())
 
 
+@pytest.mark.parametrize(("p", "a", "b"), [(13, 2, 3), (13, 5, 7), (12, 2, 3)])
+def test_pairs(p, a, b):
+    u, v, grid = tasks.powers(p, a), tasks.powers(p, b), random(p, p, 3)
+    means = renaming.grid_class_means(grid, u, v)
+    for i, one in enumerate(sorted(set(u.tolist()))):
+        for j, other in enumerate(sorted(set(v.tolist()))):
+            assert torch.allclose(means[i, j], grid[u == one][:, v == other].mean((0, 1)))
+    names = renaming.pair_names(u, v)
+    assert torch.allclose(renaming.class_means(grid.flatten(0, 1), names), means.flatten(0, 1))
+    task = tasks.exponentiated_addition(p, a, b, frac_train=0.2)
+    assert all(len(set(task.labels[names == name].tolist())) == 1 for name in names)
+    pairs = [(u[n // p].item(), v[n % p].item()) for n in range(p * p)]
+    seen = {pair for pair, train in zip(pairs, task.train_mask, strict=True) if train}
+    test = [pair not in seen for pair, train in zip(pairs, task.train_mask, strict=True) if not train]
+    assert renaming.unseen_share(names, task.train_mask) == pytest.approx(sum(test) / len(test))
+
+
+def test_with_bijections_a_grid_is_put_in_order_and_every_pair_is_unseen():
+    p = 17
+    u, v = tasks.powers(p, 3), tasks.powers(p, 5)
+    grid = random(p, p, p)
+    renamed = renaming.grid_class_means(grid, u, v)
+    assert all(renamed[u[x], v[y]].equal(grid[x, y]) for x in range(p) for y in range(p))
+    task = tasks.exponentiated_addition(p, 3, 5)
+    assert renaming.unseen_share(renaming.pair_names(u, v), task.train_mask) == 1
+    with pytest.raises(ValueError, match="no test input"):
+        renaming.unseen_share(renaming.pair_names(u, v), torch.ones(p * p, dtype=torch.bool))
+
+
 def literal_share(values, design):
     """Share of variance that a design with a constant explains."""
     fit = design @ torch.linalg.lstsq(design, values, driver="gelsd").solution
@@ -39,6 +68,21 @@ def test_shares_are_least_squares(p, a):
         assert shares[f - 1].item() == pytest.approx(literal_share(values[:, :1], waves).item(), abs=1e-9)
         products = torch.einsum("ki,lj->klij", waves, waves).flatten(2).flatten(0, 1)
         assert torch.allclose(of_pairs[f - 1], literal_share(pairs.flatten(0, 1), products), atol=1e-9)
+
+
+@pytest.mark.parametrize(("p", "a", "keys"), [(13, 1, [1, 4]), (13, 2, [2, 5]), (17, 4, [1, 3]), (17, 8, [1, 2, 5]), (12, 2, [1, 6])])
+def test_share_on_several_is_least_squares(p, a, keys):
+    names = tasks.powers(p, a).unique()
+    values, planted = random(len(names), 1), torch.cos(angle(p, keys[0]) * names.double())[:, None]
+    waves = [wave(angle(p, key) * names.double()) for key in keys for wave in (torch.cos, torch.sin)]
+    design = torch.stack([torch.ones(len(names)).double(), *waves], 1)
+    assert renaming.share_on(values, names, keys, p) == pytest.approx(literal_share(values, design).item(), abs=1e-9)
+    assert renaming.share_on(planted, names, keys, p) == pytest.approx(1)
+
+
+def test_share_on_of_nothing_is_what_it_says():
+    names, keys = torch.arange(101), [3, 7, 20]
+    assert renaming.share_on(random(101, 200), names, keys, 101) == pytest.approx(2 * 3 / 100, rel=0.1)
 
 
 @pytest.mark.parametrize("p", [11, 12])

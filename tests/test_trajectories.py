@@ -12,6 +12,25 @@ def test_first_sustained(holds, expected):
     assert trajectories.first_sustained(pd.Series(holds, index=[0, 10, 20], dtype=bool)) == expected
 
 
+@pytest.mark.parametrize(
+    ("test", "until", "expected"),
+    [
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], None, (10, 60, True)),
+        ([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], None, (10, 40, False)),  # not five times later
+        ([0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1], None, (10, 70, True)),  # it dipped
+        ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1], None, (10, None, False)),  # for too short a time to be called sustained
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], 90, (10, None, False)),
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], 100, (10, 60, True)),
+        ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0], 100, (10, 60, True)),
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], 30, (None, None, False)),  # four steps are too few for either
+    ],
+)
+def test_generalisation(test, until, expected):
+    train = [0.99, *[1.0] * 11]  # 99 % is not above 99 %
+    metrics = pd.DataFrame({"step": range(0, 120, 10), "train_accuracy": train, "test_accuracy": test})
+    assert trajectories.generalisation(metrics, until) == expected
+
+
 def history(test_loss):
     return pd.DataFrame({"step": range(0, 10 * len(test_loss), 10), "test_loss": test_loss})
 

@@ -23,11 +23,12 @@ class Shipped(NamedTuple):
     snapshots: bool = False
 
 
-# Steps of each row of Patel et al., Table 1: (p, a, b); a = b = 1 is modular addition, p113_seed1 to 8.
+# Steps of each row of Patel et al., Table 1, and of the even exponents that their section 5.1 and appendix describe: (p, a, b);
+# a = b = 1 is modular addition, p113_seed1 to 8.
 EXPONENTS = {
     **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9), (101, 7, 7)], 12_000),
     **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], 8_000),
-    **dict.fromkeys([(113, 7, 7), (113, 8, 9)], 6_000),
+    **dict.fromkeys([(113, 7, 7), (113, 8, 9), (113, 2, 2), (113, 4, 4)], 6_000),
 }
 SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
 REMAINDERS_SEEDS = {**dict.fromkeys(presets.REMAINDERS, 1), "all": 3}

@@ -6,9 +6,10 @@ The Fourier basis of all p names is orthogonal; on the names that occur it need 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -19,10 +20,30 @@ def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[
     return sums / which.bincount().to(values.dtype).view(-1, *[1] * (values.ndim - 1))
 
 
-def within_share(values: Float[Tensor, "p m"], u: Int[Tensor, "p"]) -> float:
-    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is all that matters."""
-    which = u.unique(return_inverse=True)[1]
-    return ((values - class_means(values, u)[which]).square().sum() / (values - values.mean(0)).square().sum()).item()
+def pair_names(u: Int[Tensor, "p"], v: Int[Tensor, "p"]) -> Int[Tensor, "n"]:
+    """A name for each pair (x, y), a-major: the same where u[x] and v[y] are, in the order of (u, v)."""
+    return (u[:, None] * (int(v.max()) + 1) + v).flatten()
+
+
+def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> float:
+    """Share of the test inputs whose name no training input has. Raises ValueError where no input is for testing."""
+    if train_mask.all():
+        raise ValueError("all inputs are for training: there is no test input")
+    return 1 - torch.isin(names[~train_mask], names[train_mask]).double().mean().item()
+
+
+def grid_class_means(grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]) -> Float[Tensor, "k_u k_v *rest"]:
+    """The same on pairs; where both are bijections, the grid in the order of its new names."""
+    return class_means(class_means(grid, u).transpose(0, 1), v).transpose(0, 1)
+
+
+def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float:
+    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is all that matters.
+
+    For values on pairs, flattened, the names are `pair_names`.
+    """
+    which = names.unique(return_inverse=True)[1]
+    return ((values - class_means(values, names)[which]).square().sum() / (values - values.mean(0)).square().sum()).item()
 
 
 def frequency_shares(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int) -> Float[Tensor, "freq"]:
@@ -38,6 +59,18 @@ def without_frequency(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: 
         raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
     waves = _waves(names, p, values.dtype)[f - 1]
     return values - waves @ (waves.mT @ values)
+
+
+def share_on(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequence[int], p: int) -> float:
+    """Share of the variance over names that the waves of all these frequencies explain together, by least squares.
+
+    Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near 1 says little.
+    """
+    waves = _waves(names, p, values.dtype)[[key - 1 for key in keys]].transpose(0, 1).flatten(1)
+    left, singular, _ = torch.linalg.svd(waves, full_matrices=False)
+    centred = values - values.mean(0)
+    explained = (left[:, singular > 1e-6].mT @ centred).square().sum()
+    return (explained / centred.square().sum()).item()
 
 
 def grid_frequency_shares(
@@ -56,6 +89,14 @@ def grid_frequency_shares(
     rows = torch.einsum("fki,klm->film", bases[0], centred)
     parts = torch.einsum("flj,film->fijm", bases[1], rows)
     return parts.square().sum((1, 2)) / centred.square().sum((0, 1))
+
+
+def best_frequency_shares(
+    grid: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
+) -> Float[Tensor, "alive"]:
+    """The largest of those shares for each neuron that varies. On few names it is large for any values: compare with shuffled names."""
+    best = grid_frequency_shares(grid, names_u, names_v, p).amax(0)
+    return best[~best.isnan()]
 
 
 def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:

@@ -18,6 +18,7 @@ def frequency_bars(
     *,
     title: str,
     y_title: str,
+    x_title: str = "frequency k (cycles per p tokens)",
     keys: Sequence[int] = (),
     first: int = 1,
 ) -> go.Figure:
@@ -26,7 +27,7 @@ def frequency_bars(
     for row, values in enumerate(spectra.values(), start=1):
         fig.add_trace(_bars(values, keys, first), row=row, col=1)
         fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
-    fig.update_xaxes(title="frequency k (cycles per p tokens)", row=len(spectra), col=1)
+    fig.update_xaxes(title=x_title, row=len(spectra), col=1)
     height = 160 + (230 if len(spectra) < 5 else 150) * len(spectra)
     return fig.update_layout(title=_with_keys(title, keys), showlegend=False, margin_t=110, height=height, bargap=0.15)
 
