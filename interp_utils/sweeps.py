@@ -196,10 +196,11 @@ def _work_on(
 
 
 def _new(study: optuna.Study, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no trial has or had, but for failed ones."""
+    """Those that no trial has or had, but for failed ones; each once."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name != "FAIL"]
     there = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
-    return [dict(params) for params in wanted if params not in there]
+    distinct = [dict(params) for i, params in enumerate(wanted) if params not in wanted[:i]]
+    return [params for params in distinct if params not in there]
 
 
 def _running(study: optuna.Study) -> dict[int, int]:

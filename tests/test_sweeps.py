@@ -97,11 +97,11 @@ def test_three_workers_one_of_them_killed(kind, tmp_path):
         assert second.recv() == third.recv() == "finished"
     study = sweeps.load(out, storage)
     assert states(study) == [COMPLETE] * workers.TRIALS
-    trials = {trial.params["lr"]: trial for trial in study.trials}
+    rates = {trial.params["lr"] for trial in study.trials}
     (lost,) = [trial for trial in study.trials if "resumed_at" in trial.user_attrs]
-    assert lost is trials[float(last_lr)] and 0 < lost.user_attrs["resumed_at"] <= int(last_step)
+    assert lost.params["lr"] == float(last_lr) and 0 < lost.user_attrs["resumed_at"] <= int(last_step)
     made = Counter((float(lr), int(step)) for file in log.iterdir() for lr, step in map(str.split, file.read_text().splitlines()))
-    assert made.keys() == set(itertools.product(trials, range(workers.STEPS)))
+    assert made.keys() == set(itertools.product(rates, range(workers.STEPS)))
     twice = {key for key, count in made.items() if count > 1}
     assert twice <= {(float(last_lr), step) for step in range(lost.user_attrs["resumed_at"], int(last_step) + 1)}
     assert len(list(log.iterdir())) == workers.N_WORKERS and all(file.read_text() for file in log.iterdir())
@@ -180,14 +180,14 @@ def test_a_record_cut_short(tmp_path):
 
 
 def test_trials_are_counted_over_all_calls_and_a_seed_repeats_them(tmp_path, updates):
-    straight = sweep(tmp_path / "straight", 14)  # TPE draws ten at random, then models
+    straight = sweep(tmp_path / "straight", 12)  # TPE draws ten at random, then models
     made = updates.copy()
-    for trials in (3, 12, 14, 14):
+    for trials in (3, 11, 12, 12):
         broken = sweep(tmp_path / "broken", trials)
         assert len(broken.trials) == trials
     assert [trial.params for trial in broken.trials] == [trial.params for trial in straight.trials]
     assert [trial.values for trial in broken.trials] == [trial.values for trial in straight.trials]
-    assert updates == {lr: 2 * count for lr, count in made.items()} and made.total() >= 13 * QUICK.steps
+    assert updates == {lr: 2 * count for lr, count in made.items()} and made.total() >= 11 * QUICK.steps
     other = sweep(tmp_path / "other", 2, seed=1)
     assert [trial.params for trial in other.trials] != [trial.params for trial in straight.trials[:2]]
     unseeded = [sweep(tmp_path / name, 1, seed=None).trials[0].params for name in "ab"]
@@ -402,7 +402,8 @@ def test_every_combination_from_a_shell(shell, tmp_path, updates):
 
 
 def test_chosen_trials_from_a_shell(shell, tmp_path):
-    line = f"{SHELL} --vary p=5,7 --vary lr=1e-3:1e-1:log --vary d_mlp=8:32 --trials 4 --sampler-seed 3 --objective mean-loss"
+    vary = "--vary p=5,7 --vary lr=1e-3:1e-1:log --vary d_mlp=8:32"
+    line = f"{SHELL.replace(' --d-mlp 32', '')} {vary} --trials 4 --sampler-seed 3 --objective mean-loss"
     code, out, err = shell(f"{line} --storage sqlite:///{tmp_path}/my.db --study mine --out {tmp_path}")
     study = sweeps.load(tmp_path, f"sqlite:///{tmp_path}/my.db", "mine")
     assert (code, err) == (0, "") and states(study) == [COMPLETE] * 4
