@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import ablation, exponents, losses, models, plots, presets, sweeps, tasks, trajectories
+    from interp_utils import ablation, exponents, losses, milestones, models, plots, presets, sweeps, tasks, trajectories
     from interp_utils.analysis import (
         attention,
         circuits,
@@ -51,6 +51,7 @@ _MODULES = {
     "fourier": "analysis.fourier",
     "heads": "analysis.heads",
     "losses": "losses",
+    "milestones": "milestones",
     "models": "models",
     "neurons": "analysis.neurons",
     "periods": "analysis.periods",

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interp_utils import ablation, trajectories
+from interp_utils import ablation, milestones, trajectories
 from interp_utils.analysis import fourier, progress, renaming, summaries
 from interp_utils.cached_model import CachedModel
 from interp_utils.runs import Run
@@ -100,7 +100,7 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
         **_parameters(task),
         "steps": run.step,
         **describe(task),
-        **trajectories.generalisation(run.metrics)._asdict(),
+        **milestones.generalisation(run.metrics)._asdict(),
         "test accuracy": 1 - (wrong.sum() / model.task.test_mask.sum()).item(),
         "test errors": int(wrong.sum()),
         "test errors with a 0": int((wrong & zero).sum()),

@@ -28,11 +28,11 @@ from tqdm.auto import tqdm
 
 from interp_utils import storage as disk
 from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.milestones import first_sustained
 from interp_utils.runs import MANIFEST, Run
 from interp_utils.studies import import_optuna, load, open_study
 from interp_utils.tasks import AnyTask
 from interp_utils.training import train
-from interp_utils.trajectories import first_sustained
 
 if TYPE_CHECKING:
     import optuna

@@ -31,11 +31,12 @@ MAY_IMPORT = {
     "runs": {"configs", "models", "storage", "tasks"},
     "run_writer": {"configs", "runs", "storage", "tasks"},
     "training": {"configs", "losses", "models", "run_writer", "runs", "storage", "tasks"},
-    "trajectories": {"analysis", "cached_model", "losses", "models", "runs"},
-    "exponents": {"ablation", "analysis", "cached_model", "runs", "tasks", "trajectories"},
+    "milestones": set(),
+    "trajectories": {"analysis", "cached_model", "losses", "milestones", "models", "runs"},
+    "exponents": {"ablation", "analysis", "cached_model", "milestones", "runs", "tasks", "trajectories"},
     "presets": {"configs", "tasks"},
     "studies": {"storage"},
-    "sweeps": {"configs", "runs", "storage", "studies", "tasks", "training", "trajectories"},
+    "sweeps": {"configs", "runs", "storage", "milestones", "studies", "tasks", "training"},
     "cli": {"analysis", "cached_model", "configs", "runs", "storage", "studies", "sweeps", "tasks", "training", "trajectories"},
 }
 

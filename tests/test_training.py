@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from interp_utils import Run, TrainConfig, models, presets, tasks, train, trajectories
+from interp_utils import Run, TrainConfig, milestones, models, presets, tasks, train
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -182,6 +182,6 @@ def test_grokking_in_seconds(tmp_path, monkeypatch):
     """The whole path, shortened as in CI: memorises first, generalises much later."""
     monkeypatch.setenv("INTERP_FAST", "1")
     metrics = train(*presets.quick(), out=tmp_path, progress=False).metrics.set_index("step")
-    memorised, generalised = (trajectories.first_sustained(metrics[f"{split}_accuracy"] >= 0.99) for split in ("train", "test"))
+    memorised, generalised = (milestones.first_sustained(metrics[f"{split}_accuracy"] >= 0.99) for split in ("train", "test"))
     assert generalised > 3 * memorised > 0
     assert metrics["test_accuracy"][memorised] < 0.7

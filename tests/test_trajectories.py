@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 import torch
 
-from interp_utils import CachedModel, ModelConfig, TrainConfig, fourier, models, progress, summaries, train, trajectories
+from interp_utils import CachedModel, ModelConfig, TrainConfig, fourier, milestones, models, progress, summaries, train, trajectories
 
 
 @pytest.mark.parametrize(("holds", "expected"), [([0, 1, 1], 10), ([1, 1, 1], 0), ([1, 0, 1], 20), ([1, 1, 0], None), ([0, 0, 0], None)])
 def test_first_sustained(holds, expected):
-    assert trajectories.first_sustained(pd.Series(holds, index=[0, 10, 20], dtype=bool)) == expected
+    assert milestones.first_sustained(pd.Series(holds, index=[0, 10, 20], dtype=bool)) == expected
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_first_sustained(holds, expected):
 def test_generalisation(test, until, expected):
     train = [0.99, *[1.0] * 11]  # 99 % is not above 99 %
     metrics = pd.DataFrame({"step": range(0, 120, 10), "train_accuracy": train, "test_accuracy": test})
-    assert trajectories.generalisation(metrics, until) == expected
+    assert milestones.generalisation(metrics, until) == expected
 
 
 def history(test_loss):
@@ -37,17 +37,17 @@ def history(test_loss):
 
 def test_phases_of_a_planted_history():
     metrics = history([4.0, 20.0, 30.0, 28.0, 16.0, 14.0, 1.0, 1e-2, 1e-4, 1e-6])
-    assert trajectories.phases(metrics) == {"memorisation": (0, 20), "circuit formation": (20, 50), "cleanup": (50, 80)}
+    assert milestones.phases(metrics) == {"memorisation": (0, 20), "circuit formation": (20, 50), "cleanup": (50, 80)}
 
 
 def test_a_spike_after_grokking_moves_the_end_of_cleanup():
     metrics = history([4.0, 30.0, 10.0, 1e-4, 1e-2, 1e-5])
-    assert trajectories.phases(metrics)["cleanup"] == (20, 50)
+    assert milestones.phases(metrics)["cleanup"] == (20, 50)
 
 
 def test_phases_that_were_not_completed_are_left_out():
-    assert trajectories.phases(history([4.0, 20.0, 30.0])) == {"memorisation": (0, 20)}
-    assert set(trajectories.phases(history([4.0, 30.0, 10.0]))) == {"memorisation", "circuit formation"}
+    assert milestones.phases(history([4.0, 20.0, 30.0])) == {"memorisation": (0, 20)}
+    assert set(milestones.phases(history([4.0, 30.0, 10.0]))) == {"memorisation", "circuit formation"}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_p
         with pytest.raises(ValueError, match="one-layer models, this one has 2 layers"):
             measure(run)
     with pytest.raises(ValueError, match="phases are read off the test loss, and this run has none"):
-        trajectories.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))
+        milestones.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))
 
 
 def test_spikes_are_found_where_they_were_planted():
@@ -151,10 +151,10 @@ def test_spikes_are_found_where_they_were_planted():
     highest = list(falling)
     highest[40] *= 30  # between two logged steps: the logged loss does not show it
     metrics = pd.DataFrame({"step": steps, "train_loss": falling, "highest_train_loss": highest})
-    assert trajectories.spikes(metrics) == [400]
-    assert trajectories.spikes(metrics, factor=50.0) == []
+    assert milestones.spikes(metrics) == [400]
+    assert milestones.spikes(metrics, factor=50.0) == []
     with pytest.raises(ValueError, match="logged without highest_train_loss"):
-        trajectories.spikes(metrics.drop(columns="highest_train_loss"))
+        milestones.spikes(metrics.drop(columns="highest_train_loss"))
 
 
 def test_steps_by_head():
@@ -168,13 +168,13 @@ def test_steps_by_head():
             "train_accuracy/2": [1.0, 1.0, 1.0, 1.0],
         }
     )
-    steps = trajectories.steps_by_head(metrics)
+    steps = milestones.steps_by_head(metrics)
     assert steps.index.tolist() == [2, 3, 11] and steps.index.name == "q"
     assert steps[2] == 10 and steps[3] == 30 and steps[11] is pd.NA
-    assert trajectories.steps_by_head(metrics, level=0.5).tolist() == [0, 10, 30]
-    assert trajectories.steps_by_head(metrics, "train_accuracy").tolist() == [0]
+    assert milestones.steps_by_head(metrics, level=0.5).tolist() == [0, 10, 30]
+    assert milestones.steps_by_head(metrics, "train_accuracy").tolist() == [0]
     with pytest.raises(ValueError, match="no columns validation_accuracy/"):
-        trajectories.steps_by_head(metrics, "validation_accuracy")
+        milestones.steps_by_head(metrics, "validation_accuracy")
 
 
 def test_follow_applies_a_function_to_every_snapshot(small_run):

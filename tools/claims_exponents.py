@@ -7,7 +7,7 @@ import statistics
 
 import torch
 
-from interp_utils import Run, exponents, ranks, trajectories
+from interp_utils import Run, exponents, milestones, ranks
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 
 # The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix describe, have none.
@@ -43,7 +43,7 @@ def _describe(run: Run) -> Row:
         "task": f"({row['a']}, {row['b']})" + (f" mod {row['p']}" if row["p"] != 113 else ""),
         "step": step,
         "step over that of memorising": step / row["memorised"],
-        "step by 12,000": trajectories.generalisation(run.metrics, HORIZON).generalised or HORIZON + 1,
+        "step by 12,000": milestones.generalisation(run.metrics, HORIZON).generalised or HORIZON + 1,
         "labels that do not occur": row["p"] - row["labels that occur"],
     }
 

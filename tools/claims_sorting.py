@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from interp_utils import CachedModel, Run, ablation, attention, circuits, presets, summaries, trajectories
+from interp_utils import CachedModel, Run, ablation, attention, circuits, milestones, presets, summaries
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 from tools.train_runs import SORTING_SEEDS, sorting_name
 
@@ -42,7 +42,7 @@ def _describe(run: Run) -> Row:
         "top-1 copy rate": circuits.copy_rate(OV),
         "diagonal z-score": circuits.diagonal_z_score(OV),
         "attention to equal tokens": received.gather(1, lists.tokens[lists.asked][:, None]).mean().item(),
-        "90 % of lists from step": trajectories.first_sustained(validation > 0.9) or NEVER,
+        "90 % of lists from step": milestones.first_sustained(validation > 0.9) or NEVER,
     }
     length = run.task.params["length"]
     if isinstance(length, int):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interp_utils import CachedModel, Run, fourier, plots, trajectories
+from interp_utils import CachedModel, Run, fourier, milestones, plots
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ def main() -> None:
     order = {f"frequency {k}": sorted(range(len(W_E)), key=lambda n, k=k: k * n % len(W_E)) for k in keys}
     figures = {
         "circles": plots.token_scatters(planes, title="Each key frequency is a circle of tokens", axis_title="direction", order=order),
-        "grokking": plots.loss_curves(run.metrics, trajectories.phases(run.metrics), title="Grokking (a + b) mod 113"),
+        "grokking": plots.loss_curves(run.metrics, milestones.phases(run.metrics), title="Grokking (a + b) mod 113"),
     }
     for name, figure in figures.items():
         figure.write_image(ROOT / "docs" / "figures" / f"{name}.png", scale=1.5)
