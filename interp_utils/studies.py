@@ -72,8 +72,10 @@ def _open_storage(folder: Path, storage: str | Path | None) -> optuna.storages.B
     """A database by its URL, or a journal file."""
     optuna = import_optuna()
     if "://" in str(storage):
+        from sqlalchemy.pool import NullPool  # no connection stays open for the hours of a training, which servers end
+
         try:
-            return optuna.storages.RDBStorage(str(storage))
+            return optuna.storages.RDBStorage(str(storage), engine_kwargs={"poolclass": NullPool})
         except Exception as error:  # of SQLAlchemy, of Optuna or of the database's own module
             reason = str(error).splitlines()[0]
             raise ValueError(

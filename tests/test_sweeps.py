@@ -160,6 +160,21 @@ def test_what_another_worker_is_doing_is_left_to_it(tmp_path, monkeypatch):
     assert seen == [[RUNNING, RUNNING, COMPLETE], [RUNNING, COMPLETE, COMPLETE]]
 
 
+def test_a_trial_that_its_worker_finishes_just_now(tmp_path, monkeypatch):
+    """After it was seen to be running, before it is found without a worker."""
+    study, locked = sweep(tmp_path, 0), sweeps._locked
+    left = study.ask()
+
+    def finished_first(folder, there, number, lock):
+        if number == left.number:
+            study.tell(left, 1.0)
+        return locked(folder, there, number, lock)
+
+    monkeypatch.setattr(sweeps, "_locked", finished_first)
+    study = sweep(tmp_path)
+    assert states(study) == [COMPLETE, COMPLETE] and study.trials[0].value == 1.0
+
+
 def test_a_record_cut_short(tmp_path):
     """Optuna's own lock leaves it, and whatever is written next makes one unreadable line of both."""
     sweep(tmp_path)

@@ -47,8 +47,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=VALUES",
         action="append",
         required=True,
-        help="an option of the groups above without its dashes, and its values: a list, lr=1e-3,3e-3; a range, weight-decay=0:1, "
-        "or one on a logarithmic scale, lr=1e-4:1e-2:log. Once for each that is varied (required)",
+        help="an option of the groups above without its dashes, and its values: a list, lr=1e-3,3e-3; a range, lr=0.001:0.003, or by its "
+        "logarithm, lr=1e-4:1e-2:log. Once for each option that is varied (required)",
     )
     group.add_argument("--trials", metavar="N", type=int, help="in all, by all workers; default: every combination of the lists once")
     group.add_argument(
