@@ -31,7 +31,7 @@ EXPONENTS = {
     **dict.fromkeys([(113, 7, 7), (113, 8, 9), (113, 2, 2), (113, 4, 4)], 6_000),
 }
 SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
-REMAINDERS_SEEDS = {**dict.fromkeys(presets.REMAINDERS, 1), "all": 3}
+REMAINDERS_SEEDS = {(p, variant): 1 for p in presets.REMAINDERS_SIZES for variant in presets.REMAINDERS} | {(53, "all"): 3}
 
 
 def sorting_name(variant: str, seed: int) -> str:
@@ -54,10 +54,10 @@ def shipped() -> dict[str, Shipped]:
         for seed in (1, 2, 3):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
             runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
-    for variant, seeds in REMAINDERS_SEEDS.items():
+    for (p, variant), seeds in REMAINDERS_SEEDS.items():
         for seed in range(seeds):
-            name, all_snapshots = f"remainders_p53_{variant.replace(' ', '_')}_seed{seed}", variant == "all" and seed == 0
-            runs[name] = Shipped(presets.remainders(variant, seed), all_snapshots)
+            name = f"remainders_p{p}_{variant.replace(' ', '_')}_seed{seed}"
+            runs[name] = Shipped(presets.remainders(variant, seed, p), snapshots=variant == "all" and seed == 0)
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
             runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
