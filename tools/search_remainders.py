@@ -1,0 +1,51 @@
+"""The search in notebook 08: python -m tools.search_remainders, in as many processes as you like, again after any of them died.
+
+Runs and the study are in runs/search_remainders; what ships is the study, in docs/studies.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interp_utils import ModelConfig, TrainConfig, studies, sweeps, tasks
+
+if TYPE_CHECKING:
+    import optuna
+
+    from interp_utils.tasks import Task
+
+ROOT = Path(__file__).parents[1]
+RUNS, SHIPPED = ROOT / "runs" / "search_remainders", ROOT / "docs" / "studies" / "remainders"
+TRIALS = 30
+# Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which their Table 1 lacks.
+SPACE = {
+    "dropout": (0.0, 0.1, 0.2, 0.5),
+    "grokfast_lambda": (0.0, 0.5, 2.0),
+    "weight_decay": (0.0, 0.1, 1 / 3, 0.5, 1.0),
+    "d_model": (128, 256),
+    "lr": (1e-4, 3e-4),
+    "n_heads": (4, 8),
+}
+PUBLISHED_BEST = {"dropout": 0.1, "grokfast_lambda": 0.5, "weight_decay": 1 / 3, "d_model": 256, "lr": 3e-4, "n_heads": 4}
+
+
+def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
+    values = {name: trial.suggest_categorical(name, of) for name, of in SPACE.items()}
+    d_model, n_heads = values.pop("d_model"), values.pop("n_heads")
+    model = ModelConfig(d_model=d_model, n_heads=n_heads, d_head=d_model // n_heads, d_mlp=4 * d_model)
+    return tasks.remainders(23, 0.8), model, TrainConfig(steps=1500, snapshot_every=None, grokfast="ema", **values)
+
+
+def main() -> None:
+    search = functools.partial(sweeps.sweep, make, out=RUNS, objective=functools.partial(sweeps.held_out_loss, rows=10), seed=0)
+    search(trials=[PUBLISHED_BEST])
+    search(trials=TRIALS)
+    SHIPPED.mkdir(parents=True, exist_ok=True)
+    shutil.copy(RUNS / studies.JOURNAL, SHIPPED)
+
+
+if __name__ == "__main__":
+    main()
