@@ -91,7 +91,7 @@ def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
 
 
 # p: share of the numbers for training, d_model, steps.
-REMAINDERS_SIZES: dict[int, tuple[float, int, int]] = {53: (0.8, 128, 8000), 113: (0.3, 256, 6000)}
+REMAINDERS_SIZES: dict[int, tuple[float, int, int]] = {53: (0.8, 128, 12_000), 113: (0.3, 256, 6000)}
 REMAINDERS: dict[str, dict[str, Any]] = {
     "all": {},
     "permuted": {"labels": "permuted"},
