@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import ablation, exponents, losses, milestones, models, plots, presets, sweeps, tasks, trajectories
+    from interp_utils import ablation, exponents, losses, milestones, models, multitask, plots, presets, sweeps, tasks, trajectories
     from interp_utils.analysis import (
         attention,
         circuits,
@@ -53,6 +53,7 @@ _MODULES = {
     "losses": "losses",
     "milestones": "milestones",
     "models": "models",
+    "multitask": "multitask",
     "neurons": "analysis.neurons",
     "periods": "analysis.periods",
     "plots": "plots",

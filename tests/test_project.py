@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "milestones": set(),
     "trajectories": {"analysis", "cached_model", "losses", "milestones", "models", "runs"},
     "exponents": {"ablation", "analysis", "cached_model", "milestones", "runs", "tasks", "trajectories"},
+    "multitask": {"ablation", "analysis", "cached_model", "milestones", "runs", "tasks", "trajectories"},
     "presets": {"configs", "tasks"},
     "studies": {"storage"},
     "sweeps": {"configs", "runs", "storage", "milestones", "studies", "tasks", "training"},

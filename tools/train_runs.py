@@ -6,6 +6,7 @@ Full runs go to runs/ and can be interrupted and resumed; what ships is exported
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 
 class Shipped(NamedTuple):
-    """preset: what is trained. snapshots: whether all of them ship (in half precision), or the last one only."""
+    """preset: what is trained. snapshots: those that ship beside the last one, in half precision; None for all."""
 
     preset: Preset
-    snapshots: bool = False
+    snapshots: Sequence[int] | None = ()
 
 
 # Steps of each row of Patel et al., Table 1, and of the even exponents that their section 5.1 and appendix describe: (p, a, b);
@@ -40,7 +41,7 @@ def sorting_name(variant: str, seed: int) -> str:
 
 def shipped() -> dict[str, Shipped]:
     """Name of a run -> how it is made."""
-    runs = {"modular_addition": Shipped(presets.grokking_demo(), snapshots=True)}
+    runs = {"modular_addition": Shipped(presets.grokking_demo(), snapshots=None)}
     for seed in range(1, 9):
         task, steps = tasks.modular_addition(p=113, frac_train=0.3, seed=seed), 20_000 if seed < 4 else 15_000
         runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=steps, snapshot_every=None)))
@@ -49,7 +50,7 @@ def shipped() -> dict[str, Shipped]:
         runs[f"p{p}_seed0"] = Shipped(Preset(tasks.modular_addition(p, 0.5, seed=0), ModelConfig(), config))
     demo = presets.grokking_demo()
     config = TrainConfig(steps=6000, warmup_steps=0, snapshot_every=1000)
-    runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), snapshots=True)
+    runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), snapshots=None)
     for (p, a, b), steps in EXPONENTS.items():
         for seed in (1, 2, 3):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
@@ -57,10 +58,11 @@ def shipped() -> dict[str, Shipped]:
     for (p, variant), seeds in REMAINDERS_SEEDS.items():
         for seed in range(seeds):
             name = f"remainders_p{p}_{variant.replace(' ', '_')}_seed{seed}"
-            runs[name] = Shipped(presets.remainders(variant, seed, p), snapshots=variant == "all" and seed == 0)
+            followed = (p, variant, seed) == (53, "all", 0)
+            runs[name] = Shipped(presets.remainders(variant, seed, p), (0, 64, 256, 512, *range(1000, 12_000, 1000)) if followed else ())
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
-            runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), snapshots=variant == "one head" and seed == 0)
+            runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), None if (variant, seed) == ("one head", 0) else ())
     return runs
 
 
@@ -70,11 +72,11 @@ def main(names: list[str]) -> None:
     if unknown or not names:
         sys.exit(f"say which of these to train: {', '.join(runs)}" + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else ""))
     for name in names:
-        preset, all_snapshots = runs[name]
+        preset, snapshots = runs[name]
         run = train(*preset, out=ROOT / "runs" / name)
         print(run.metrics.iloc[-1].to_string())
         if not (ROOT / "checkpoints" / name).exists():
-            export(run, ROOT / "checkpoints" / name, steps=run.steps if all_snapshots else [], half=True)
+            export(run, ROOT / "checkpoints" / name, steps=snapshots, half=True)
 
 
 if __name__ == "__main__":

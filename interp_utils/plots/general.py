@@ -11,7 +11,7 @@ from jaxtyping import Complex, Float, Int
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from interp_utils.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, to_numpy
+from interp_utils.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SKY, again, to_numpy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,9 @@ def curves(
     phases: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
     """Lines over training. columns: column name -> legend name; phases: name -> (first step, last step), drawn as bands."""
-    fig = go.Figure([go.Scatter(x=table[x], y=to_numpy(table[column]), name=name, mode="lines") for column, name in columns.items()])
+    fig = go.Figure()
+    for index, (column, name) in enumerate(columns.items()):
+        fig.add_scatter(x=table[x], y=to_numpy(table[column]), name=name, mode="lines", line_dash=again(index, ("solid", "dash", "dot")))
     fig.update_layout(title=title)
     fig.update_xaxes(title=x_title)
     fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
@@ -67,7 +69,7 @@ def points(
     fig = go.Figure()
     for index, name in enumerate(dict.fromkeys(names)):
         own = table[[other == name for other in names]]
-        marker = {"size": 9, "symbol": ["circle", "diamond", "square"][index // 7 % 3]}  # there are seven colours
+        marker = {"size": 9, "symbol": again(index, ("circle", "diamond", "square"))}
         fig.add_scatter(x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker)
     fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title)
     return fig.update_yaxes(type="log", dtick=1, exponentformat="power") if log_y else fig
@@ -127,7 +129,8 @@ def heatmaps(
         fig.add_trace(go.Heatmap(z=to_numpy(values), coloraxis="coloraxis"), **place)
         fig.update_xaxes(title=x_title, constrain="domain", **place)
         fig.update_yaxes(title=y_title, autorange="reversed", scaleanchor=f"x{index + 1 if index else ''}", **place)
-    return fig.update_layout(title=title, height=110 + 390 * rows, coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}})
+    height = 110 + rows * (130 + 520 // columns)
+    return fig.update_layout(title=title, height=height, coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}})
 
 
 def histograms(
