@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tools import claims_addition, claims_exponents, claims_sorting
+from tools import claims_addition, claims_exponents, claims_remainders, claims_sorting
 from tools.claims import Rows, render
 
 DOCS = Path(__file__).parents[1] / "docs"
 NUMBERS, TABLE = DOCS / "claims.json", DOCS / "claims.md"
-SUITES = [claims_addition.SUITE, claims_sorting.SUITE, claims_exponents.SUITE]
+SUITES = [claims_addition.SUITE, claims_sorting.SUITE, claims_exponents.SUITE, claims_remainders.SUITE]
 INTRO = """# Published claims, checked
 
 Made by `python -m tools.make_claims` from the runs in `checkpoints/`; a test measures them again. A claim *holds* if every run it is

@@ -1,0 +1,105 @@
+"""A run on many remainders in a row: against the same numbers written out."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from interp_utils import TrainConfig, multitask, tasks, train
+from interp_utils.analysis import periods
+from tests.conftest import SMALL_MODEL
+
+P = 11
+MODULI = (2, 3, 5, 7)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    task = tasks.remainders(P, 0.8, seed=1)
+    config = TrainConfig(steps=300, lr=3e-3, weight_decay=3.0, log_every=10, grokfast="ema", grokfast_lambda=2.0)
+    return train(task, replace(SMALL_MODEL, d_mlp=64), config, out=tmp_path_factory.mktemp("multitask") / "run", progress=False)
+
+
+@pytest.fixture(scope="module")
+def row(run):
+    return multitask.headline(run)
+
+
+def accuracies(model, task, zeroed=(), means=None):
+    """By head, on test numbers, with neurons fixed: a loop over heads on HookedTransformer's own forward."""
+
+    def fix(post, hook):
+        post[:, -1, list(zeroed)] = means[list(zeroed)]
+        return post
+
+    hooks = [("blocks.0.mlp.hook_post", fix)] if len(zeroed) else []
+    with torch.no_grad():
+        logits = model.run_with_hooks(task.tokens, fwd_hooks=hooks)[:, -1].double().numpy()
+    start, found = 0, []
+    for head, q in enumerate(task.n_classes):
+        right = logits[:, start : start + q].argmax(1) == task.labels[:, head].numpy()
+        found.append(right[task.test_mask.numpy()])
+        start += q
+    return np.array(found)
+
+
+@pytest.mark.parametrize("digit_order", ["low_first", "high_first"])
+def test_places_spell_the_number(digit_order):
+    task = tasks.remainders(P, digit_order=digit_order)
+    first, second = multitask.places(task)
+    assert tasks.numbers(task).equal(first * task.tokens[:, 0] + second * task.tokens[:, 1])
+
+
+def test_clusters_are_the_neurons_of_a_period():
+    waves = periods.Waves(torch.tensor([3, 3, 3, 3, 5, 5, 0]), torch.ones(7).long(), torch.tensor([0.9, 0.3, 0.5, 0.2, 1.0, 1.0, 0.0]))
+    found = multitask.clusters(waves, (2, 3, 5))
+    assert {q: neurons.tolist() for q, neurons in found.items()} == {3: [0, 1, 2]}
+
+
+def test_answers(run, row):
+    right = accuracies(run.model(), run.task)
+    by_head = right.mean(1)
+    assert row["test accuracy"] == pytest.approx(by_head.mean()) and row["lowest test accuracy"] == pytest.approx(by_head.min())
+    assert row["n recovered"] == pytest.approx(right.all(0).mean())
+    assert row["n recovered, if heads failed independently"] == pytest.approx(math.prod(by_head))
+    assert (row["p"], row["steps"], row["heads"]) == (P, 300, 4) and row["heads at 99 %"] == len(row["steps to 99 %"])
+    for q, step in row["steps to 99 %"].items():
+        column = run.metrics.set_index("step")[f"test_accuracy/{q}"]
+        assert (column.loc[step:] >= 0.99).all() and (step == 0 or column.loc[: step - 1].iloc[-1] < 0.99)
+    assert row["steps to 99 %"], "mod 2 is learned by then"
+
+
+def test_positions_and_attention(run, row):
+    W_pos = run.weights()["pos_embed.W_pos"].double().numpy()
+    assert row["positions, Pearson"] == pytest.approx(np.corrcoef(W_pos[0], W_pos[1])[0, 1], abs=1e-5)
+    ratio = np.linalg.norm(W_pos[0] + W_pos[1]) / np.linalg.norm(W_pos[0] - W_pos[1])
+    assert row["positions, half sum over half difference"] == pytest.approx(ratio, rel=1e-4)
+    _, cache = run.model().run_with_cache(run.task.tokens)
+    to_digits = cache["blocks.0.attn.hook_pattern"][:, :, -1, :2].double().mean(0)
+    one_sided = [max(first, second) / (first + second) for first, second in to_digits.tolist()]
+    assert row["attention to one digit, most"] == pytest.approx(max(one_sided), rel=1e-4)
+    assert row["attention to one digit, least"] == pytest.approx(min(one_sided), rel=1e-4)
+
+
+def test_cost_of_clusters(run, row):
+    model, task = run.model(), run.task
+    _, cache = model.run_with_cache(task.tokens)
+    post = cache["blocks.0.mlp.hook_post"][:, -1].detach()
+    waves = periods.best_waves(post.view(P, P, -1), multitask.places(task), MODULI)
+    found = multitask.clusters(waves, MODULI)
+    full, own, others = accuracies(model, task).mean(1), [], []
+    for q, neurons in found.items():
+        cost = full - accuracies(model, task, neurons.tolist(), post.mean(0)).mean(1)
+        for head, other in enumerate(MODULI):
+            (own if other == q else others).append(cost[head])
+    assert row["clusters"] == len(found) >= 1
+    assert row["cluster's cost to its own head"] == pytest.approx(np.mean(own), abs=0.01)
+    assert row["cluster's cost to other heads"] == pytest.approx(np.mean(others), abs=0.01)
+
+
+def test_one_answer_per_input_has_no_heads(tmp_path):
+    config = TrainConfig(steps=2)
+    row = multitask.headline(train(tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False))
+    assert "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row

@@ -1,0 +1,320 @@
+"""Syrkis and Søgaard on the runs on many remainders: what is measured, and the claims."""
+
+from __future__ import annotations
+
+import statistics
+
+import torch
+
+from interp_utils import CachedModel, Run, crt, milestones, multitask, ranks, spectra, summaries, sweeps, tasks, trajectories
+from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
+from tools.search_remainders import SHIPPED
+
+ADDITION = "p59_seed0"  # T_nanda, of almost the same size
+KINDS = {
+    "all": "T_miiii",
+    "masked": "T_masked",
+    "permuted": "T_basis",
+    "unfiltered": "λ = 0",
+    "no_dropout": "no dropout",
+    "as_published": "as published",
+}
+FIRST, MASKED_FIRST = (2, 3, 5, 7), (11, 13, 17, 19)
+NUMBERS, SEARCH = "n below 113²", "search, p = 23"
+
+
+def measure() -> Rows:
+    """Run name -> measure -> number; a row for the numbers themselves, and one for the search."""
+    addition = {"kind": "T_nanda", **multitask.headline(Run.load(CHECKPOINTS / ADDITION))}
+    rows = {ADDITION: addition}
+    for path in sorted(CHECKPOINTS.glob("remainders_*")):
+        run = Run.load(path)
+        row = {"kind": KINDS[path.name.split("_", 2)[2].rsplit("_", 1)[0]], **multitask.headline(run), **_order(run)}
+        for name in ("singular values, effective share", "frequencies, effective share"):
+            row[f"{name}, over addition's"] = row[name] / addition[name]
+        rows[path.name] = row | (_activity(run) if len(run.steps) > 2 else {})
+    return rows | {NUMBERS: _numbers(), SEARCH: _search()}
+
+
+def _order(run: Run) -> Row:
+    """Places and correlations count a head that did not stay above 99 % as later than all that did."""
+    reached = milestones.steps_by_head(run.metrics).astype("float").fillna(float("inf"))
+    place = reached.rank(method="max")
+    rest = reached.drop(list(FIRST))
+    row = {
+        f"place of the last of {first}": place[list(first)].max().item()
+        for first in (FIRST, MASKED_FIRST)
+        if set(first) <= {*reached.index}
+    }
+    row["2, 3, 5 and 7 in this order"] = float(reached[list(FIRST)].is_monotonic_increasing)
+    row["the others, step with q"] = ranks.spearman(torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1).statistic
+    learned = [step for step in rest if step < float("inf")]
+    row["the others, last over first"] = max(learned) / min(learned) if learned else 1.0
+    memorised = milestones.generalisation(run.metrics).memorised
+    if memorised:
+        row["median head's step over that of memorising"] = statistics.median(reached) / memorised
+    return {name: value for name, value in row.items() if value < float("inf")}
+
+
+def _activity(run: Run) -> Row:
+    """Active frequencies from the step at which training accuracy is 99 %: the largest count over the last."""
+
+    def amplitudes(model: CachedModel) -> torch.Tensor:
+        return spectra.amplitudes(model.activation("post", 0)[1:, 1:])
+
+    memorised = milestones.generalisation(run.metrics).memorised
+    followed = trajectories.follow(run, amplitudes, steps=run.steps[1:], show_progress=False)
+    history = torch.stack(list(followed.values()))  # "step freq neuron"
+    late = [step >= memorised for step in followed]
+    by_code = [spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])]
+    code = torch.stack(by_code).double().nanmean(0)
+    power = history[late].mean(2)[:, 1:].square()
+    measures = {
+        "code's count": code[late],
+        "participation ratio": spectra.participation_ratio(power),
+        "90 % of power": spectra.count_for(power).double(),
+        "1 - Gini": torch.tensor([1 - summaries.gini(each) for each in power]),
+    }
+    largest = spectra.active(history.mean(2)).sum(1).max().item()
+    return {"active, by the text": largest, **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()}}
+
+
+def _numbers() -> Row:
+    task = tasks.remainders(113)
+    is_prime = torch.zeros(113**2, dtype=torch.bool)
+    is_prime[tasks.primes_below(113**2)] = True
+    found, grid = crt.detect_primes(task.labels, is_prime[tasks.numbers(task)]), task.labels.view(113, 113, -1)
+    return {
+        "primes with a zero": found.missed_primes,
+        "others without": found.false_primes,
+        "q that commute": sum(grid[..., head].equal(grid[..., head].T) for head in range(grid.shape[2])),
+    }
+
+
+def _search() -> Row:
+    values = [trial.value for trial in sweeps.load(SHIPPED).trials]
+    return {"trials": len(values), "rank of the published best": sum(value < values[0] for value in values) + 1}
+
+
+def of_kind(*kinds: str):
+    return lambda row: row.get("kind") in kinds
+
+
+def _claim(text: str, published: str, measure: str, holds, rule: str, section: str, about, source: str = "Fig. 5") -> Claim:
+    return Claim(text, source, published, measure, lambda row: holds(row[measure]), rule, f"08 · {section}", about)
+
+
+OURS = of_kind("T_miiii")
+TASK, TRAINING, CONTROLS, SEARCHED = "The task", "Training", "The controls, at equal length", "The search for hyper-parameters"
+POSITIONS, VALUES, SPECTRA, NEURONS = "Positional embeddings", "The embedding's singular values", "Spectra of the embedding", "Neurons"
+SPIKE, HEADS, CIRCUITS = "Is the spike in the number of active frequencies real?", "Attention", "Do circuits serve several q?"
+LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
+CLAIMS = [
+    _claim("learns all remainders", "accuracy 1", "lowest test accuracy", lambda x: x > 0.99, "lowest above 99 %", TRAINING, OURS),
+    _claim("2, 3, 5 and 7 first", "first four", LAST_FIRST, lambda x: x <= 4, "to 99 %, before all others", TRAINING, OURS),
+    _claim("these in this order", "in that order", "2, 3, 5 and 7 in this order", lambda x: x == 1, "steps to 99 % rise", TRAINING, OURS),
+    _claim(
+        "the others in no particular order", "none", "the others, step with q", lambda x: abs(x) < 0.5, "rank correlation", TRAINING, OURS
+    ),
+    _claim("the others together", "around 40,000", "the others, last over first", lambda x: x < 1.25, "within a quarter", TRAINING, OURS),
+    _claim(
+        "all tasks are grokked",
+        "grokked",
+        "median head's step over that of memorising",
+        lambda x: x >= 5,
+        "five times later than 99 % of training answers",
+        TRAINING,
+        OURS,
+    ),
+    _claim(
+        "T_masked: 11, 13, 17, 19 first",
+        "these",
+        LAST_MASKED,
+        lambda x: x <= 4,
+        "before all others",
+        CONTROLS,
+        of_kind("T_masked"),
+        "Fig. 19",
+    ),
+    _claim("does not converge at λ = 0", "no", "heads at 99 %", lambda x: x < 15, "not all heads", CONTROLS, of_kind("λ = 0"), "Results"),
+    _claim(
+        "no dropout: all but 2 and 3 overfit",
+        "2 of 29",
+        "heads at 99 %",
+        lambda x: x <= 2,
+        "two",
+        CONTROLS,
+        of_kind("no dropout"),
+        "Fig. 22",
+    ),
+    _claim(
+        "the settings of Table 2 learn all", "yes", "heads at 99 %", lambda x: x == 15, "all", CONTROLS, of_kind("as published"), "Table 2"
+    ),
+    _claim(
+        "they are the best",
+        "best of 30",
+        "rank of the published best",
+        lambda x: x == 1,
+        "first of the search",
+        SEARCHED,
+        lambda row: "trials" in row,
+        "Table 2",
+    ),
+    _claim(
+        "positions of addition agree", "0.95", "positions, Pearson", lambda x: x > 0.8, "above 0.8", POSITIONS, of_kind("T_nanda"), "Fig. 7"
+    ),
+    _claim("of remainders are opposed", "-0.64", "positions, Pearson", lambda x: x < -0.3, "below -0.3", POSITIONS, OURS, "Fig. 7"),
+    _claim(
+        "singular values more diffuse",
+        "more",
+        "singular values, effective share, over addition's",
+        lambda x: x > 1.5,
+        "1.5 times addition's",
+        VALUES,
+        OURS,
+        "Fig. 8",
+    ),
+    _claim(
+        "few frequencies for addition",
+        "five",
+        "frequencies, effective share",
+        lambda x: x < 0.25,
+        "under a quarter",
+        SPECTRA,
+        of_kind("T_nanda"),
+        "Fig. 11",
+    ),
+    _claim(
+        "many for remainders",
+        "broader",
+        "frequencies, effective share, over addition's",
+        lambda x: x > 1.5,
+        "1.5 times addition's",
+        SPECTRA,
+        OURS,
+        "Fig. 12",
+    ),
+    _claim(
+        "none stands out with permuted labels",
+        "none",
+        "frequencies, effective share",
+        lambda x: x > 0.8,
+        "over 80 %",
+        SPECTRA,
+        of_kind("T_basis"),
+        "Fig. 13",
+    ),
+    _claim(
+        "neurons are periodic",
+        "periodic",
+        "neurons, share of their best wave",
+        lambda x: x > 0.5,
+        "half of the variance, median",
+        NEURONS,
+        OURS,
+        "Fig. 14",
+    ),
+    _claim(
+        "active frequencies spike: its code",
+        "10, 18, 10",
+        "code's count, largest over last",
+        lambda x: x > 1.5,
+        "1.5 times the last",
+        SPIKE,
+        OURS,
+        "Fig. 16",
+    ),
+    _claim("in its text's definition", "18 of 57", "active, by the text", lambda x: x > 10, "more than 10", SPIKE, OURS, "Table 3"),
+    *(
+        _claim(
+            f"without a scale: {name}",
+            "(a spike)",
+            f"{name}, largest over last",
+            lambda x: x > 1.5,
+            "1.5 times the last",
+            SPIKE,
+            OURS,
+            "Fig. 16",
+        )
+        for name in ("participation ratio", "90 % of power", "1 - Gini")
+    ),
+    _claim(
+        "heads look at one digit",
+        "exclusively",
+        "attention to one digit, least",
+        lambda x: x > 0.9,
+        "over 90 %, every head",
+        HEADS,
+        OURS,
+        "Fig. 18",
+    ),
+    _claim(
+        "circuits of simple tasks are reused",
+        "reused",
+        "cluster's cost to other heads",
+        lambda x: x > 0.1,
+        "a period's neurons cost others over 0.1 of accuracy",
+        CIRCUITS,
+        OURS,
+        "post",
+    ),
+    _claim(
+        "remainders do not commute",
+        "none",
+        "q that commute",
+        lambda x: x == 0,
+        "no q, p = 113",
+        TASK,
+        lambda row: "q that commute" in row,
+        "§1",
+    ),
+    _claim(
+        "primes alone have no zero",
+        "only primes",
+        "others without",
+        lambda x: x == 0,
+        "no other number, p = 113",
+        TASK,
+        lambda row: "others without" in row,
+        "§1",
+    ),
+    _claim(
+        "no prime has one",
+        "none",
+        "primes with a zero",
+        lambda x: x == 0,
+        "no prime, p = 113",
+        TASK,
+        lambda row: "primes with a zero" in row,
+        "§1",
+    ),
+]
+
+
+def _intro(rows: Rows) -> list[str]:
+    seeds, search = [row for row in rows.values() if OURS(row)], rows[SEARCH]
+    heads, steps = seeds[0]["heads"], seeds[0]["steps"]
+    return [
+        "Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with 29 remainders for 65,536 steps;",
+        f"ours p = 53 with {heads}, 80 % of the numbers for training, {steps:,} steps, learning rate 1e-3, weight decay 1,",
+        f"Grokfast's λ 2, dropout 0.1: T_miiii on {len(seeds)} seeds, each control on one. *As published* has the paper's learning",
+        "rate, weight decay and λ. T_nanda is modular addition mod 59. Active frequencies are followed on the seed whose",
+        "snapshots ship, from when 99 % of training answers are right. The search is of",
+        f"{search['trials']} trials for p = 23 in the paper's space, with the weight decay of its Table 2.",
+    ]
+
+
+def _table(rows: Rows) -> list[str]:
+    lines = ["| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | attention to one digit, least |"]
+    lines.append("|---" * 7 + "|")
+    for name, row in rows.items():
+        if "heads" in row:
+            order = ", ".join(f"{q}: {step:,}" for q, step in list(row["steps to 99 %"].items())[:8]) or "-"
+            lines.append(
+                f"| {name} | {row['test accuracy']:.4f} | {row['heads at 99 %']} of {row['heads']} | {order} | {row['n recovered']:.1%} "
+                f"| {row['positions, Pearson']:.2f} | {row['attention to one digit, least']:.2f} |"
+            )
+    return lines
+
+
+SUITE = Suite("Remainders", _intro, measure, CLAIMS, _table)
