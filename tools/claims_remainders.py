@@ -165,6 +165,16 @@ CLAIMS = [
     ),
     _claim("of remainders are opposed", "-0.64", "positions, Pearson", lambda x: x < -0.3, "below -0.3", POSITIONS, OURS, "Fig. 7"),
     _claim(
+        "which reflects the task",
+        "non-commutative",
+        "positions, Pearson",
+        lambda x: x > -0.3,
+        "not below -0.3 with permuted labels",
+        POSITIONS,
+        of_kind("T_basis"),
+        "Fig. 7",
+    ),
+    _claim(
         "singular values more diffuse",
         "more",
         "singular values, effective share, over addition's",
