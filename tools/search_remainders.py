@@ -36,7 +36,7 @@ def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
     values = {name: trial.suggest_categorical(name, of) for name, of in SPACE.items()}
     d_model, n_heads = values.pop("d_model"), values.pop("n_heads")
     model = ModelConfig(d_model=d_model, n_heads=n_heads, d_head=d_model // n_heads, d_mlp=4 * d_model)
-    return tasks.remainders(23, 0.8), model, TrainConfig(steps=1500, snapshot_every=None, grokfast="ema", **values)
+    return tasks.remainders(23, 0.8), model, TrainConfig(steps=1000, snapshot_every=None, grokfast="ema", **values)
 
 
 def main() -> None:
