@@ -46,9 +46,9 @@ def _order(run: Run) -> Row:
         if set(first) <= {*reached.index}
     }
     row["2, 3, 5 and 7 in this order"] = float(reached[list(FIRST)].is_monotonic_increasing)
-    row["the others, step with q"] = ranks.spearman(torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1).statistic
-    learned = [step for step in rest if step < float("inf")]
-    row["the others, last over first"] = max(learned) / min(learned) if learned else 1.0
+    if learned := [step for step in rest if step < float("inf")]:
+        row["the others, step with q"] = ranks.spearman(torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1).statistic
+        row["the others, last over first"] = max(learned) / min(learned)
     memorised = milestones.generalisation(run.metrics).memorised
     if memorised:
         row["median head's step over that of memorising"] = statistics.median(reached) / memorised
