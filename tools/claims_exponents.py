@@ -58,16 +58,16 @@ def _compare(rows: list[Row]) -> Row:
     with_size, with_unseen, between = _correlation(steps, size), _correlation(steps, unseen), _correlation(size, unseen)
 
     bijections = [row for row in rows if row["p"] == 113 and is_bijection(row)]
-    exponent, by_horizon = ([row[name] for row in bijections] for name in ("a", "step by 12,000"))
-    first_two = [(row["a"], row["step by 12,000"]) for row in bijections if row["a"] <= 3]
-    order = ranks.spearman(_tensor(by_horizon), _tensor(exponent))
+    exponent, by_horizon = (_tensor(row[name] for row in bijections) for name in ("a", "step by 12,000"))
+    first_two = exponent <= 3
+    order = ranks.spearman(by_horizon, exponent)
     symmetric = [row["step"] for row in rows if row["a"] == row["b"] > 1 and is_bijection(row)]
     return {
         "order of Table 1": _correlation(grokked, steps),
         "step with exponent, bijections": order.statistic,
         "step with exponent, bijections: p": order.p_value,
-        "one distribution, bijections: p": ranks.kruskal_wallis(_tensor(by_horizon), _tensor(exponent).long()).p_value,
-        "(3, 3) and (1, 1): p": ranks.kruskal_wallis(*map(_tensor, zip(*((step, a) for a, step in first_two), strict=True))).p_value,
+        "one distribution, bijections: p": ranks.kruskal_wallis(by_horizon, exponent.long()).p_value,
+        "(3, 3) and (1, 1): p": ranks.kruskal_wallis(by_horizon[first_two], exponent[first_two].long()).p_value,
         "step with exponent, all tasks": with_size,
         "step with exponent, classes alike": _partial(with_size, with_unseen, between),
         "step with unseen classes, exponents alike": _partial(with_unseen, with_size, between),
