@@ -77,26 +77,29 @@ SORTING: dict[str, dict[str, Any]] = {
 def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
     """n mod q for all primes q below p, or a `REMAINDERS` variant: 15 heads for p = 53, learned on two cores, or 29 for p = 113.
 
-    The learning rate, weight decay and Grokfast's lambda are three to four times the paper's, which "as published" has.
+    The learning rate, weight decay and Grokfast's lambda are three to four times the paper's, which "as published" has, with its width and split.
     """
     if variant not in REMAINDERS:
         raise ValueError(f"variant must be one of {list(REMAINDERS)}, got {variant!r}")
     if p not in REMAINDERS_SIZES:
         raise ValueError(f"p must be one of {list(REMAINDERS_SIZES)}, got {p!r}")
-    frac_train, d_model, steps = REMAINDERS_SIZES[p]
-    config = {"steps": steps, "snapshot_every": 1000, "dropout": 0.1, "grokfast": "ema", "grokfast_lambda": 2.0} | REMAINDERS[variant]
-    of_task = {name: config.pop(name) for name in ("labels", "masked") if name in config}
+    config = {"snapshot_every": 1000, "dropout": 0.1, "grokfast": "ema", "grokfast_lambda": 2.0} | REMAINDERS_SIZES[p] | REMAINDERS[variant]
+    of_task = {name: config.pop(name) for name in ("frac_train", "labels", "masked") if name in config}
+    d_model = config.pop("d_model")
     model = ModelConfig(d_model=d_model, d_head=d_model // 4, d_mlp=4 * d_model, seed=seed)
-    return Preset(tasks.remainders(p, frac_train, seed, **of_task), model, TrainConfig(**config))
+    return Preset(tasks.remainders(p, seed=seed, **of_task), model, TrainConfig(**config))
 
 
-# p: share of the numbers for training, d_model, steps.
-REMAINDERS_SIZES: dict[int, tuple[float, int, int]] = {53: (0.8, 128, 12_000), 113: (0.3, 256, 6000)}
+REMAINDERS_SIZES: dict[int, dict[str, Any]] = {
+    37: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
+    53: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
+    113: {"frac_train": 0.3, "d_model": 256, "steps": 6000},
+}
 REMAINDERS: dict[str, dict[str, Any]] = {
     "all": {},
     "permuted": {"labels": "permuted"},
     "masked": {"masked": (2, 3, 5, 7)},
     "unfiltered": {"grokfast": "none"},
     "no dropout": {"dropout": 0.0},
-    "as published": {"lr": 3e-4, "weight_decay": 1 / 3, "grokfast_lambda": 0.5},
+    "as published": {"frac_train": 0.3, "d_model": 256, "steps": 20_000, "lr": 3e-4, "weight_decay": 1 / 3, "grokfast_lambda": 0.5},
 }
