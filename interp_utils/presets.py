@@ -77,7 +77,7 @@ SORTING: dict[str, dict[str, Any]] = {
 def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
     """n mod q for all primes q below p, or a `REMAINDERS` variant: 15 heads for p = 53, learned on two cores, or 29 for p = 113.
 
-    The learning rate, weight decay and Grokfast's lambda are three to four times the paper's, which "as published" has, with its width and split.
+    Learning rate, weight decay and Grokfast's lambda are three to four times the paper's; "as published" has its own, its width and split.
     """
     if variant not in REMAINDERS:
         raise ValueError(f"variant must be one of {list(REMAINDERS)}, got {variant!r}")
