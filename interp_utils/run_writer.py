@@ -144,8 +144,11 @@ class RunWriter:
                 different = [key for key in wanted[part] if stored[part].get(key) != wanted[part][key]]
                 changes = ", ".join(f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here" for key in different)
                 raise ValueError(f"{self.path} holds another run, whose {part} differs ({changes}); choose another folder")
-        if stored["files"][TASK] != storage.describe(self._task_content):
+        content = storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
+        there, here = (storage.tensors_from_bytes(each, self.path / TASK) for each in (content, self._task_content))
+        if there.keys() != here.keys() or not all(tensor.long().equal(here[name].long()) for name, tensor in there.items()):
             raise ValueError(f"{self.path} holds a run on other inputs, labels or training pairs; choose another folder")
+        self._task_content = content  # perhaps in wider integers, of an earlier version: a file that is there is not written again
 
     def _require_ours(self) -> None:
         """Without a manifest there may only be what a process that died before its first one, of step 0, has left."""
@@ -166,7 +169,7 @@ def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half:
     if not run.finished:
         raise ValueError(f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before exporting it")
     last, dtype = run.steps[-1], torch.float16 if half else torch.float32
-    contents = {TASK: storage.read_checked(run.path / TASK, run.manifest["files"][TASK])}
+    contents = {TASK: storage.tensors_to_bytes(_compact(run.task))}
     contents[metrics_name(run.step)] = storage.json_bytes(run.raw_metrics)
     for step in sorted({last, *(run.steps if steps is None else steps)}):
         weights = {name: tensor.to(dtype) for name, tensor in run.weights(step).items()}
@@ -204,8 +207,7 @@ def _compact(task: AnyTask) -> dict[str, Tensor]:
     """The task's tensors in the smallest integer type that holds them."""
 
     def shrink(tensor: Tensor) -> Tensor:
-        if tensor.dtype == torch.bool:
-            return tensor.to(torch.uint8)
-        return tensor.to(torch.int16 if int(tensor.max()) < 2**15 else torch.int64)
+        largest = int(tensor.max())
+        return tensor.to(torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64)
 
     return {name: shrink(tensor) for name, tensor in task.tensors().items()}

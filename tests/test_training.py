@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from interp_utils import Run, TrainConfig, milestones, models, presets, tasks, train
+from interp_utils import Run, TrainConfig, milestones, models, presets, run_writer, tasks, train
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -95,6 +95,24 @@ def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, m
     assert weights_equal(resumed, small_run)
     assert resumed.metrics.equals(small_run.metrics)
     assert resumed.steps == small_run.steps
+
+
+def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(small_run, small_task, tmp_path, monkeypatch):
+    """Earlier versions stored 16 bits where 8 do. The file that is there stays: its digest is in the manifest."""
+
+    def dies(trainer):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(run_writer, "_compact", lambda task: {name: tensor.to(torch.int16) for name, tensor in task.tensors().items()})
+        patch.setattr(loop.Trainer, "update", dies)
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    before = (tmp_path / "task.safetensors").read_bytes()
+    resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    assert weights_equal(resumed, small_run) and resumed.metrics.equals(small_run.metrics)
+    assert (tmp_path / "task.safetensors").read_bytes() == before
+    exported = run_writer.export(resumed, tmp_path / "exported").path / "task.safetensors"
+    assert exported.stat().st_size < len(before) - small_task.tokens.numel(), "which is stored again, in 8"
 
 
 def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path, monkeypatch):
