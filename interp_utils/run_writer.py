@@ -164,7 +164,7 @@ class RunWriter:
 def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half: bool = False) -> Run:
     """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the last one.
 
-    half: store the snapshots in float16, which moved the losses of the runs that ship by 0.2 % at most.
+    half: store the snapshots in float16. Whether the last one still has its logged losses, `interp-utils verify` tells.
     """
     if not run.finished:
         raise ValueError(f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before exporting it")
