@@ -93,7 +93,7 @@ def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
 REMAINDERS_SIZES: dict[int, dict[str, Any]] = {
     37: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
     53: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
-    113: {"frac_train": 0.3, "d_model": 256, "steps": 4000},
+    113: {"frac_train": 0.3, "d_model": 256, "steps": 3000},
 }
 REMAINDERS: dict[str, dict[str, Any]] = {
     "all": {},
@@ -101,5 +101,6 @@ REMAINDERS: dict[str, dict[str, Any]] = {
     "masked": {"masked": (2, 3, 5, 7)},
     "unfiltered": {"grokfast": "none"},
     "no dropout": {"dropout": 0.0},
+    "more data": {"frac_train": 0.8, "steps": 5000, "snapshot_every": 500},
     "as published": {"frac_train": 0.3, "d_model": 256, "steps": 20_000, "lr": 3e-4, "weight_decay": 1 / 3, "grokfast_lambda": 0.5},
 }

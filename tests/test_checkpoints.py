@@ -38,6 +38,7 @@ def test_every_shipped_run_is_made_as_it_says(name):
     made, run = shipped()[name], Run.load(ROOT / name)
     task, model, training = made.preset
     assert run.config.model == model.for_task(task) and run.config.train == training
+    assert run.steps == [*made.snapshots, training.steps]
     assert all(tensor.equal(run.task.tensors()[kind]) for kind, tensor in task.tensors().items())
 
 
@@ -45,13 +46,13 @@ def test_main_run_is_the_preset(run):
     preset = presets.grokking_demo()
     assert run.config.model == preset.model.for_task(preset.task) and run.config.train == preset.train
     assert run.task.tokens.equal(preset.task.tokens) and run.task.train_mask.equal(preset.task.train_mask)
-    assert 50 <= len(run.steps) <= 60 and run.steps[0] == 0 and run.steps[-1] == 25_000
+    assert 40 <= len(run.steps) <= 60 and run.steps[0] == 0 and run.steps[-1] == 25_000
 
 
 def test_half_precision_snapshots_have_the_losses_logged_in_full_precision(run):
     logits, labels = logits_fn(run.config.model, run.task.tokens), run.task.labels
     metrics = run.metrics.set_index("step")
-    compared = [step for step in run.steps if step in metrics.index][::6]
+    compared = [step for step in run.steps if step in metrics.index][::5]
     assert len(compared) > 8
     for step in compared:
         with torch.no_grad():

@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 
 
 class Shipped(NamedTuple):
-    """preset: what is trained. snapshots: those that ship beside the last one; None for all. half: in half precision."""
+    """preset: what is trained. snapshots: those that ship, beside the last one. half: in half precision."""
 
     preset: Preset
-    snapshots: Sequence[int] | None = ()
+    snapshots: Sequence[int] = ()
     half: bool = True
 
 
@@ -34,6 +34,12 @@ EXPONENTS = {
 }
 SAME_AS_SUMS = [(113, 3, 3), (113, 5, 5), (113, 9, 9)]  # which the report has grok at 10,000, 3,000 and 1,600: one more seed
 SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
+FOLLOWED = {  # over training: the snapshots that ship
+    "modular_addition": (0, 8, 32, 128, 250, *range(500, 15_001, 500), *range(16_000, 25_000, 1000)),
+    "memoriser": (0, 2000, 4000),
+    "remainders_p53_all_seed0": (0, 64, 256, 512, 1000, 3000, 5000, 6000, 7000, 9000, 11_000),
+    "sorting_one_head_seed0": (0, 16, 64, 256, *range(1000, 20_000, 1000)),
+}
 NOT_IN_HALF = {"sorting_positions_seed0", "remainders_p53_masked_seed0"}  # `interp-utils verify` would not find the logged numbers again
 REMAINDERS_SEEDS = {(p, variant): 1 for p in (53, 113) for variant in presets.REMAINDERS} | {(53, "all"): 3, (37, "as published"): 1}
 
@@ -44,7 +50,7 @@ def sorting_name(variant: str, seed: int) -> str:
 
 def shipped() -> dict[str, Shipped]:
     """Name of a run -> how it is made."""
-    runs = {"modular_addition": Shipped(presets.grokking_demo(), snapshots=None)}
+    runs = {"modular_addition": Shipped(presets.grokking_demo(), FOLLOWED["modular_addition"])}
     for seed in range(1, 9):
         task, steps = tasks.modular_addition(p=113, frac_train=0.3, seed=seed), 20_000 if seed < 4 else 15_000
         runs[f"p113_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), TrainConfig(steps=steps, snapshot_every=None)))
@@ -53,7 +59,7 @@ def shipped() -> dict[str, Shipped]:
         runs[f"p{p}_seed0"] = Shipped(Preset(tasks.modular_addition(p, 0.5, seed=0), ModelConfig(), config))
     demo = presets.grokking_demo()
     config = TrainConfig(steps=6000, warmup_steps=0, snapshot_every=1000)
-    runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), snapshots=None)
+    runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), FOLLOWED["memoriser"])
     for (p, a, b), steps in EXPONENTS.items():
         for seed in range(1, 5 if (p, a, b) in SAME_AS_SUMS else 4):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
@@ -61,11 +67,11 @@ def shipped() -> dict[str, Shipped]:
     for (p, variant), seeds in REMAINDERS_SEEDS.items():
         for seed in range(seeds):
             name = f"remainders_p{p}_{variant.replace(' ', '_')}_seed{seed}"
-            followed = (p, variant, seed) == (53, "all", 0)
-            runs[name] = Shipped(presets.remainders(variant, seed, p), (0, 64, 256, 512, *range(1000, 12_000, 1000)) if followed else ())
+            runs[name] = Shipped(presets.remainders(variant, seed, p), FOLLOWED.get(name, ()))
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
-            runs[sorting_name(variant, seed)] = Shipped(presets.sorting(variant, seed), None if (variant, seed) == ("one head", 0) else ())
+            name = sorting_name(variant, seed)
+            runs[name] = Shipped(presets.sorting(variant, seed), FOLLOWED.get(name, ()))
     return {name: made._replace(half=name not in NOT_IN_HALF) for name, made in runs.items()}
 
 
