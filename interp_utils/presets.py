@@ -93,7 +93,7 @@ def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
 REMAINDERS_SIZES: dict[int, dict[str, Any]] = {
     37: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
     53: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
-    113: {"frac_train": 0.3, "d_model": 256, "steps": 3000},
+    113: {"frac_train": 0.3, "d_model": 256, "steps": 2000},
 }
 REMAINDERS: dict[str, dict[str, Any]] = {
     "all": {},

@@ -48,7 +48,8 @@ def _order(run: Run) -> Row:
         for first in (FIRST, MASKED_FIRST)
         if set(first) <= {*reached.index}
     }
-    row["2, 3, 5 and 7 in this order"] = float(reached[list(FIRST)].is_monotonic_increasing)
+    first = reached[list(FIRST)]
+    row["2, 3, 5 and 7 in this order"] = float(first.is_monotonic_increasing and first.max() < float("inf"))
     if learned := [step for step in rest if step < float("inf")]:
         row["the others, step with q"] = ranks.spearman(torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1).statistic
         row["the others, last over first"] = max(learned) / min(learned)
