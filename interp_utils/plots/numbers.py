@@ -27,7 +27,9 @@ def head_curves(metrics: pd.DataFrame, measure: str, *, title: str, y_title: str
         fig.add_scatter(x=trained["step"], y=to_numpy(trained[column]), name=head, mode="lines", line={"color": color, "width": 1.5})
     fig.update_xaxes(title="training step", type="log", exponentformat="power", dtick=1)
     fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
-    return fig.update_layout(title=title, legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}}, height=520)
+    return fig.update_layout(
+        title=title, legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}}, height=max(520, 200 + 19 * len(heads))
+    )
 
 
 def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
