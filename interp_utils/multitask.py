@@ -43,6 +43,12 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
     return row | _answers(model) | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
 
 
+def learned(run: Run, device: torch.device | str = "cpu") -> Row:
+    """The part of `headline` that is about answers: how many are right, and since when. Raises ValueError for a run with one head."""
+    order = _order(run)
+    return {"steps": run.step, **_answers(CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)), **order}
+
+
 @torch.no_grad()
 def _embeddings(model: CachedModel) -> Row:
     digits = model.task.grid[0]

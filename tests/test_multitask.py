@@ -101,5 +101,13 @@ def test_cost_of_clusters(run, row):
 
 def test_one_answer_per_input_has_no_heads(tmp_path):
     config = TrainConfig(steps=2)
-    row = multitask.headline(train(tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False))
+    run = train(tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False)
+    row = multitask.headline(run)
     assert "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row
+    with pytest.raises(ValueError, match="of a run with one head"):
+        multitask.learned(run)
+
+
+def test_what_was_learned_is_part_of_the_headline(run, row):
+    learned = multitask.learned(run)
+    assert learned.items() <= row.items() and {"test accuracy", "train accuracy", "heads at 99 %", "steps to 99 %"} <= learned.keys()
