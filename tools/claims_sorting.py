@@ -6,7 +6,7 @@ import torch
 
 from interp_utils import CachedModel, Run, ablation, attention, circuits, milestones, presets, summaries
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
-from tools.train_runs import SORTING_SEEDS, sorting_name
+from tools.train_runs import SORTING_SEEDS, named
 
 NEVER = 20_001  # the step after the last
 
@@ -16,7 +16,7 @@ def measure() -> Rows:
     rows: Rows = {f"seed {seed}": {} for seed in range(max(SORTING_SEEDS.values()))}
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
-            numbers = _describe(Run.load(CHECKPOINTS / sorting_name(variant, seed)))
+            numbers = _describe(Run.load(CHECKPOINTS / named("sorting", variant, seed)))
             rows[f"seed {seed}"] |= {f"{variant}: {name}": value for name, value in numbers.items()}
     for row in rows.values():
         row |= _compare({**rows["seed 0"], **row})  # a variant with one seed is compared with each seed of the other

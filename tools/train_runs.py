@@ -44,8 +44,8 @@ NOT_IN_HALF = {"sorting_positions_seed0", "remainders_p53_masked_seed0"}  # `int
 REMAINDERS_SEEDS = {(p, variant): 1 for p in (53, 113) for variant in presets.REMAINDERS} | {(53, "all"): 3, (37, "as published"): 1}
 
 
-def sorting_name(variant: str, seed: int) -> str:
-    return f"sorting_{variant.replace(', ', '_').replace(' ', '_').lower()}_seed{seed}"
+def named(family: str, variant: str, seed: int) -> str:
+    return f"{family}_{variant.replace(', ', '_').replace(' ', '_').lower()}_seed{seed}"
 
 
 def shipped() -> dict[str, Shipped]:
@@ -66,11 +66,11 @@ def shipped() -> dict[str, Shipped]:
             runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
     for (p, variant), seeds in REMAINDERS_SEEDS.items():
         for seed in range(seeds):
-            name = f"remainders_p{p}_{variant.replace(' ', '_')}_seed{seed}"
+            name = named(f"remainders_p{p}", variant, seed)
             runs[name] = Shipped(presets.remainders(variant, seed, p), FOLLOWED.get(name, ()))
     for variant in presets.SORTING:
         for seed in range(SORTING_SEEDS[variant]):
-            name = sorting_name(variant, seed)
+            name = named("sorting", variant, seed)
             runs[name] = Shipped(presets.sorting(variant, seed), FOLLOWED.get(name, ()))
     return {name: made._replace(half=name not in NOT_IN_HALF) for name, made in runs.items()}
 
