@@ -94,7 +94,7 @@ def remainders(variant: str = "all", seed: int = 0, p: int = 53) -> Preset:
 REMAINDERS_SIZES: dict[int, dict[str, Any]] = {
     37: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
     53: {"frac_train": 0.8, "d_model": 128, "steps": 12_000},
-    113: {"frac_train": 0.3, "d_model": 256, "steps": 2000},
+    113: {"frac_train": 0.3, "d_model": 256, "steps": 4000},
 }
 MORE_DATA = {"frac_train": 0.8, "steps": 5000, "snapshot_every": 500}
 REMAINDERS: dict[str, dict[str, Any]] = {

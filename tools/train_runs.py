@@ -25,23 +25,29 @@ class Shipped(NamedTuple):
     half: bool = True
 
 
-# Steps of each row of Patel et al., Table 1, and of the even exponents that their section 5.1 and appendix describe: (p, a, b);
-# a = b = 1 is modular addition, p113_seed1 to 8.
-EXPONENTS = {
-    **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9), (101, 7, 7)], 12_000),
-    **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], 8_000),
-    **dict.fromkeys([(113, 7, 7), (113, 8, 9), (113, 2, 2), (113, 4, 4)], 6_000),
+# Each row of Patel et al., Table 1, and the even exponents that their section 5.1 and appendix describe; a = b = 1 is modular addition,
+# p113_seed1 to 8. The first three, which the report has grok at 10,000, 3,000 and 1,600 steps, are the same task, and have a seed more.
+EXPONENTS = {  # (p, a, b) -> (steps, seeds)
+    **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9)], (12_000, 4)),
+    (101, 7, 7): (12_000, 3),
+    **dict.fromkeys([(113, 3, 4), (113, 5, 4), (113, 4, 5)], (8_000, 3)),
+    **dict.fromkeys([(113, 7, 7), (113, 8, 9)], (6_000, 3)),
+    **dict.fromkeys([(113, 2, 2), (113, 4, 4)], (6_000, 1)),
 }
-SAME_AS_SUMS = [(113, 3, 3), (113, 5, 5), (113, 9, 9)]  # which the report has grok at 10,000, 3,000 and 1,600: one more seed
 SORTING_SEEDS = {**dict.fromkeys(presets.SORTING, 1), "one head": 3, "positions": 3, "two heads": 3, "MLP": 2}
 FOLLOWED = {  # over training: the snapshots that ship
-    "modular_addition": (0, 8, 32, 128, 250, *range(500, 15_001, 500), *range(16_000, 25_000, 1000)),
-    "memoriser": (0, 2000, 4000),
-    "remainders_p53_all_seed0": (0, 64, 256, 512, 1000, 3000, 5000, 6000, 7000, 9000, 11_000),
-    "sorting_one_head_seed0": (0, 16, 64, 256, *range(1000, 20_000, 1000)),
+    "modular_addition": (0, 8, 32, 128, 250, *range(500, 15_001, 500), *range(17_000, 24_000, 2000)),
+    "memoriser": (0, 2000),
+    "remainders_p53_all_seed0": (0, 256, 1000, 3000, 5000, 6000, 7000),
+    "sorting_one_head_seed0": (0, 16, 64, 256, 1000, *range(2000, 20_000, 2000)),
 }
 NOT_IN_HALF = {"sorting_positions_seed0", "remainders_p53_masked_seed0"}  # `interp-utils verify` would not find the logged numbers again
-REMAINDERS_SEEDS = {(p, variant): 1 for p in (53, 113) for variant in presets.REMAINDERS} | {(53, "all"): 3, (37, "as published"): 1}
+CONTROLS = ("masked", "permuted", "unfiltered", "no dropout")
+REMAINDERS_SEEDS = {  # p -> variant -> how many
+    37: {"as published": 1},
+    53: {"all": 3, **dict.fromkeys(CONTROLS, 1), "as published": 1},
+    113: {"all": 1, **dict.fromkeys(CONTROLS, 1), "more data": 1, "more data, masked": 1},
+}
 
 
 def named(family: str, variant: str, seed: int) -> str:
@@ -60,16 +66,16 @@ def shipped() -> dict[str, Shipped]:
     demo = presets.grokking_demo()
     config = TrainConfig(steps=6000, warmup_steps=0, snapshot_every=1000)
     runs["memoriser"] = Shipped(Preset(tasks.random_labels(demo.task), demo.model, config), FOLLOWED["memoriser"])
-    for (p, a, b), steps in EXPONENTS.items():
-        for seed in range(1, 5 if (p, a, b) in SAME_AS_SUMS else 4):
+    for (p, a, b), (steps, seeds) in EXPONENTS.items():
+        for seed in range(1, seeds + 1):
             task, config = tasks.exponentiated_addition(p, a, b, seed=seed), TrainConfig(steps=steps, snapshot_every=1000)
             runs[f"exp_p{p}_a{a}_b{b}_seed{seed}"] = Shipped(Preset(task, ModelConfig(seed=seed), config))
-    for (p, variant), seeds in REMAINDERS_SEEDS.items():
+    remainders = [(p, variant, seed) for p, seeds in REMAINDERS_SEEDS.items() for variant in seeds for seed in range(seeds[variant])]
+    for p, variant, seed in remainders:
+        name = named(f"remainders_p{p}", variant, seed)
+        runs[name] = Shipped(presets.remainders(variant, seed, p), FOLLOWED.get(name, ()))
+    for variant, seeds in SORTING_SEEDS.items():
         for seed in range(seeds):
-            name = named(f"remainders_p{p}", variant, seed)
-            runs[name] = Shipped(presets.remainders(variant, seed, p), FOLLOWED.get(name, ()))
-    for variant in presets.SORTING:
-        for seed in range(SORTING_SEEDS[variant]):
             name = named("sorting", variant, seed)
             runs[name] = Shipped(presets.sorting(variant, seed), FOLLOWED.get(name, ()))
     return {name: made._replace(half=name not in NOT_IN_HALF) for name, made in runs.items()}
