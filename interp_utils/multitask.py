@@ -6,11 +6,12 @@ that these numbers decide: Syrkis and Søgaard 2024.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils import ablation, milestones, trajectories
@@ -30,14 +31,26 @@ def places(task: Task) -> tuple[int, int]:
     return (1, p) if task.params["digit_order"] == "low_first" else (p, 1)
 
 
+def trained(task: Task) -> list[int]:
+    """Indices of the heads that the loss trains: all, but those that T_masked leaves out."""
+    return [head for head, weight in enumerate(task.weights or (1.0,) * len(task.n_classes)) if weight > 0]
+
+
 def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Tensor, "k"]]:
     """The neurons whose best wave has period q, for each q that has enough of them."""
     found = {q: ((waves.period == q) & (waves.share >= CLUSTER_SHARE)).nonzero().flatten() for q in moduli}
     return {q: neurons for q, neurons in found.items() if len(neurons) >= CLUSTER_SIZE}
 
 
+def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tensor, "group head"]:
+    """Test accuracy of each head with a group of neurons fixed at their means over all inputs, group by group."""
+    task = model.task
+    removed = [partial(ablation.without_neurons, model, neurons, "mean") for neurons in groups]
+    return heads.ablation_matrix(removed, task.labels, task.n_classes, task.test_mask)
+
+
 def headline(run: Run, device: torch.device | str = "cpu") -> Row:
-    """A finished run in a row. Accuracies are fractions of the test inputs; shares are of power or of variance."""
+    """A finished run in a row. Accuracies are of test inputs and of heads that the loss trains; shares are of power or of variance."""
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
     row = {"p": run.task.params["p"], "steps": run.step, **_embeddings(model), **_attention(model)}
     return row | _answers(model) | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
@@ -77,7 +90,7 @@ def _attention(model: CachedModel) -> Row:
 
 def _answers(model: CachedModel) -> Row:
     task, moduli = model.task, list(model.task.n_classes)
-    right = heads.predictions(model.logits, moduli).flatten(0, 1) == task.labels
+    right = (heads.predictions(model.logits, moduli).flatten(0, 1) == task.labels)[:, trained(task)]
     by_head, on_train = right[task.test_mask].double().mean(0), right[task.train_mask].double().mean()
     return {
         "train accuracy": on_train.item(),
@@ -90,9 +103,9 @@ def _answers(model: CachedModel) -> Row:
 
 def _order(run: Run) -> Row:
     """Steps to 99 % of the test inputs, to stay, by head."""
-    reached = milestones.steps_by_head(run.metrics).dropna().sort_values(kind="stable")
+    reached = milestones.steps_by_head(run.metrics).iloc[trained(run.task)].dropna().sort_values(kind="stable")
     return {
-        "heads": len(run.task.n_classes),
+        "heads": len(trained(run.task)),
         "heads at 99 %": len(reached),
         "steps to 99 %": {str(q): int(step) for q, step in reached.items()},
     }
@@ -108,8 +121,7 @@ def _circuits(model: CachedModel) -> Row:
     if not found:
         return row
     full = heads.accuracies(model.logits, task.labels, moduli, task.test_mask)
-    removed = [partial(ablation.without_neurons, model, neurons, "mean") for neurons in found.values()]
-    cost = full - heads.ablation_matrix(removed, task.labels, moduli, task.test_mask)
+    cost = full - ablate(model, found.values())
     own = torch.zeros_like(cost, dtype=torch.bool)
     own[range(len(found)), [moduli.index(q) for q in found]] = True
     return row | {"cluster's cost to its own head": cost[own].mean().item(), "cluster's cost to other heads": cost[~own].mean().item()}

@@ -71,6 +71,15 @@ def test_answers(run, row):
     assert row["steps to 99 %"], "mod 2 is learned by then"
 
 
+def test_masked_heads_do_not_count(tmp_path):
+    task = tasks.remainders(P, 0.8, seed=1, masked=(2, 5))
+    run = train(task, SMALL_MODEL, TrainConfig(steps=40, log_every=10), out=tmp_path / "run", progress=False)
+    row, right = multitask.learned(run), accuracies(run.model(), task)[[1, 3]]
+    assert multitask.trained(task) == [1, 3] and row["heads"] == 2 and not {"2", "5"} & row["steps to 99 %"].keys()
+    assert row["test accuracy"] == pytest.approx(right.mean()) and row["n recovered"] == pytest.approx(right.all(0).mean())
+    assert row["lowest test accuracy"] == pytest.approx(right.mean(1).min()) and multitask.trained(tasks.remainders(P)) == [0, 1, 2, 3]
+
+
 def test_positions_and_attention(run, row):
     W_pos = run.weights()["pos_embed.W_pos"].double().numpy()
     assert row["positions, Pearson"] == pytest.approx(np.corrcoef(W_pos[0], W_pos[1])[0, 1], abs=1e-5)
