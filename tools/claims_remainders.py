@@ -318,8 +318,8 @@ def _intro(rows: Rows) -> list[str]:
         f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} remainders for 65,536 steps;",
         f"ours p = 53 with {seeds[0]['heads']}, {seeds[0]['steps']:,} steps, T_miiii on {len(seeds)} seeds and each control on one, and",
         f"p = 113, {large['steps']:,} steps, T_miiii and T_masked, one seed. Both with 80 % of the numbers for training,",
-        "learning rate 1e-3, weight decay 1, Grokfast's λ 2, dropout 0.1. T_nanda is modular addition mod 59 and mod 113. Active frequencies",
-        "are followed on the seed whose snapshots ship, from when 99 % of training answers are right.",
+        "learning rate 1e-3, weight decay 1, Grokfast's λ 2, dropout 0.1. T_nanda is modular addition mod 59 and mod 113.",
+        "Active frequencies are followed on the seed whose snapshots ship, from when 99 % of training answers are right.",
         f'"{BRIEF}" has the paper\'s size and split for {brief[0]["steps"]:,} steps, in which models memorise; it decides nothing.',
         f"The search is of {search['trials']} trials for p = 23 in the paper's space, with the weight decay of its Table 2.",
     ]
