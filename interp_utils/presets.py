@@ -97,14 +97,13 @@ REMAINDERS_SIZES: dict[int, dict[str, Any]] = {
     113: {"frac_train": 0.3, "d_model": 256, "steps": 4000},
 }
 MORE_DATA = {"frac_train": 0.8, "steps": 5000, "snapshot_every": 500}
+OTHER_LABELS: dict[str, dict[str, Any]] = {"permuted": {"labels": "permuted"}, "masked": {"masked": (2, 3, 5, 7)}}
 REMAINDERS: dict[str, dict[str, Any]] = {
     "all": {},
-    "permuted": {"labels": "permuted"},
-    "masked": {"masked": (2, 3, 5, 7)},
+    **OTHER_LABELS,
     "unfiltered": {"grokfast": "none"},
     "no dropout": {"dropout": 0.0},
     "more data": MORE_DATA,
-    "more data, permuted": {**MORE_DATA, "labels": "permuted"},
-    "more data, masked": {**MORE_DATA, "masked": (2, 3, 5, 7)},
+    **{f"more data, {name}": MORE_DATA | labels for name, labels in OTHER_LABELS.items()},
     "as published": {"frac_train": 0.3, "d_model": 256, "steps": 20_000, "lr": 3e-4, "weight_decay": 1 / 3, "grokfast_lambda": 0.5},
 }

@@ -26,7 +26,7 @@ class Shipped(NamedTuple):
 
 
 # Each row of Patel et al., Table 1, and the even exponents that their section 5.1 and appendix describe; a = b = 1 is modular addition,
-# p113_seed1 to 8. The first three, which the report has grok at 10,000, 3,000 and 1,600 steps, are the same task, and have a seed more.
+# p113_seed1 to 8. The first three, which the report has grok at 10,000, 3,000 and 1,600 steps, are sums renamed, and have a seed more.
 EXPONENTS = {  # (p, a, b) -> (steps, seeds)
     **dict.fromkeys([(113, 3, 3), (113, 5, 5), (113, 9, 9)], (12_000, 4)),
     (101, 7, 7): (12_000, 3),
