@@ -2,8 +2,9 @@
 
     python -m benchmarks [--quick] [--repeats N] [--out results.json]
 
-Prints a table per question and writes all of them as JSON, each number as its median over the repeats with the lowest and the highest.
-On a machine with a GPU there is a table for it beside each of the CPU's.
+Prints a table per question and writes all of them as JSON, each number as its median over the
+repeats with the lowest and the highest. On a machine with a GPU there is a table for it beside each
+of the CPU's.
 """
 
 from __future__ import annotations
@@ -29,22 +30,35 @@ OURS = "ours: what train() runs"
 
 def steps(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
     compared = {
-        "HookedTransformer, float64 loss, train and test pass (the public demo's loop)": loops.hooked(p, device, demo=True),
+        "HookedTransformer, float64 loss, train and test pass (the public demo's loop)": loops.hooked(
+            p, device, demo=True
+        ),
         "HookedTransformer, train pass only": loops.hooked(p, device, demo=False),
         OURS: loops.ours(*loops.addition(p), device),
         "its matrix products alone": loops.products(*loops.addition(p), device),
     }
-    return section(f"full-batch step, p = {p}", take_turns(compared, repeats, device), OURS, device=device.type)
+    return section(
+        f"full-batch step, p = {p}", take_turns(compared, repeats, device), OURS, device=device.type
+    )
 
 
-def growth(field: str, values: list[int], p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+def growth(
+    field: str, values: list[int], p: int, repeats: int, device: torch.device
+) -> dict[str, Any]:
     """The step as p or d_mlp grows, and its matrix products."""
     compared = {}
     for value in values:
         sizes = {"p": p, "d_mlp": 512, field: value}
         compared[f"{field} = {value}"] = loops.ours(*loops.addition(**sizes), device)
-        compared[f"{field} = {value}, products alone"] = loops.products(*loops.addition(**sizes), device)
-    return section(f"full-batch step as {field} grows", take_turns(compared, repeats, device), f"{field} = {values[0]}", device=device.type)
+        compared[f"{field} = {value}, products alone"] = loops.products(
+            *loops.addition(**sizes), device
+        )
+    return section(
+        f"full-batch step as {field} grows",
+        take_turns(compared, repeats, device),
+        f"{field} = {values[0]}",
+        device=device.type,
+    )
 
 
 def seeds(p: int, numbers: list[int], repeats: int, device: torch.device) -> dict[str, Any]:
@@ -56,19 +70,39 @@ def seeds(p: int, numbers: list[int], repeats: int, device: torch.device) -> dic
             (f"{number} seeds, products alone", loops.products(*loops.addition(p), device, number)),
         ):
             compared[name], per[name] = step, number
-    return section(f"step per seed, many at once, p = {p}", take_turns(compared, repeats, device), OURS, per, device=device.type)
+    return section(
+        f"step per seed, many at once, p = {p}",
+        take_turns(compared, repeats, device),
+        OURS,
+        per,
+        device=device.type,
+    )
 
 
 def remainders(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
     task, config = loops.remainders(p)
-    compared = {OURS: loops.ours(task, config, device), "its matrix products alone": loops.products(task, config, device)}
-    title = f"full-batch step of {len(task.n_classes)} remainders, {sum(task.n_classes)} classes, d_model 256"
+    compared = {
+        OURS: loops.ours(task, config, device),
+        "its matrix products alone": loops.products(task, config, device),
+    }
+    title = (
+        f"full-batch step of {len(task.n_classes)} remainders, {sum(task.n_classes)} classes, "
+        "d_model 256"
+    )
     return section(title, take_turns(compared, repeats, device), OURS, device=device.type)
 
 
 def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
-    compared = {"HookedTransformer": loops.sorting(variant, "hooked", device), OURS: loops.sorting(variant, "table", device)}
-    return section(f"step of sorting: {variant}", take_turns(compared, repeats, device), OURS, device=device.type)
+    compared = {
+        "HookedTransformer": loops.sorting(variant, "hooked", device),
+        OURS: loops.sorting(variant, "table", device),
+    }
+    return section(
+        f"step of sorting: {variant}",
+        take_turns(compared, repeats, device),
+        OURS,
+        device=device.type,
+    )
 
 
 def sessions(checkpoint: Path, repeats: int) -> dict[str, Any]:
@@ -76,11 +110,18 @@ def sessions(checkpoint: Path, repeats: int) -> dict[str, Any]:
     rows: dict[str, list[float]] = {}
     for repeat in range(repeats + 1):
         for name in session.SCENARIOS:
-            answer = subprocess.check_output([sys.executable, session.__file__, name, str(checkpoint)], text=True, cwd=ROOT)
+            answer = subprocess.check_output(
+                [sys.executable, session.__file__, name, str(checkpoint)], text=True, cwd=ROOT
+            )
             for column, value in json.loads(answer).items():
                 if repeat:
                     rows.setdefault(f"{name}: {column}", []).append(value)
-    return table({"title": f"in a fresh process, {checkpoint.name}", "rows": {name: {"": spread(values)} for name, values in rows.items()}})
+    return table(
+        {
+            "title": f"in a fresh process, {checkpoint.name}",
+            "rows": {name: {"": spread(values)} for name, values in rows.items()},
+        }
+    )
 
 
 def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
@@ -109,9 +150,13 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What training and measuring cost on this machine.")
+    parser = argparse.ArgumentParser(
+        description="What training and measuring cost on this machine."
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--repeats", type=int, help="turns of every loop; default 7, with --quick 2")
+    parser.add_argument(
+        "--repeats", type=int, help="turns of every loop; default 7, with --quick 2"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks.json")
     arguments = parser.parse_args()
     repeats = arguments.repeats or (2 if arguments.quick else 7)

@@ -1,4 +1,6 @@
-"""What is timed within one process: a step of every way to train, and the matrix products that it cannot do without."""
+"""What is timed within one process: a step of every way to train, and the matrix products that it
+cannot do without.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def addition(p: int, d_mlp: int = 512) -> tuple[Task, RunConfig]:
 
 
 def remainders(p: int) -> tuple[Task, RunConfig]:
-    """Every prime below p at the published size, with dropout and Grokfast: at p = 113, 1,480 classes in 29 heads."""
+    """Every prime below p at the published size, with dropout and Grokfast: at p = 113, 1,480
+    classes in 29 heads.
+    """
     task = tasks.remainders(p)
     model = ModelConfig(d_model=256, d_head=64, d_mlp=1024).for_task(task)
     return task, RunConfig(model, TrainConfig(dropout=0.1, grokfast="ema"))
@@ -34,9 +38,13 @@ def ours(task: Task, config: RunConfig, device: torch.device) -> Step:
 
 
 def hooked(p: int, device: torch.device, demo: bool) -> Step:
-    """HookedTransformer's own forward; demo: the published loss in float64, and a test pass each epoch."""
+    """HookedTransformer's own forward; demo: the published loss in float64, and a test pass each
+    epoch.
+    """
     task, config = addition(p)
-    train = dataclasses.replace(config.train, forward="hooked", loss="float64_log_softmax" if demo else "relative")
+    train = dataclasses.replace(
+        config.train, forward="hooked", loss="float64_log_softmax" if demo else "relative"
+    )
     trainer = Trainer(task, RunConfig(config.model, train), device)
 
     def step() -> None:
@@ -50,21 +58,36 @@ def hooked(p: int, device: torch.device, demo: bool) -> Step:
 def stacked(p: int, seeds: int, device: torch.device) -> Step:
     """What train_many() runs."""
     task, config = addition(p)
-    configs = [RunConfig(dataclasses.replace(config.model, seed=seed), config.train) for seed in range(seeds)]
+    configs = [
+        RunConfig(dataclasses.replace(config.model, seed=seed), config.train)
+        for seed in range(seeds)
+    ]
     return StackedTrainer([task] * seeds, configs, device).update
 
 
 def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1) -> Step:
     """The products of the table forward at its size, forward and backward, and nothing else."""
     model, n = config.model, int(task.train_mask.sum())
-    d_z, d_model, d_mlp, c = model.n_heads * model.d_head, model.d_model, model.d_mlp, model.d_vocab_out
-    shapes = 3 * [(2 * model.d_vocab - 1, d_model, d_z)]  # keys, values, and the gradient of the embedding
+    d_z, d_model, d_mlp, c = (
+        model.n_heads * model.d_head,
+        model.d_model,
+        model.d_mlp,
+        model.d_vocab_out,
+    )
+    shapes = 3 * [
+        (2 * model.d_vocab - 1, d_model, d_z)
+    ]  # keys, values, and the gradient of the embedding
     if d_z * d_mlp < (d_z + d_mlp) * d_model:
         shapes += [(d_z, d_model, d_mlp), (n, d_z, d_mlp)]  # W_O W_in; z to neurons
     else:
         shapes += [(n, d_z, d_model), (n, d_model, d_mlp)]
     if (d_z + d_mlp) * c < (d_z + d_mlp + c) * d_model:
-        shapes += [(d_mlp, d_model, c), (d_z, d_model, c), (n, d_mlp, c), (n, d_z, c)]  # W_out W_U, W_O W_U; neurons and z to logits
+        shapes += [
+            (d_mlp, d_model, c),
+            (d_z, d_model, c),
+            (n, d_mlp, c),
+            (n, d_z, c),
+        ]  # W_out W_U, W_O W_U; neurons and z to logits
     else:
         shapes += [(n, d_z, d_model), (n, d_mlp, d_model), (n, d_model, c)]
     several = () if seeds == 1 else (seeds,)
@@ -72,7 +95,10 @@ def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*several, *shape, device=device)
 
-    factors = [(random(rows, inner), random(inner, columns), random(rows, columns)) for rows, inner, columns in shapes]
+    factors = [
+        (random(rows, inner), random(inner, columns), random(rows, columns))
+        for rows, inner, columns in shapes
+    ]
 
     def step() -> None:
         for left, right, gradient in factors:
@@ -86,4 +112,6 @@ def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1
 def sorting(variant: str, forward: str, device: torch.device) -> Step:
     """A step of a sorting preset, drawing its lists included."""
     task, model, config = presets.sorting(variant)
-    return Trainer(task, RunConfig(model.for_task(task), dataclasses.replace(config, forward=forward)), device).update
+    return Trainer(
+        task, RunConfig(model.for_task(task), dataclasses.replace(config, forward=forward)), device
+    ).update

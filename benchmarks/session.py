@@ -21,7 +21,9 @@ def peak() -> float:
     """The most memory this process has had so far, in MiB."""
     if STATUS.exists():  # on Linux getrusage's starts at what the parent process had
         return int(re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())[1]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        2**20 if sys.platform == "darwin" else 2**10
+    )
 
 
 def import_torch(checkpoint: str) -> dict[str, float]:
@@ -55,8 +57,13 @@ def first_figure(checkpoint: str) -> dict[str, float]:
     built = time.perf_counter()
     keys = fourier.key_frequencies(model.logits)
     spectrum = fourier.power(model.model.W_E[: run.task.grid[0]])[1:].sum(1)
-    plots.frequency_bars({"W_E": spectrum}, keys=keys, title="Power of the embedding", y_title="power").to_json()
-    return {"Run.load to model (s)": built - imported, "Run.load to figure (s)": time.perf_counter() - imported}
+    plots.frequency_bars(
+        {"W_E": spectrum}, keys=keys, title="Power of the embedding", y_title="power"
+    ).to_json()
+    return {
+        "Run.load to model (s)": built - imported,
+        "Run.load to figure (s)": time.perf_counter() - imported,
+    }
 
 
 def measures(checkpoint: str) -> dict[str, float]:
@@ -67,7 +74,9 @@ def measures(checkpoint: str) -> dict[str, float]:
     model = CachedModel(run.model(), run.task, memory=trajectories.MEMORY)
     keys = fourier.key_frequencies(model.logits)
     before, started = peak(), time.perf_counter()
-    rows = trajectories.measure_model(CachedModel(run.model(), run.task, memory=trajectories.MEMORY), keys)
+    rows = trajectories.measure_model(
+        CachedModel(run.model(), run.task, memory=trajectories.MEMORY), keys
+    )
     return {
         "measuring (s)": time.perf_counter() - started,
         "numbers": len(rows),
@@ -87,4 +96,12 @@ if __name__ == "__main__":
     name, checkpoint = sys.argv[1:]
     started = time.perf_counter()
     details = SCENARIOS[name](checkpoint)
-    print(json.dumps({**details, "all, imports included (s)": time.perf_counter() - started, "peak (MiB)": peak()}))
+    print(
+        json.dumps(
+            {
+                **details,
+                "all, imports included (s)": time.perf_counter() - started,
+                "peak (MiB)": peak(),
+            }
+        )
+    )

@@ -8,65 +8,76 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import ablation, exponents, losses, milestones, models, multitask, plots, presets, sweeps, tasks, trajectories
+    from interp_utils import losses, models, plots, sweeps, tasks
     from interp_utils.analysis import (
+        algorithm,
+        answers,
         attention,
         circuits,
-        crt,
         fourier,
-        heads,
         neurons,
         periods,
         progress,
-        ranks,
-        renaming,
+        rank_tests,
+        relabelling,
+        residues,
+        sinusoids,
+        sparsity,
         spectra,
         summaries,
-        waves,
     )
-    from interp_utils.cached_model import CachedModel
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-    from interp_utils.runs import Run
+    from interp_utils.experiments import presets
+    from interp_utils.experiments.powers import exponents
+    from interp_utils.experiments.remainders import multitask
+    from interp_utils.measures import ablation, milestones, trajectories
+    from interp_utils.models.cached import CachedModel
+    from interp_utils.runs.run import Run
+    from interp_utils.tasks import Task
     from interp_utils.training.ensemble import train_many
     from interp_utils.training.loop import train
 
-# cuBLAS reads this once, at the process's first product, and without it deterministic training on a GPU is refused.
+# cuBLAS reads this once, at the process's first product, and without it deterministic training on a
+# GPU is refused.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HOME = {
-    "CachedModel": "cached_model",
+    "CachedModel": "models.cached",
     "ModelConfig": "configs",
-    "Run": "runs",
+    "Run": "runs.run",
     "RunConfig": "configs",
+    "Task": "tasks",
     "TrainConfig": "configs",
     "train": "training.loop",
     "train_many": "training.ensemble",
 }
 _MODULES = {
-    "ablation": "ablation",
+    "ablation": "measures.ablation",
+    "algorithm": "analysis.algorithm",
+    "answers": "analysis.answers",
     "attention": "analysis.attention",
     "circuits": "analysis.circuits",
-    "crt": "analysis.crt",
-    "exponents": "exponents",
+    "exponents": "experiments.powers.exponents",
     "fourier": "analysis.fourier",
-    "heads": "analysis.heads",
     "losses": "losses",
-    "milestones": "milestones",
+    "milestones": "measures.milestones",
     "models": "models",
-    "multitask": "multitask",
+    "multitask": "experiments.remainders.multitask",
     "neurons": "analysis.neurons",
     "periods": "analysis.periods",
     "plots": "plots",
-    "presets": "presets",
+    "presets": "experiments.presets",
     "progress": "analysis.progress",
-    "ranks": "analysis.ranks",
-    "renaming": "analysis.renaming",
+    "rank_tests": "analysis.rank_tests",
+    "relabelling": "analysis.relabelling",
+    "residues": "analysis.residues",
+    "sinusoids": "analysis.sinusoids",
+    "sparsity": "analysis.sparsity",
     "spectra": "analysis.spectra",
     "summaries": "analysis.summaries",
     "sweeps": "sweeps",
     "tasks": "tasks",
-    "trajectories": "trajectories",
-    "waves": "analysis.waves",
+    "trajectories": "measures.trajectories",
 }
 
 __all__ = [*_HOME, *_MODULES]

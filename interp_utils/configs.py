@@ -1,4 +1,6 @@
-"""What a run is made of: two frozen, JSON-able records. Defaults are TransformerLens's Grokking_Demo, with the paper's warm-up."""
+"""What a run is made of: two frozen, JSON-able records. Defaults are TransformerLens's
+Grokking_Demo, with the paper's warm-up.
+"""
 
 from __future__ import annotations
 
@@ -32,43 +34,62 @@ class _Config:
 
     @classmethod
     def from_json(cls: type[C], values: dict[str, Any]) -> C:
-        """Raises ValueError for unknown or missing fields, so that a file from another version is never half read.
+        """Raises ValueError for unknown or missing fields, so that a file from another version is
+        never half read.
 
-        Only fields that were `added` since the first version may be missing: their defaults mean what it did.
+        Only fields that were `added` since the first version may be missing: their defaults mean
+        what it did.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         missing, unknown = sorted(names - set(values) - cls.added), sorted(set(values) - names)
         if missing or unknown:
-            raise ValueError(f"{cls.__name__} has the fields {sorted(names)}; missing: {missing}, unknown: {unknown}")
+            raise ValueError(
+                f"{cls.__name__} has the fields {sorted(names)}; missing: {missing}, unknown: "
+                f"{unknown}"
+            )
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
     def _require(self, holds: bool, field: str, expected: str) -> None:
         if not holds:
-            raise ValueError(f"{type(self).__name__}.{field} must be {expected}, got {getattr(self, field)!r}")
+            raise ValueError(
+                f"{type(self).__name__}.{field} must be {expected}, got {getattr(self, field)!r}"
+            )
 
     def _require_int(self, field: str, low: int) -> None:
         value = getattr(self, field)
         self._require(type(value) is int and value >= low, field, f"an integer of at least {low}")
 
-    def _require_real(self, field: str, *, above: float = -math.inf, low: float = -math.inf) -> None:
+    def _require_real(
+        self, field: str, *, above: float = -math.inf, low: float = -math.inf
+    ) -> None:
         value = getattr(self, field)
-        holds = type(value) in (int, float) and math.isfinite(value) and value > above and value >= low
-        self._require(holds, field, f"a finite number {f'above {above}' if above > -math.inf else f'of at least {low}'}")
+        holds = (
+            type(value) in (int, float) and math.isfinite(value) and value > above and value >= low
+        )
+        self._require(
+            holds,
+            field,
+            f"a finite number {f'above {above}' if above > -math.inf else f'of at least {low}'}",
+        )
 
     def _require_one_of(self, field: str, options: Any) -> None:
-        self._require(getattr(self, field) in get_args(options), field, f"one of {get_args(options)}")
+        self._require(
+            getattr(self, field) in get_args(options), field, f"one of {get_args(options)}"
+        )
 
 
 @dataclass(frozen=True)
 class ModelConfig(_Config):
-    """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task (`for_task`).
+    """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task
+    (`for_task`).
 
     d_mlp:  None for attention only.
     attention: "bidirectional" lets every position attend to all.
     positions: False leaves positional embeddings out (zero and not trained).
-    biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the paper.
-    init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 / sqrt(d_model), with
-            1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
+    biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the
+    paper.
+    init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 /
+            sqrt(d_model), with 1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
     """
 
     added: ClassVar[frozenset[str]] = frozenset({"positions", "attention"})
@@ -104,13 +125,15 @@ class ModelConfig(_Config):
     def for_task(self, task: AnyTask) -> ModelConfig:
         """The same configuration with its sizes filled in from the task.
 
-        Raises ValueError where a size was given and the task needs another, e.g. a configuration for another p.
+        Raises ValueError where a size was given and the task needs another, e.g. a configuration
+        for another p.
         """
         sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
         for field, needed in sizes.items():
             if getattr(self, field) not in (None, needed):
                 raise ValueError(
-                    f"{task.name} needs ModelConfig.{field} = {needed}, got {getattr(self, field)}; leave it None to take it from the task"
+                    f"{task.name} needs ModelConfig.{field} = {needed}, got "
+                    f"{getattr(self, field)}; leave it None to take it from the task"
                 )
         return dataclasses.replace(self, **sizes)
 
@@ -119,29 +142,42 @@ class ModelConfig(_Config):
 class TrainConfig(_Config):
     """AdamW. Step s is the state after s updates; step 0 is the initialisation.
 
-    batch_size:     fresh inputs per step, for a task that draws them; None for a finite task: all its training inputs.
-    warmup_steps:   learning rate min(s / warmup_steps, 1) x lr at update s = 0, 1, ... (the paper's, so its first
-                    update changes nothing); 0 for none.
+    batch_size:     fresh inputs per step, for a task that draws them; None for a finite task: all
+                    its training inputs.
+    warmup_steps:   learning rate min(s / warmup_steps, 1) x lr at update s = 0, 1, ... (the
+                    paper's, so its first update changes nothing); 0 for none.
     log_every:      losses and accuracies on log-spaced steps first, then every so many steps.
     snapshot_every: weights likewise; None keeps only the first and the last.
-    forward:        "table" the exact fast forward for one-layer models, "hooked" HookedTransformer's own,
-                    "auto" the first where it applies.
-    loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is the published
-                    one, whose digits are lost below 1e-16.
+    forward:        "table" the exact fast forward for one-layer models, "hooked"
+                    HookedTransformer's own, "auto" the first where it applies.
+    loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is
+                    the published one, whose digits are lost below 1e-16.
     deterministic:  bitwise the same weights on the same machine, resumed or not.
-    dropout:        probability with which each dimension of the residual stream is zeroed in training, after attention and
-                    again after the MLP; the others are divided by 1 - dropout.
-    dropout_mask:   whether all inputs of a "step" share a mask (Syrkis and Søgaard 2024, released code) or each "sample" has
-                    its own.
-    grokfast:       gradient filter before AdamW: "ema" or "ma" (Lee et al. 2024), see `training.filters`.
+    dropout:        probability with which each dimension of the residual stream is zeroed in
+                    training, after attention and again after the MLP; the others are divided by 1 -
+                    dropout.
+    dropout_mask:   whether all inputs of a "step" share a mask (Syrkis and Søgaard 2024, released
+                    code) or each "sample" has its own.
+    grokfast:       gradient filter before AdamW: "ema" or "ma" (Lee et al. 2024), see
+                    `training.filters`.
     grokfast_lambda: the share of the slow gradient that is added.
     grokfast_alpha: decay of "ema".
     grokfast_window: gradients that "ma" averages.
-    grokfast_start: the mean of "ema" starts as the "first" gradient (Lee et al.) or as "zero" (Syrkis and Søgaard).
+    grokfast_start: the mean of "ema" starts as the "first" gradient (Lee et al.) or as "zero"
+    (Syrkis and Søgaard).
     """
 
     added: ClassVar[frozenset[str]] = frozenset(
-        {"batch_size", "dropout", "dropout_mask", "grokfast", "grokfast_lambda", "grokfast_alpha", "grokfast_window", "grokfast_start"}
+        {
+            "batch_size",
+            "dropout",
+            "dropout_mask",
+            "grokfast",
+            "grokfast_lambda",
+            "grokfast_alpha",
+            "grokfast_window",
+            "grokfast_start",
+        }
     )
 
     steps: int = 25_000
@@ -174,7 +210,9 @@ class TrainConfig(_Config):
         self._require_real("lr", above=0.0)
         self._require_real("weight_decay", low=0.0)
         self._require_real("eps", above=0.0)
-        in_range = len(self.betas) == 2 and all(type(beta) is float and 0.0 <= beta < 1.0 for beta in self.betas)
+        in_range = len(self.betas) == 2 and all(
+            type(beta) is float and 0.0 <= beta < 1.0 for beta in self.betas
+        )
         self._require(in_range, "betas", "two numbers in [0, 1)")
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
@@ -190,7 +228,11 @@ class TrainConfig(_Config):
         self._require_one_of("grokfast_start", GrokfastStart)
 
     def snapshot_steps(self) -> list[int]:
-        return [0, self.steps] if self.snapshot_every is None else log_then_even(self.steps, self.snapshot_every)
+        return (
+            [0, self.steps]
+            if self.snapshot_every is None
+            else log_then_even(self.steps, self.snapshot_every)
+        )
 
     def log_steps(self) -> list[int]:
         """Every snapshot has its row of metrics."""
@@ -198,7 +240,9 @@ class TrainConfig(_Config):
 
 
 def log_then_even(last: int, every: int) -> list[int]:
-    """0, then doubling steps 1, 2, 4, ... below `every`, then its multiples, and `last`; sorted, without repeats."""
+    """0, then doubling steps 1, 2, 4, ... below `every`, then its multiples, and `last`; sorted,
+    without repeats.
+    """
     doubling = [2**i for i in range(every.bit_length()) if 2**i < every]
     steps = {0, last, *doubling, *range(every, last + 1, every)}
     return sorted(step for step in steps if step <= last)

@@ -12,7 +12,9 @@ SMALL_TRAINING = TrainConfig(steps=60, log_every=10, snapshot_every=20)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kills", type=int, default=12, help="how often test_crashes.py kills a training")
+    parser.addoption(
+        "--kills", type=int, default=12, help="how often test_crashes.py kills a training"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,13 @@ def small_task():
 @pytest.fixture(scope="session")
 def small_run(small_task, tmp_path_factory) -> Run:
     """A finished run of 60 steps on p = 7. Tests only read it."""
-    return train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path_factory.mktemp("small"), progress=False)
+    return train(
+        small_task,
+        SMALL_MODEL,
+        SMALL_TRAINING,
+        out=tmp_path_factory.mktemp("small"),
+        progress=False,
+    )
 
 
 @pytest.fixture

@@ -37,17 +37,24 @@ def pizza(p: int, amplitudes: dict[int, float]) -> Tensor:
     """Logits sum of A_k |cos w_k(a - b) / 2| cos w_k(a + b - c) (Zhong et al. 2023)."""
     n = numbers(p)
     difference, d = n[:, None] - n, n[:, None, None] + n[:, None] - n
-    return sum(A * torch.cos(angle(p, k) * difference / 2).abs()[..., None] * torch.cos(angle(p, k) * d) for k, A in amplitudes.items())
+    return sum(
+        A * torch.cos(angle(p, k) * difference / 2).abs()[..., None] * torch.cos(angle(p, k) * d)
+        for k, A in amplitudes.items()
+    )
 
 
 def gromov(p: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gromov's analytic two-layer solution: W_a, W_b "neuron p", W_out "p neuron", and frequency "neuron".
+    """Gromov's analytic two-layer solution: W_a, W_b "neuron p", W_out "p neuron", and frequency
+    "neuron".
 
-    Hidden units (W_a[a] + W_b[b])^2 with random phases phi_a, phi_b, read out with phase phi_a + phi_b.
+    Hidden units (W_a[a] + W_b[b])^2 with random phases phi_a, phi_b, read out with phase phi_a +
+    phi_b.
     """
     generator = torch.Generator().manual_seed(seed)
     frequency = torch.arange(width) % (p // 2) + 1
-    phase_a, phase_b = 2 * math.pi * torch.rand(2, width, 1, generator=generator, dtype=torch.float64)
+    phase_a, phase_b = (
+        2 * math.pi * torch.rand(2, width, 1, generator=generator, dtype=torch.float64)
+    )
     turns = 2 * math.pi / p * frequency[:, None] * numbers(p)
     W_a, W_b = torch.cos(turns + phase_a), torch.cos(turns + phase_b)
     return W_a, W_b, torch.cos(turns + phase_a + phase_b).T, frequency
@@ -80,5 +87,8 @@ def remainder_task(p: int) -> tasks.Task:
 
 def remainder_logits(labels: Tensor, n_classes: tuple[int, ...]) -> Tensor:
     """Packed logits that are right everywhere: 3 for each head's label, 0 for its other classes."""
-    columns = [3 * torch.nn.functional.one_hot(head, q).double() for head, q in zip(labels.T, n_classes, strict=True)]
+    columns = [
+        3 * torch.nn.functional.one_hot(head, q).double()
+        for head, q in zip(labels.T, n_classes, strict=True)
+    ]
     return torch.cat(columns, 1)

@@ -1,4 +1,6 @@
-"""Anybody's model: a HookedTransformer and a TransformerBridge, every activation read and edited, against a forward written out."""
+"""Anybody's model: a HookedTransformer and a TransformerBridge, every activation read and edited,
+against a forward written out.
+"""
 
 import math
 
@@ -11,17 +13,34 @@ from interp_utils import CachedModel, ModelConfig, ablation, models, neurons, ta
 
 TASK = tasks.modular_addition(11)
 BACKENDS = [False, True] if models.has_hooked_transformer() else [True]
-NAMES = ["embed", "pos_embed", "resid_pre", "q", "k", "v", "attn_scores", "pattern", "z", "attn_out", "resid_mid"]
+NAMES = [
+    "embed",
+    "pos_embed",
+    "resid_pre",
+    "q",
+    "k",
+    "v",
+    "attn_scores",
+    "pattern",
+    "z",
+    "attn_out",
+    "resid_mid",
+]
 NAMES += ["pre", "post", "mlp_out", "resid_post"]
 
 
 def config(**changes):
-    return ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, biases="all", **changes).for_task(TASK)
+    return ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, biases="all", **changes).for_task(
+        TASK
+    )
 
 
 def random_weights(config):
     generator = torch.Generator().manual_seed(0)
-    return {name: 0.5 * torch.randn(shape, generator=generator) for name, shape in models.weight_shapes(config).items()}
+    return {
+        name: 0.5 * torch.randn(shape, generator=generator)
+        for name, shape in models.weight_shapes(config).items()
+    }
 
 
 def literal_forward(W, tokens, causal=True, edits=None):
@@ -32,15 +51,30 @@ def literal_forward(W, tokens, causal=True, edits=None):
         seen[name] = (edits or {}).get(name, lambda x: x)(value)
         return seen[name]
 
-    attn, mlp = {n.rpartition(".")[2]: w for n, w in W.items() if ".attn." in n}, {n[13:]: w for n, w in W.items() if ".mlp." in n}
-    resid = at("resid_pre", at("embed", W["embed.W_E"][tokens]) + at("pos_embed", W["pos_embed.W_pos"].expand(len(tokens), -1, -1)))
-    q, k, v = (at(n, torch.einsum("npm,hmd->nphd", resid, attn[f"W_{n.upper()}"]) + attn[f"b_{n.upper()}"]) for n in "qkv")
+    attn, mlp = (
+        {n.rpartition(".")[2]: w for n, w in W.items() if ".attn." in n},
+        {n[13:]: w for n, w in W.items() if ".mlp." in n},
+    )
+    resid = at(
+        "resid_pre",
+        at("embed", W["embed.W_E"][tokens])
+        + at("pos_embed", W["pos_embed.W_pos"].expand(len(tokens), -1, -1)),
+    )
+    q, k, v = (
+        at(n, torch.einsum("npm,hmd->nphd", resid, attn[f"W_{n.upper()}"]) + attn[f"b_{n.upper()}"])
+        for n in "qkv"
+    )
     scores = torch.einsum("nqhd,nkhd->nhqk", q, k) / math.sqrt(q.shape[-1])
     if causal:
-        scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -torch.inf)
+        scores = scores.masked_fill(
+            torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -torch.inf
+        )
     pattern = at("pattern", at("attn_scores", scores).softmax(-1))
     z = at("z", torch.einsum("nhqk,nkhd->nqhd", pattern, v))
-    mid = at("resid_mid", resid + at("attn_out", torch.einsum("nqhd,hdm->nqm", z, attn["W_O"]) + attn["b_O"]))
+    mid = at(
+        "resid_mid",
+        resid + at("attn_out", torch.einsum("nqhd,hdm->nqm", z, attn["W_O"]) + attn["b_O"]),
+    )
     post = at("post", relu(at("pre", mid @ mlp["W_in"] + mlp["b_in"])))
     end = at("resid_post", mid + at("mlp_out", post @ mlp["W_out"] + mlp["b_out"]))
     return {**seen, "logits": end @ W["unembed.W_U"] + W["unembed.b_U"]}
@@ -59,7 +93,11 @@ def same(found, expected):
     )
 
 
-@pytest.fixture(scope="module", params=BACKENDS, ids=lambda bridge: "TransformerBridge" if bridge else "HookedTransformer")
+@pytest.fixture(
+    scope="module",
+    params=BACKENDS,
+    ids=lambda bridge: "TransformerBridge" if bridge else "HookedTransformer",
+)
 def bridge(request):
     return request.param
 
@@ -72,24 +110,32 @@ def test_every_activation_reads_as_in_a_literal_forward(bridge, attention):
     expected = literal_forward(weights, TASK.tokens, attention == "causal")
     assert same(model.logits, last("logits", expected["logits"]))
     for name in NAMES:
-        assert same(model.activation(name, None if "embed" in name else 0), last(name, expected[name])), name
-    assert same(model.activation("pattern", 0, pos=None), expected["pattern"].unflatten(0, TASK.grid))
+        assert same(
+            model.activation(name, None if "embed" in name else 0), last(name, expected[name])
+        ), name
+    assert same(
+        model.activation("pattern", 0, pos=None), expected["pattern"].unflatten(0, TASK.grid)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_edit_acts_as_in_a_literal_forward(bridge, name):
-    """TransformerBridge's own hooks ignore edits of scores and pattern, and let the skip path past an edit of resid_mid."""
+    """TransformerBridge's own hooks ignore edits of scores and pattern, and let the skip path past
+    an edit of resid_mid.
+    """
     weights = random_weights(config())
     model = CachedModel(models.build(config(), weights, bridge=bridge), TASK)
     expected = literal_forward(weights, TASK.tokens, edits={name: lambda x: x.flip(0) * 1.5})
     edited = model.with_hooks((name, lambda x, hook: x.flip(0) * 1.5))
-    edited = CachedModel(edited.model, TASK, memory=2**40, edits=edited.edits)  # one batch, since the edit mixes inputs
+    edited = CachedModel(
+        edited.model, TASK, memory=2**40, edits=edited.edits
+    )  # one batch, since the edit mixes inputs
     assert same(edited.logits, last("logits", expected["logits"]))
     assert not same(edited.logits, model.logits)
     for later in NAMES[NAMES.index(name) :]:
-        assert same(edited.activation(later, None if "embed" in later else 0), last(later, expected[later])), (
-            f"{later} after an edit of {name}"
-        )
+        assert same(
+            edited.activation(later, None if "embed" in later else 0), last(later, expected[later])
+        ), f"{later} after an edit of {name}"
 
 
 def test_edits_of_one_model_apply_together(bridge):
@@ -108,14 +154,26 @@ def test_edits_of_one_model_apply_together(bridge):
         assert same(model.logits, last("logits", expected["logits"]))
 
 
-@pytest.mark.skipif(len(BACKENDS) < 2, reason="this transformer_lens has no HookedTransformer to compare with")
+@pytest.mark.skipif(
+    len(BACKENDS) < 2, reason="this transformer_lens has no HookedTransformer to compare with"
+)
 def test_every_measure_and_ablation_is_the_same_on_both():
     weights = random_weights(config())
-    hooked, bridged = (CachedModel(models.build(config(), weights, bridge=backend), TASK) for backend in (False, True))
-    tables = [pd.DataFrame(trajectories.measure_model(model, [1, 3])) for model in (hooked, bridged)]
+    hooked, bridged = (
+        CachedModel(models.build(config(), weights, bridge=backend), TASK)
+        for backend in (False, True)
+    )
+    tables = [
+        pd.DataFrame(trajectories.measure_model(model, [1, 3])) for model in (hooked, bridged)
+    ]
     keys = [column for column in tables[0] if column != "value"]
-    one, other = (table.astype(dict.fromkeys(keys, str)).set_index(keys)["value"].sort_index() for table in tables)
-    assert one.index.equals(other.index) and one.to_numpy() == pytest.approx(other.to_numpy(), rel=1e-3, abs=1e-5)
+    one, other = (
+        table.astype(dict.fromkeys(keys, str)).set_index(keys)["value"].sort_index()
+        for table in tables
+    )
+    assert one.index.equals(other.index) and one.to_numpy() == pytest.approx(
+        other.to_numpy(), rel=1e-3, abs=1e-5
+    )
     clusters = neurons.frequency_clusters(hooked.activation("post", 0))
     clusters = clusters._replace(clustered=torch.ones_like(clusters.clustered))
     for edit in (
@@ -139,7 +197,10 @@ def test_hooks_that_would_mean_something_else_are_not_offered():
 
 def test_a_bridge_is_left_as_it_was_by_a_call_with_other_weights():
     model = models.build(config(), bridge=True)
-    before, logits = {n: w.clone() for n, w in models.named_weights(model).items()}, model(TASK.tokens)
+    before, logits = (
+        {n: w.clone() for n, w in models.named_weights(model).items()},
+        model(TASK.tokens),
+    )
     other = {n: w.detach() + 0.1 for n, w in before.items()}
     assert not models.call_with(model, other, TASK.tokens).equal(logits)
     assert all(weight.equal(before[name]) for name, weight in models.named_weights(model).items())
@@ -163,7 +224,14 @@ def addition(p=7, **changes):
     task = tasks.modular_addition(p)
     cfg = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, **changes).for_task(task)
     weights = {name: 0.5 * w for name, w in random_weights(cfg).items() if not models.is_bias(name)}
-    return task, weights, literal_forward({**{n: torch.zeros(s) for n, s in models.weight_shapes(cfg).items()}, **weights}, task.tokens)
+    return (
+        task,
+        weights,
+        literal_forward(
+            {**{n: torch.zeros(s) for n, s in models.weight_shapes(cfg).items()}, **weights},
+            task.tokens,
+        ),
+    )
 
 
 ELSEWHERE = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
@@ -180,7 +248,9 @@ def test_one_more_output_column(bridge):
     task, weights, expected = addition()
     wider = {**weights, "unembed.W_U": torch.cat([weights["unembed.W_U"], torch.ones(16, 1)], 1)}
     model = CachedModel(models.from_weights(ELSEWHERE, wider, bridge=bridge), task)
-    assert model.logits.shape == (7, 7, 7) and same(model.logits.flatten(0, 1), expected["logits"][:, -1])
+    assert model.logits.shape == (7, 7, 7) and same(
+        model.logits.flatten(0, 1), expected["logits"][:, -1]
+    )
 
 
 def test_other_token_orders(bridge):
@@ -192,9 +262,14 @@ def test_other_token_orders(bridge):
     theirs["embed.W_E"][token_order] = weights["embed.W_E"]
     theirs["unembed.W_U"] = weights["unembed.W_U"].flip(1)
     theirs["unembed.b_U"] = torch.zeros(7)
-    model = models.from_weights(ELSEWHERE, theirs, token_order=token_order, class_order=class_order, bridge=bridge)
+    model = models.from_weights(
+        ELSEWHERE, theirs, token_order=token_order, class_order=class_order, bridge=bridge
+    )
     assert same(CachedModel(model, task).logits.flatten(0, 1), expected["logits"][:, -1])
-    with pytest.raises(ValueError, match=r"embed.W_E has 8 tokens: its order must be a permutation of 0 .. 7, got \[0, 0"):
+    with pytest.raises(
+        ValueError,
+        match=r"embed.W_E has 8 tokens: its order must be a permutation of 0 .. 7, got \[0, 0",
+    ):
         models.from_weights(ELSEWHERE, theirs, token_order=[0] * 8)
 
 
@@ -205,7 +280,10 @@ def test_no_equals_token(bridge):
     weights = random_weights(cfg)
     model = CachedModel(models.from_weights(cfg, weights, bridge=bridge), task)
     assert same(model.logits.flatten(0, 1), literal_forward(weights, task.tokens)["logits"][:, -1])
-    measured = {(row["measure"], row.get("split"), row.get("level")) for row in trajectories.measure_model(model, [1])}
+    measured = {
+        (row["measure"], row.get("split"), row.get("level"))
+        for row in trajectories.measure_model(model, [1])
+    }
     assert ("restricted_loss", "all", "logits") in measured
     assert ablation.without_attention_to(model, 0).shape == (7, 7, 7)
 
@@ -213,21 +291,35 @@ def test_no_equals_token(bridge):
 def test_what_does_not_fit_is_named():
     _, weights, _ = addition()
     del weights["blocks.0.mlp.W_in"]
-    with pytest.raises(ValueError, match=r"weights do not fit the model: missing \['blocks.0.mlp.W_in'\], unknown none"):
+    with pytest.raises(
+        ValueError,
+        match=r"weights do not fit the model: missing \['blocks.0.mlp.W_in'\], unknown none",
+    ):
         models.from_weights(ELSEWHERE, weights)
     _, weights, _ = addition()
-    with pytest.raises(ValueError, match=r"attn.W_Q must have shape \(4, 16, 8\), got \(2, 16, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"attn.W_Q must have shape \(4, 16, 8\), got \(2, 16, 8\)"
+    ):
         models.from_weights(ModelConfig(d_model=16, n_heads=4, d_head=8, d_mlp=32), weights)
     del weights["pos_embed.W_pos"]
-    with pytest.raises(ValueError, match="n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights"):
+    with pytest.raises(
+        ValueError,
+        match="n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights",
+    ):
         models.from_weights(ELSEWHERE, weights)
 
 
 def test_another_kind_of_attention_is_refused_not_replaced():
-    """Where attention is not softmax(q k / sqrt(d_head)) v, reading a pattern must not put that in its place."""
+    """Where attention is not softmax(q k / sqrt(d_head)) v, reading a pattern must not put that in
+    its place.
+    """
     model = CachedModel(models.build(config(), random_weights(config()), bridge=True), TASK)
-    softer = model.with_hooks(("z", lambda z, hook: z * 0.5))  # stands for a model whose z is something else
-    assert softer.activation("pattern", 0).shape == (11, 11, 2, 3), "an edit of z is no other attention"
+    softer = model.with_hooks(
+        ("z", lambda z, hook: z * 0.5)
+    )  # stands for a model whose z is something else
+    assert softer.activation("pattern", 0).shape == (11, 11, 2, 3), (
+        "an edit of z is no other attention"
+    )
     model.model.cfg.d_head = 2 * model.model.cfg.d_head  # another scale
     with pytest.raises(ValueError, match="this model's z is not softmax"):
         CachedModel(model.model, TASK).activation("pattern", 0)
@@ -235,6 +327,9 @@ def test_another_kind_of_attention_is_refused_not_replaced():
 
 def test_a_state_dict_with_its_buffers_is_taken():
     task, weights, expected = addition()
-    buffers = {"blocks.0.attn.mask": torch.zeros(0, 0), "blocks.0.attn.IGNORE": torch.tensor(-torch.inf)}
+    buffers = {
+        "blocks.0.attn.mask": torch.zeros(0, 0),
+        "blocks.0.attn.IGNORE": torch.tensor(-torch.inf),
+    }
     model = models.from_weights(ELSEWHERE, {**weights, **buffers})
     assert same(CachedModel(model, task).logits.flatten(0, 1), expected["logits"][:, -1])

@@ -24,11 +24,19 @@ def test_everything_comes_on_the_grid_at_the_last_position(cached, small_task):
         for b in range(7):
             n = a * 7 + b
             assert torch.allclose(cached.logits[a, b], logits[n, -1], atol=1e-6)
-            assert torch.allclose(cached.activation("post", 0)[a, b], cache["post", 0][n, -1], atol=1e-6)
-            assert torch.allclose(cached.activation("pattern", 0)[a, b], cache["pattern", 0][n, :, -1], atol=1e-6)
+            assert torch.allclose(
+                cached.activation("post", 0)[a, b], cache["post", 0][n, -1], atol=1e-6
+            )
+            assert torch.allclose(
+                cached.activation("pattern", 0)[a, b], cache["pattern", 0][n, :, -1], atol=1e-6
+            )
             assert torch.allclose(cached.activation("z", 0)[a, b], cache["z", 0][n, -1], atol=1e-6)
-            assert torch.allclose(cached.activation("k", 0, pos=None)[a, b], cache["k", 0][n], atol=1e-6)
-            assert torch.allclose(cached.activation("k", 0, pos=1)[a, b], cache["k", 0][n, 1], atol=1e-6)
+            assert torch.allclose(
+                cached.activation("k", 0, pos=None)[a, b], cache["k", 0][n], atol=1e-6
+            )
+            assert torch.allclose(
+                cached.activation("k", 0, pos=1)[a, b], cache["k", 0][n, 1], atol=1e-6
+            )
     assert cached.activation(POST) is cached.activation("post", 0)
     assert not cached.logits.requires_grad
 
@@ -36,10 +44,19 @@ def test_everything_comes_on_the_grid_at_the_last_position(cached, small_task):
 def test_each_input_is_run_once(cached, monkeypatch):
     runs = []
     run_with_cache = cached.model.run_with_cache
-    monkeypatch.setattr(cached.model, "run_with_cache", lambda *a, **k: (runs.append(len(a[0])), run_with_cache(*a, **k))[1])
+    monkeypatch.setattr(
+        cached.model,
+        "run_with_cache",
+        lambda *a, **k: (runs.append(len(a[0])), run_with_cache(*a, **k))[1],
+    )
     cached.fetch(("post", 0), ("pattern", 0), "embed")
     assert runs == [49]
-    cached.logits, cached.activation("post", 0), cached.activation("pattern", 0), cached.activation("embed")
+    (
+        cached.logits,
+        cached.activation("post", 0),
+        cached.activation("pattern", 0),
+        cached.activation("embed"),
+    )
     assert runs == [49]
 
 
@@ -47,7 +64,11 @@ def test_batches_keep_within_memory_and_change_nothing(cached, small_task, monke
     tight = CachedModel(cached.model, small_task, memory=40_000)
     sizes = []
     run_with_cache = cached.model.run_with_cache
-    monkeypatch.setattr(cached.model, "run_with_cache", lambda *a, **k: (sizes.append(len(a[0])), run_with_cache(*a, **k))[1])
+    monkeypatch.setattr(
+        cached.model,
+        "run_with_cache",
+        lambda *a, **k: (sizes.append(len(a[0])), run_with_cache(*a, **k))[1],
+    )
     assert torch.allclose(tight.logits, cached.logits, atol=1e-6)
     assert len(sizes) > 2 and sum(sizes[:-1]) == 49  # many batches, then the one of the roomy cache
     assert torch.allclose(tight.activation("post", 0), cached.activation("post", 0), atol=1e-6)
@@ -64,9 +85,18 @@ def test_only_what_was_asked_for_is_kept(cached):
         ("posst", 0, "no activation 'posst' in layer 0; near names: post"),
         ("post", 3, "no activation 'post' in layer 3"),
         (POST, 1, "no activation 'blocks.0.mlp.hook_post' in layer 1"),
-        ("blocks.0.mlp.hook_posts", None, "no activation 'blocks.0.mlp.hook_posts'; near names: post"),
+        (
+            "blocks.0.mlp.hook_posts",
+            None,
+            "no activation 'blocks.0.mlp.hook_posts'; near names: post",
+        ),
         ("xyzzy", None, "no activation 'xyzzy'; near names: .*attn_out.*pattern"),
-        ("result", 0, "does not compute blocks.0.attn.hook_result as it is configured|has no activation 'result' in layer 0"),
+        (
+            "result",
+            0,
+            "does not compute blocks.0.attn.hook_result as it is configured|has no activation "
+            "'result' in layer 0",
+        ),
     ],
 )
 def test_a_name_the_model_does_not_have_is_an_error(cached, name, layer, message):
@@ -101,12 +131,16 @@ def add_torch_hook(model):
     model.blocks[0].mlp.register_forward_hook(lambda module, inputs, output: 2 * output)
 
 
-@pytest.mark.parametrize("change", [change_in_place, swap_two_rows, load_others, add_hook, add_torch_hook])
+@pytest.mark.parametrize(
+    "change", [change_in_place, swap_two_rows, load_others, add_hook, add_torch_hook]
+)
 def test_a_changed_model_empties_the_cache(cached, small_task, change):
     before = cached.logits, cached.activation("post", 0)
     assert cached.logits is before[0]
     change(cached.model)
-    assert torch.allclose(cached.logits.flatten(0, 1), cached.model(small_task.tokens)[:, -1], atol=1e-6)
+    assert torch.allclose(
+        cached.logits.flatten(0, 1), cached.model(small_task.tokens)[:, -1], atol=1e-6
+    )
     assert not torch.allclose(cached.logits, before[0])
     assert cached.activation("post", 0) is not before[1]
 
@@ -140,7 +174,9 @@ def test_gradients_see_the_edits(cached):
     inputs, classes = torch.tensor([3, 30]), torch.tensor([1, 5])
     no_heads = cached.with_values({"z": torch.zeros(7, 7, 2, 8)})
     gradients = no_heads.embedding_gradients(inputs, classes)
-    assert not gradients[:, :2].any() and gradients[:, 2].any(), "without heads nothing of a or b arrives"
+    assert not gradients[:, :2].any() and gradients[:, 2].any(), (
+        "without heads nothing of a or b arrives"
+    )
 
 
 def test_a_hook_that_fails_leaves_none_behind(cached):
@@ -153,13 +189,21 @@ def test_a_hook_that_fails_leaves_none_behind(cached):
 
 
 def test_a_hook_that_never_runs_is_an_error(cached):
-    with pytest.raises(ValueError, match="reading or editing it would do nothing|has no activation 'result'"):
+    with pytest.raises(
+        ValueError, match="reading or editing it would do nothing|has no activation 'result'"
+    ):
         cached.with_hooks(("result", zero)).logits  # noqa: B018
 
 
 def test_a_model_for_another_p_is_refused(cached):
     for other in (tasks.modular_addition(11), tasks.modular_addition(5)):
-        with pytest.raises(ValueError, match=f"needs a model with d_vocab = {other.d_vocab}, this one has 8; was it trained for another p"):
+        with pytest.raises(
+            ValueError,
+            match=(
+                f"needs a model with d_vocab = {other.d_vocab}, this one has 8; was it trained "
+                "for another p"
+            ),
+        ):
             CachedModel(cached.model, other)
 
 
@@ -169,7 +213,9 @@ def test_an_output_for_the_equals_sign_is_left_out(small_task):
     config = dataclasses.replace(SMALL_MODEL.for_task(small_task), d_vocab_out=8)
     model = models.build(config)
     cached = CachedModel(model, small_task)
-    assert torch.allclose(cached.logits.flatten(0, 1), model(small_task.tokens)[:, -1, :7], atol=1e-6)
+    assert torch.allclose(
+        cached.logits.flatten(0, 1), model(small_task.tokens)[:, -1, :7], atol=1e-6
+    )
 
 
 def test_two_layers_need_the_layer_named(small_task):
@@ -177,7 +223,12 @@ def test_two_layers_need_the_layer_named(small_task):
 
     model = models.build(dataclasses.replace(SMALL_MODEL.for_task(small_task), n_layers=2))
     cached = CachedModel(model, small_task)
-    with pytest.raises(ValueError, match="'post' is ambiguous, say which layer: blocks.0.mlp.hook_post, blocks.1.mlp.hook_post"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "'post' is ambiguous, say which layer: blocks.0.mlp.hook_post, blocks.1.mlp.hook_post"
+        ),
+    ):
         cached.activation("post")
     assert not torch.allclose(cached.activation("post", 0), cached.activation("post", 1))
 
@@ -186,7 +237,11 @@ def test_two_layers_need_the_layer_named(small_task):
 def test_results_stay_on_the_models_device(small_task):
     model = models.build(SMALL_MODEL.for_task(small_task), device="cuda")
     cached = CachedModel(model, small_task)
-    assert cached.logits.is_cuda and cached.task.labels.is_cuda and cached.activation("post", 0).is_cuda
+    assert (
+        cached.logits.is_cuda
+        and cached.task.labels.is_cuda
+        and cached.activation("post", 0).is_cuda
+    )
 
 
 def test_values_at_a_position_or_all_of_them(cached):
@@ -197,6 +252,12 @@ def test_values_at_a_position_or_all_of_them(cached):
     assert changed.activation("resid_pre", 0, pos=0).equal(first)
     assert changed.activation("resid_pre", 0, pos=None)[:, :, 1:].equal(before[:, :, 1:])
     everywhere = torch.rand(7, 7, 3, SMALL_MODEL.d_model)
-    assert cached.with_values({"resid_pre": everywhere}, pos=None).activation("resid_pre", 0, pos=None).equal(everywhere)
-    with pytest.raises(ValueError, match=r"has shape \(7, 7, 3, 16\) on the grid, got \(7, 7, 16\)"):
+    assert (
+        cached.with_values({"resid_pre": everywhere}, pos=None)
+        .activation("resid_pre", 0, pos=None)
+        .equal(everywhere)
+    )
+    with pytest.raises(
+        ValueError, match=r"has shape \(7, 7, 3, 16\) on the grid, got \(7, 7, 16\)"
+    ):
         cached.with_values({"resid_pre": first}, pos=None)

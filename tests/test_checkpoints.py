@@ -1,4 +1,6 @@
-"""What ships is what it says: digests, the published log's ranges, and the logged losses from the weights."""
+"""What ships is what it says: digests, the published log's ranges, and the logged losses from the
+weights.
+"""
 
 from pathlib import Path
 
@@ -24,7 +26,11 @@ def test_every_shipped_run_is_whole(path):
     run = Run.load(path)
     assert run.finished and not list(path.glob("state-*"))
     assert verify(path).problem is None, "its weights have the numbers of its log"
-    on_disk = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file() and file.name != ".lock"}
+    on_disk = {
+        str(file.relative_to(path))
+        for file in path.rglob("*")
+        if file.is_file() and file.name != ".lock"
+    }
     assert on_disk == {"run.json", *run.manifest["files"]}, "nothing else ships with it"
 
 
@@ -48,8 +54,12 @@ def test_no_recipe_without_its_run():
 
 def test_main_run_is_the_preset(run):
     preset = presets.grokking_demo()
-    assert run.config.model == preset.model.for_task(preset.task) and run.config.train == preset.train
-    assert run.task.tokens.equal(preset.task.tokens) and run.task.train_mask.equal(preset.task.train_mask)
+    assert (
+        run.config.model == preset.model.for_task(preset.task) and run.config.train == preset.train
+    )
+    assert run.task.tokens.equal(preset.task.tokens) and run.task.train_mask.equal(
+        preset.task.train_mask
+    )
     assert 40 <= len(run.steps) <= 60 and run.steps[0] == 0 and run.steps[-1] == 25_000
 
 
@@ -62,7 +72,9 @@ def test_half_precision_snapshots_have_the_losses_logged_in_full_precision(run):
         with torch.no_grad():
             loss = losses.cross_entropy(logits(run.weights(step)), labels).double()
         for split, mask in (("train", run.task.train_mask), ("test", run.task.test_mask)):
-            assert loss[mask].mean().item() == pytest.approx(metrics[f"{split}_loss"][step], rel=5e-3), f"{split} at step {step}"
+            assert loss[mask].mean().item() == pytest.approx(
+                metrics[f"{split}_loss"][step], rel=5e-3
+            ), f"{split} at step {step}"
 
 
 def test_key_frequencies_of_the_main_run(run):

@@ -8,13 +8,20 @@ from tests.planted import random
 
 
 def test_head_circuits_are_products_of_weights():
-    W_E, W_V, W_O, W_in = random(5, 6), random(2, 6, 3, seed=1), random(2, 3, 6, seed=2), random(6, 4, seed=3)
+    W_E, W_V, W_O, W_in = (
+        random(5, 6),
+        random(2, 6, 3, seed=1),
+        random(2, 3, 6, seed=2),
+        random(6, 4, seed=3),
+    )
     W_Q, W_K, query = random(2, 6, 3, seed=4), random(2, 6, 3, seed=5), random(6, seed=6)
     ov = circuits.ov_to_neurons(W_E, W_V, W_O, W_in)
     scores = circuits.attention_scores(query, W_E, W_Q, W_K)
     for head in range(2):
         assert torch.allclose(ov[head], W_E @ W_V[head] @ W_O[head] @ W_in)
-        assert torch.allclose(scores[head], (query @ W_Q[head]) @ (W_E @ W_K[head]).T / math.sqrt(3))
+        assert torch.allclose(
+            scores[head], (query @ W_Q[head]) @ (W_E @ W_K[head]).T / math.sqrt(3)
+        )
 
 
 def eye(n):
@@ -27,7 +34,13 @@ def shift(n):
 
 @pytest.mark.parametrize(
     ("OV", "score", "rate"),
-    [(eye(7), 1, 1), (-eye(7), -1, 0), (shift(7), 0, 0), (shift(2), 0, 0), (eye(7) - 2 * torch.diag(eye(7)[0]), 5 / 7, 6 / 7)],
+    [
+        (eye(7), 1, 1),
+        (-eye(7), -1, 0),
+        (shift(7), 0, 0),
+        (shift(2), 0, 0),
+        (eye(7) - 2 * torch.diag(eye(7)[0]), 5 / 7, 6 / 7),
+    ],
     ids=["identity", "minus identity", "cyclic shift", "swap", "copies all but one"],
 )
 def test_planted_copying(OV, score, rate):
@@ -35,7 +48,9 @@ def test_planted_copying(OV, score, rate):
     assert circuits.copying_score(eye(n), OV, eye(n), eye(n)) == pytest.approx(score, abs=1e-12)
     circuit = circuits.ov_circuit(eye(n), OV, eye(n), eye(n))
     assert circuits.copy_rate(circuit) == pytest.approx(rate)
-    assert circuits.trace_share(circuit) == pytest.approx(score, abs=1e-12)  # OV is normal here: singular values are |eigenvalues|
+    assert circuits.trace_share(circuit) == pytest.approx(
+        score, abs=1e-12
+    )  # OV is normal here: singular values are |eigenvalues|
 
 
 def weights(heads=2, vocab=9, vocab_out=7, d_model=6, d_head=3):
@@ -49,7 +64,9 @@ OPTIONS.append({"tokens": [4, 2, 6], "centre": True, "direct": True, "sum_heads"
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "+".join(options) or "plain")
 def test_copying_score_is_that_of_the_full_vocabulary_matrix(options):
-    """Literally: build M, take its eigenvalues. W_E has 9 rows and W_U 7 columns, as with special tokens that are never predicted."""
+    """Literally: build M, take its eigenvalues. W_E has 9 rows and W_U 7 columns, as with special
+    tokens that are never predicted.
+    """
     W_E, W_V, W_O, W_U = weights()
     tokens = list(options.get("tokens", range(7)))
     M = torch.stack([W_E @ W_V[h] @ W_O[h] @ W_U for h in range(2)])
@@ -66,23 +83,37 @@ def test_copying_score_is_that_of_the_full_vocabulary_matrix(options):
         circuits.diagonal_z_score(circuit),
         circuits.trace_share(circuit),
     ]
-    scores, rates, z_scores, shares = (torch.as_tensor(x, dtype=torch.float64).reshape(-1) for x in measured)
+    scores, rates, z_scores, shares = (
+        torch.as_tensor(x, dtype=torch.float64).reshape(-1) for x in measured
+    )
     for m, score, rate, z, share in zip(M, scores, rates, z_scores, shares, strict=True):
         eigenvalues = torch.linalg.eigvals(m)
-        assert score.item() == pytest.approx((eigenvalues.sum() / eigenvalues.abs().sum()).real.item(), abs=1e-6)
+        assert score.item() == pytest.approx(
+            (eigenvalues.sum() / eigenvalues.abs().sum()).real.item(), abs=1e-6
+        )
         assert rate.item() == sum(i in m[i].topk(2).indices for i in range(len(m))) / len(m)
-        assert z.item() == pytest.approx(sum((m[i, i] - m[i].mean()) / m[i].std(correction=0) for i in range(len(m))).item() / len(m))
-        assert share.item() == pytest.approx((m.trace() / torch.linalg.matrix_norm(m, "nuc")).item())
+        assert z.item() == pytest.approx(
+            sum((m[i, i] - m[i].mean()) / m[i].std(correction=0) for i in range(len(m))).item()
+            / len(m)
+        )
+        assert share.item() == pytest.approx(
+            (m.trace() / torch.linalg.matrix_norm(m, "nuc")).item()
+        )
 
 
 def test_scores_do_not_depend_on_the_basis_inside_a_head():
     W_E, W_V, W_O, W_U = weights()
     change = random(2, 3, 3, seed=9)
     changed = W_V @ change, torch.linalg.inv(change) @ W_O
-    assert torch.allclose(circuits.copying_score(W_E, W_V, W_O, W_U), circuits.copying_score(W_E, *changed, W_U))
+    assert torch.allclose(
+        circuits.copying_score(W_E, W_V, W_O, W_U), circuits.copying_score(W_E, *changed, W_U)
+    )
     W_K = random(2, 6, 3, seed=4)
     inverse = torch.linalg.inv(change).mT
-    assert torch.allclose(circuits.matching_score(W_E, W_V, W_K), circuits.matching_score(W_E, W_V @ change, W_K @ inverse))
+    assert torch.allclose(
+        circuits.matching_score(W_E, W_V, W_K),
+        circuits.matching_score(W_E, W_V @ change, W_K @ inverse),
+    )
 
 
 def test_centring_ignores_what_softmax_ignores():
@@ -97,10 +128,15 @@ def test_centring_ignores_what_softmax_ignores():
 def test_one_head_gives_a_number_and_a_dead_one_nan():
     W_E, W_V, W_O, W_U = weights()
     one = circuits.copying_score(W_E, W_V[0], W_O[0], W_U)
-    assert isinstance(one, float) and one == pytest.approx(circuits.copying_score(W_E, W_V, W_O, W_U)[0].item())
+    assert isinstance(one, float) and one == pytest.approx(
+        circuits.copying_score(W_E, W_V, W_O, W_U)[0].item()
+    )
     dead = circuits.ov_circuit(W_E, 0 * W_V[0], W_O[0], W_U)
     assert circuits.copy_rate(dead) == 0
-    assert all(math.isnan(score(dead)) for score in (circuits.eigenvalue_score, circuits.diagonal_z_score, circuits.trace_share))
+    assert all(
+        math.isnan(score(dead))
+        for score in (circuits.eigenvalue_score, circuits.diagonal_z_score, circuits.trace_share)
+    )
 
 
 def test_random_weights_do_not_copy():
@@ -118,9 +154,14 @@ def test_matching_is_attention_to_the_same_token():
 
 
 def test_tokens_must_be_in_both_vocabularies():
-    with pytest.raises(ValueError, match=r"tokens must be some of 0 .. 6, those that both rows and columns have, got \[7\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"tokens must be some of 0 .. 6, those that both rows and columns have, got \[7\]",
+    ):
         circuits.copying_score(*weights(), tokens=[7])
-    with pytest.raises(ValueError, match="sum_heads needs weights of shape head x d_model x d_head, got \\(6, 3\\)"):
+    with pytest.raises(
+        ValueError, match="sum_heads needs weights of shape head x d_model x d_head, got \\(6, 3\\)"
+    ):
         W_E, W_V, W_O, W_U = weights()
         circuits.copying_score(W_E, W_V[0], W_O[0], W_U, sum_heads=True)
 

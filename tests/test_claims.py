@@ -18,20 +18,30 @@ def stored():
 
 
 def test_table_is_made_from_the_numbers(stored):
-    assert make_claims.TABLE.read_text() == make_claims.page(stored), "run: python -m tools.make_claims"
+    assert make_claims.TABLE.read_text() == make_claims.page(stored), (
+        "run: python -m tools.make_claims"
+    )
 
 
 @pytest.mark.parametrize("suite", make_claims.SUITES, ids=lambda suite: suite.title)
 def test_numbers_are_those_of_the_shipped_runs(suite, stored):
-    """Measured again; ablated losses of a model that is right to 1e-7 may move by a few per cent with a machine's rounding."""
+    """Measured again; ablated losses of a model that is right to 1e-7 may move by a few per cent
+    with a machine's rounding.
+    """
     measured, expected = suite.measure(), stored[suite.title]
     assert measured.keys() == expected.keys(), "run: python -m tools.make_claims"
     for name, row in measured.items():
         assert row.keys() == expected[name].keys()
         for measure, value in row.items():
             before = expected[name][measure]
-            share = suite.title == "Sorting"  # shares of 1,000 lists, where another machine's rounding may move a few
-            close = pytest.approx(before, rel=0.05, abs=5e-3 if share else 1e-12) if isinstance(value, float) else before
+            share = (
+                suite.title == "Sorting"
+            )  # shares of 1,000 lists, where another machine's rounding may move a few
+            close = (
+                pytest.approx(before, rel=0.05, abs=5e-3 if share else 1e-12)
+                if isinstance(value, float)
+                else before
+            )
             assert value == close, f"{measure} of {name}"
 
 

@@ -19,15 +19,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, Run, TrainConfig, cli, presets, storage, tasks, train, trajectories
+from interp_utils import ModelConfig, Run, TrainConfig, cli, presets, tasks, train, trajectories
 from interp_utils.cli import commands, options, verification
+from interp_utils.runs import storage
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 SIZES = "--d-model 16 --n-heads 2 --d-head 8"
-SMALL = f"train modular_addition --p 7 --frac-train 0.6 {SIZES} --d-mlp 32 --steps 60 --log-every 10 --snapshot-every 20 --quiet"
-SORTING = f"train sorting --n-values 20 --length 3 --n-validation 20 --n-test 30 {SIZES} --d-mlp none --batch-size 8 --quiet"
+SMALL = (
+    f"train modular_addition --p 7 --frac-train 0.6 {SIZES} --d-mlp 32 --steps 60 --log-every "
+    "10 --snapshot-every 20 --quiet"
+)
+SORTING = (
+    f"train sorting --n-values 20 --length 3 --n-validation 20 --n-test 30 {SIZES} --d-mlp "
+    "none --batch-size 8 --quiet"
+)
 SORTING_MODEL = dataclasses.replace(SMALL_MODEL, d_mlp=None)
 
 
@@ -100,7 +107,11 @@ def as_dict(printed: str) -> dict[str, str]:
 def test_train_is_the_librarys(shell, small_run, tmp_path):
     code, out, err = shell(f"{SMALL} --out {tmp_path}")
     run = Run.load(tmp_path)
-    assert (code, err) == (0, "") and weights_equal(run, small_run) and run.metrics.equals(small_run.metrics)
+    assert (
+        (code, err) == (0, "")
+        and weights_equal(run, small_run)
+        and run.metrics.equals(small_run.metrics)
+    )
     assert run.config == small_run.config and run.manifest["task"] == small_run.manifest["task"]
     table, last = as_dict(out), run.metrics.iloc[-1]
     assert table["step"] == "60 of 60" and table["path"] == str(tmp_path)
@@ -111,7 +122,13 @@ def test_train_is_the_librarys(shell, small_run, tmp_path):
 
 def test_train_on_sequences_is_the_librarys(sorting_run, tmp_path):
     task = tasks.sorting(20, 3, n_validation=20, n_test=30)
-    run = train(task, SORTING_MODEL, TrainConfig(steps=4, batch_size=8, snapshot_every=2), out=tmp_path, progress=False)
+    run = train(
+        task,
+        SORTING_MODEL,
+        TrainConfig(steps=4, batch_size=8, snapshot_every=2),
+        out=tmp_path,
+        progress=False,
+    )
     assert weights_equal(run, sorting_run) and run.config == sorting_run.config
 
 
@@ -120,22 +137,38 @@ def test_ctrl_c_says_how_to_go_on_and_resume_does(shell, small_run, tmp_path):
     path = tmp_path / "a run"
     code, out, err = shell(f"{SMALL} --out '{path}'")
     go_on = f"interp-utils resume '{path}'"
-    assert (code, out, err) == (130, "", f"interp-utils: stopped at step 34, which is saved; go on with: {go_on}\n")
+    assert (code, out, err) == (
+        130,
+        "",
+        f"interp-utils: stopped at step 34, which is saved; go on with: {go_on}\n",
+    )
     assert "34/60" in shell(f"list '{path}'")[1] and shell(f"verify '{path}'")[0] == 0
     code, out, _ = shell(f"{go_on.removeprefix('interp-utils ')} --quiet")
-    assert code == 0 and as_dict(out)["step"] == "60 of 60" and weights_equal(Run.load(path), small_run)
+    assert (
+        code == 0
+        and as_dict(out)["step"] == "60 of 60"
+        and weights_equal(Run.load(path), small_run)
+    )
 
 
 def test_resume_of_a_finished_run_changes_nothing(shell, copy):
     before = contents(copy)
     code, out, err = shell(f"resume {copy}")
-    assert (code, err) == (0, "") and "this run is finished" in out and as_dict(out)["step"] == "60 of 60"
+    assert (
+        (code, err) == (0, "")
+        and "this run is finished" in out
+        and as_dict(out)["step"] == "60 of 60"
+    )
     assert before == contents(copy)
 
 
 def test_ctrl_c_before_the_first_save(shell, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.Trainer, "measure", interrupt)
-    assert shell(f"{SMALL} --out {tmp_path}") == (130, "", "interp-utils: stopped before the first save; the same command starts again\n")
+    assert shell(f"{SMALL} --out {tmp_path}") == (
+        130,
+        "",
+        "interp-utils: stopped before the first save; the same command starts again\n",
+    )
 
 
 def test_ctrl_c_elsewhere(shell, small_run, monkeypatch):
@@ -146,27 +179,36 @@ def test_ctrl_c_elsewhere(shell, small_run, monkeypatch):
 def test_a_training_that_diverges(shell, tmp_path):
     code, out, err = shell(f"{SMALL} --lr 1e30 --warmup-steps 0 --weight-decay 0 --out {tmp_path}")
     assert (code, out) == (1, "") and re.match(
-        r"interp-utils: the .* is not finite at step .*Try a lower learning rate than 1e\+30\n$", err
+        r"interp-utils: the .* is not finite at step .*Try a lower learning rate than 1e\+30\n$",
+        err,
     )
 
 
 def test_a_run_in_use(shell, tmp_path):
     with storage.exclusive(tmp_path):
         code, out, err = shell(f"{SMALL} --out {tmp_path}")
-    assert (code, out) == (3, "") and err.startswith(f"interp-utils: {tmp_path} is being written by another process; wait for it")
+    assert (code, out) == (3, "") and err.startswith(
+        f"interp-utils: {tmp_path} is being written by another process; wait for it"
+    )
 
 
 def test_another_run_is_never_overwritten(shell, copy):
     before = contents(copy)
     code, _, err = shell(f"{SMALL} --lr 0.5 --out {copy}")
-    assert code == 2 and f"{copy} holds another run, whose train differs (lr = 0.001 there, 0.5 here); choose another folder" in err
+    assert (
+        code == 2
+        and f"{copy} holds another run, whose train differs (lr = 0.001 there, 0.5 here); choose another folder"
+        in err
+    )
     assert before == contents(copy)
 
 
 def test_a_folder_that_cannot_be_written(shell, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = shell(f"{SMALL} --out {tmp_path}/file")
-    assert code == 1 and err.startswith(f"interp-utils: {tmp_path}/file: cannot write a run there (")
+    assert code == 1 and err.startswith(
+        f"interp-utils: {tmp_path}/file: cannot write a run there ("
+    )
 
 
 def test_a_bug_shows_its_traceback(shell, small_run, monkeypatch):
@@ -180,14 +222,21 @@ def test_a_bug_shows_its_traceback(shell, small_run, monkeypatch):
 
 def defaults(owner) -> dict:
     parameters = inspect.signature(owner).parameters.items()
-    return {name: p.default for name, p in parameters if p.default is not p.empty and name not in options.DERIVED}
+    return {
+        name: p.default
+        for name, p in parameters
+        if p.default is not p.empty and name not in options.DERIVED
+    }
 
 
 @pytest.mark.parametrize("name", options.constructors())
 def test_every_argument_of_the_library_is_an_option(name):
     """Each is given its default, as --help spells it."""
     owners = {"task": getattr(tasks, name), "model": ModelConfig, "training": TrainConfig}
-    words, given = ["train", name, "--out", "x"], {title: defaults(owner) for title, owner in owners.items()}
+    words, given = (
+        ["train", name, "--out", "x"],
+        {title: defaults(owner) for title, owner in owners.items()},
+    )
     for argument in inspect.signature(owners["task"]).parameters:
         given["task"].setdefault(argument, 5)
     for title, arguments in given.items():
@@ -198,19 +247,31 @@ def test_every_argument_of_the_library_is_an_option(name):
             else:
                 words += [flag, options.spell(value)]
     assert parse(shlex.join(words)) == given
-    assert ModelConfig(**given["model"]) == ModelConfig() and TrainConfig(**given["training"]) == TrainConfig()
+    assert (
+        ModelConfig(**given["model"]) == ModelConfig()
+        and TrainConfig(**given["training"]) == TrainConfig()
+    )
 
 
 def test_what_is_not_given_is_left_to_the_library():
     given = parse(f"{SORTING} --out x")
-    assert given["model"] == {"d_model": 16, "n_heads": 2, "d_head": 8, "d_mlp": None} and given["training"] == {"batch_size": 8}
+    assert given["model"] == {"d_model": 16, "n_heads": 2, "d_head": 8, "d_mlp": None} and given[
+        "training"
+    ] == {"batch_size": 8}
 
 
 def test_values_that_are_not_the_default():
-    changes = "--no-positions --act-fn gelu --model-seed 3 --betas 0.8,0.9 --snapshot-every none --no-deterministic"
+    changes = (
+        "--no-positions --act-fn gelu --model-seed 3 --betas 0.8,0.9 --snapshot-every none "
+        "--no-deterministic"
+    )
     given = parse(f"{SORTING} {changes} --length 1,5 --repeats --seed 5 --out x")
-    assert {"positions": False, "act_fn": "gelu", "seed": 3, "d_mlp": None}.items() <= given["model"].items()
-    assert {"betas": (0.8, 0.9), "snapshot_every": None, "deterministic": False}.items() <= given["training"].items()
+    assert {"positions": False, "act_fn": "gelu", "seed": 3, "d_mlp": None}.items() <= given[
+        "model"
+    ].items()
+    assert {"betas": (0.8, 0.9), "snapshot_every": None, "deterministic": False}.items() <= given[
+        "training"
+    ].items()
     assert {"length": (1, 5), "repeats": True, "seed": 5}.items() <= given["task"].items()
 
 
@@ -236,19 +297,34 @@ def test_what_is_added_later_appears_by_itself(shell, monkeypatch):
     monkeypatch.setattr(options, "ModelConfig", Later)
     monkeypatch.setattr(tasks, "later_task", later_task, raising=False)
     monkeypatch.setattr(tasks, "__all__", [*tasks.__all__, "later_task"])
-    given = parse("train later_task --p 5 --order down --wide no --shape square --lengths 5,7,11 --few 1 --out x")
+    given = parse(
+        "train later_task --p 5 --order down --wide no --shape square --lengths 5,7,11 --few 1 "
+        "--out x"
+    )
     assert given["task"] == {"p": 5, "order": "down"}
-    assert given["model"] == {"wide": False, "shape": "square", "lengths": (5, 7, 11), "few": (1.0,)}
+    assert given["model"] == {
+        "wide": False,
+        "shape": "square",
+        "lengths": (5, 7, 11),
+        "few": (1.0,),
+    }
     assert "A task of a later version, 100 % new." in " ".join(shell("train --help")[1].split())
     code, out, _ = shell("train later_task --help")
     text = " ".join(out.split())
     assert code == 0 and "A task of a later version, 100 % new." in text
     assert "--wide bool|none how wide, in cubits (default: none)" in text
-    assert "--shape round|square (default: round)" in text and "--lengths int,... (default: 2,3)" in text
+    assert (
+        "--shape round|square (default: round)" in text
+        and "--lengths int,... (default: 2,3)" in text
+    )
 
 
 def test_only_what_options_can_make_is_a_task():
-    assert {"modular_addition", "exponentiated_addition", "sorting"} <= options.constructors().keys()
+    assert {
+        "modular_addition",
+        "exponentiated_addition",
+        "sorting",
+    } <= options.constructors().keys()
     assert not {"random_labels", "restore", "powers", "Task"} & options.constructors().keys()
 
 
@@ -267,9 +343,17 @@ def test_help_is_for_newcomers(shell):
 @pytest.mark.parametrize("name", options.constructors())
 def test_help_of_a_task(shell, name):
     code, out, _ = shell(f"train {name} --help")
-    assert code == 0 and re.findall(r"^(task|model|training|run):$", out, re.M) == ["task", "model", "training", "run"]
+    assert code == 0 and re.findall(r"^(task|model|training|run):$", out, re.M) == [
+        "task",
+        "model",
+        "training",
+        "run",
+    ]
     text = " ".join(out.split())
-    assert "--model-seed int of the initial weights; the task has a --seed of its own (default: 0)" in text
+    assert (
+        "--model-seed int of the initial weights; the task has a --seed of its own (default: 0)"
+        in text
+    )
     assert "--lr float learning rate (default: 0.001)" in text and "--n-ctx" not in text
     if name in options.EXAMPLES:
         example = parse(re.search(r"^  interp-utils (train .*)", out, re.M)[1])
@@ -278,11 +362,20 @@ def test_help_of_a_task(shell, name):
 
 
 def test_the_sorting_example_is_the_run_that_ships(shell):
-    example, shipped = parse(f"train sorting {options.EXAMPLES['sorting']} --out x"), presets.sorting("one head")
+    example, shipped = (
+        parse(f"train sorting {options.EXAMPLES['sorting']} --out x"),
+        presets.sorting("one head"),
+    )
     assert tasks.sorting(**example["task"]).params == shipped.task.params
-    assert ModelConfig(**example["model"]) == shipped.model and TrainConfig(**example["training"]) == shipped.train
+    assert (
+        ModelConfig(**example["model"]) == shipped.model
+        and TrainConfig(**example["training"]) == shipped.train
+    )
     out = shell("train sorting --help")[1]
-    assert "example (about five minutes on two cores):\n" in out and "which lists are drawn; the initial weights" in " ".join(out.split())
+    assert (
+        "example (about five minutes on two cores):\n" in out
+        and "which lists are drawn; the initial weights" in " ".join(out.split())
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,33 +385,77 @@ def test_the_sorting_example_is_the_run_that_ships(shell):
         ("nothing", "argument COMMAND: invalid choice: 'nothing' (choose from "),
         ("train", "the following arguments are required: TASK; see interp-utils train --help"),
         ("train subtraction", "argument TASK: invalid choice: 'subtraction' (choose from "),
-        ("train modular_addition", "the following arguments are required: --p, --out; see interp-utils train modular_addition --help"),
-        (f"{SMALL} --out new --d-modl 3", "there is no option or argument --d-modl 3; see interp-utils train modular_addition --help"),
+        (
+            "train modular_addition",
+            "the following arguments are required: --p, --out; see interp-utils train "
+            "modular_addition --help",
+        ),
+        (
+            f"{SMALL} --out new --d-modl 3",
+            "there is no option or argument --d-modl 3; see interp-utils train modular_addition "
+            "--help",
+        ),
         (f"{SMALL} --out new --step 3", "there is no option or argument --step 3; see "),
-        (f"{SMALL} --out new --steps 1.5", "argument --steps: expected int, got '1.5'; see interp-utils train modular_addition --help"),
-        (f"{SMALL} --out new --d-mlp many", "argument --d-mlp: expected int|none, got 'many'; see "),
-        (f"{SMALL} --out new --act-fn tanh", "argument --act-fn: expected relu|gelu|silu, got 'tanh'; see "),
-        (f"{SMALL} --out new --betas 0.9", "argument --betas: expected float,float, got '0.9'; see "),
-        (f"{SORTING} --out new --length 1,2,3", "argument --length: expected int|int,int, got '1,2,3'; see "),
-        (f"{SORTING} --out new --length none", "argument --length: expected int|int,int, got 'none'; see "),
+        (
+            f"{SMALL} --out new --steps 1.5",
+            "argument --steps: expected int, got '1.5'; see interp-utils train modular_addition "
+            "--help",
+        ),
+        (
+            f"{SMALL} --out new --d-mlp many",
+            "argument --d-mlp: expected int|none, got 'many'; see ",
+        ),
+        (
+            f"{SMALL} --out new --act-fn tanh",
+            "argument --act-fn: expected relu|gelu|silu, got 'tanh'; see ",
+        ),
+        (
+            f"{SMALL} --out new --betas 0.9",
+            "argument --betas: expected float,float, got '0.9'; see ",
+        ),
+        (
+            f"{SORTING} --out new --length 1,2,3",
+            "argument --length: expected int|int,int, got '1,2,3'; see ",
+        ),
+        (
+            f"{SORTING} --out new --length none",
+            "argument --length: expected int|int,int, got 'none'; see ",
+        ),
         (f"{SMALL} --out new --lr -1", "--lr must be a finite number above 0.0, got -1.0"),
         (f"{SMALL} --out new --lr nan", "--lr must be a finite number above 0.0, got nan"),
-        (f"{SMALL} --out new --model-seed -1", "--model-seed must be an integer of at least 0, got -1"),
+        (
+            f"{SMALL} --out new --model-seed -1",
+            "--model-seed must be an integer of at least 0, got -1",
+        ),
         (f"{SMALL} --out new --seed -1", "--seed must be an integer in 0 .. 2^32 - 1, got -1"),
         (f"{SMALL} --out new --frac-train 2", "--frac-train must be a number in (0, 1], got 2.0"),
-        (f"{SMALL} --out new --frac-train 0.01", "--frac-train = 0.01 of 49 inputs leaves none for training; it must be at least "),
+        (
+            f"{SMALL} --out new --frac-train 0.01",
+            "--frac-train = 0.01 of 49 inputs leaves none for training; it must be at least ",
+        ),
         (f"{SMALL} --out new --p 1", "--p must be an integer of at least 2, got 1"),
         (
             f"{SORTING} --out new --length 30",
-            "a list of 30 different numbers needs --n-values of at least 30, got 20; or set --repeats\n",
+            "a list of 30 different numbers needs --n-values of at least 30, got 20; or set "
+            "--repeats\n",
         ),
-        (f"{SORTING} --out new --n-test 0", "--n-validation and --n-test must be at least 1, got 20 and 0"),
+        (
+            f"{SORTING} --out new --n-test 0",
+            "--n-validation and --n-test must be at least 1, got 20 and 0",
+        ),
         (
             f"{SMALL} --out new --batch-size 8",
-            "modular_addition is trained on all its training inputs at once: leave --batch-size none, got 8",
+            "modular_addition is trained on all its training inputs at once: leave --batch-size "
+            "none, got 8",
         ),
-        (f"{SORTING} --out new --batch-size none", "sorting draws fresh inputs at every step: set --batch-size, e.g. to 128"),
-        (f"{SMALL} --out new --device abacus", "--device must be one that torch can use here, got 'abacus' ("),
+        (
+            f"{SORTING} --out new --batch-size none",
+            "sorting draws fresh inputs at every step: set --batch-size, e.g. to 128",
+        ),
+        (
+            f"{SMALL} --out new --device abacus",
+            "--device must be one that torch can use here, got 'abacus' (",
+        ),
         ("measure", "the following arguments are required: PATH; see interp-utils measure --help"),
         ("verify --fast", "there is no option or argument --fast; see interp-utils verify --help"),
     ],
@@ -326,7 +463,11 @@ def test_the_sorting_example_is_the_run_that_ships(shell):
 def test_wrong_usage(shell, tmp_path, monkeypatch, line, message):
     monkeypatch.chdir(tmp_path)
     code, out, err = shell(line)
-    assert (code, out) == (2, "") and err.startswith(f"interp-utils: {message}") and len(err.splitlines()) == 1
+    assert (
+        (code, out) == (2, "")
+        and err.startswith(f"interp-utils: {message}")
+        and len(err.splitlines()) == 1
+    )
     assert not Path("new/run.json").exists()
 
 
@@ -334,7 +475,10 @@ def test_wrong_usage(shell, tmp_path, monkeypatch, line, message):
 def test_no_run_there(shell, tmp_path, command):
     code, out, err = shell(f"{command} {tmp_path}")
     assert (code, out) == (2, "")
-    assert f"there is no run in {tmp_path}: it has no run.json; `interp-utils list FOLDER` shows the runs below a folder" in err
+    assert (
+        f"there is no run in {tmp_path}: it has no run.json; `interp-utils list FOLDER` shows the "
+        "runs below a folder" in err
+    )
 
 
 @pytest.mark.parametrize("command", ["list", "verify"])
@@ -342,7 +486,10 @@ def test_no_runs_there(shell, tmp_path, command):
     empty = f"interp-utils: there is no run below {tmp_path}; a run is a folder with a run.json\n"
     assert shell(f"{command} {tmp_path}") == (2, "", empty)
     code, out, err = shell(f"{command} {tmp_path}/none")
-    assert (code, out) == (2, "") and f"there is no folder {tmp_path}/none; name one that holds runs" in err
+    assert (code, out) == (
+        2,
+        "",
+    ) and f"there is no folder {tmp_path}/none; name one that holds runs" in err
 
 
 # measure
@@ -351,7 +498,11 @@ def test_no_runs_there(shell, tmp_path, command):
 def test_measure_of_a_model_on_pairs(shell, small_run, tmp_path):
     file = tmp_path / "new" / "measures.csv"
     code, out, err = shell(f"measure {small_run.path} --out {file} --quiet")
-    assert (code, err) == (0, "") and f"{small_run.path}: modular_addition p=7 frac_train=0.6 seed=0, weights of step 60 of 60\n" in out
+    assert (
+        (code, err) == (0, "")
+        and f"{small_run.path}: modular_addition p=7 frac_train=0.6 seed=0, weights of step 60 of 60\n"
+        in out
+    )
     printed = as_dict(out)
     for name, value in trajectories.headline(small_run).items():
         if isinstance(value, float):
@@ -364,24 +515,39 @@ def test_measure_of_a_model_on_pairs(shell, small_run, tmp_path):
 def test_measures_are_not_overwritten_without_force(shell, small_run, tmp_path):
     file = tmp_path / "measures.csv"
     file.write_text("mine")
-    refusal = f"interp-utils: {file} is there already; choose another file, or replace it with --force\n"
-    assert shell(f"measure {small_run.path} --out {file}") == (2, "", refusal) and file.read_text() == "mine"
+    refusal = (
+        f"interp-utils: {file} is there already; choose another file, or replace it with --force\n"
+    )
+    assert (
+        shell(f"measure {small_run.path} --out {file}") == (2, "", refusal)
+        and file.read_text() == "mine"
+    )
     assert shell(f"measure {small_run.path} --out {file} --force --quiet")[0] == 0
     assert file.read_text().startswith("step,measure,") and list(tmp_path.iterdir()) == [file]
 
 
 def test_measure_says_where_its_measures_mean_little(shell, small_run, small_task, tmp_path):
     note = "look for a + b, and this task's labels are something else"
-    train(tasks.random_labels(small_task), SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
+    train(
+        tasks.random_labels(small_task), SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False
+    )
     other, addition = shell(f"measure {tmp_path}")[1], shell(f"measure {small_run.path}")[1]
     assert note in other and "memorisation ends" not in other and "full loss" in other
     assert note not in addition and "memorisation ends" in addition
 
 
 def test_measure_without_test_pairs(shell, tmp_path):
-    train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
+    train(
+        tasks.modular_addition(3, 1.0),
+        SMALL_MODEL,
+        TrainConfig(steps=2),
+        out=tmp_path,
+        progress=False,
+    )
     code, out, err = shell(f"measure {tmp_path}")
-    assert (code, out) == (1, "") and err.startswith(f"interp-utils: {tmp_path} has no test pairs, which test accuracy and the phases are")
+    assert (code, out) == (1, "") and err.startswith(
+        f"interp-utils: {tmp_path} has no test pairs, which test accuracy and the phases are"
+    )
     assert "Train with --frac-train below 1, or " in err and len(err.splitlines()) == 1
     assert len(trajectories.measure(Run.load(tmp_path), show_progress=False))  # as the message says
 
@@ -402,14 +568,25 @@ def test_measure_of_a_sorting_model(shell, sorting_run, tmp_path):
         **{f"copying score of head 0.{head}": score for head, score in enumerate(scores)},
     }
     for name, value in expected.items():
-        assert table[name].iloc[-1] == pytest.approx(value, abs=1e-5) and float(printed[name]) == pytest.approx(value, rel=1e-3)
+        assert table[name].iloc[-1] == pytest.approx(value, abs=1e-5) and float(
+            printed[name]
+        ) == pytest.approx(value, rel=1e-3)
 
 
 def test_measure_of_something_else(shell, small_task, tmp_path):
-    train(small_task, dataclasses.replace(SMALL_MODEL, n_layers=2), TrainConfig(steps=1), out=tmp_path, progress=False)
+    train(
+        small_task,
+        dataclasses.replace(SMALL_MODEL, n_layers=2),
+        TrainConfig(steps=1),
+        out=tmp_path,
+        progress=False,
+    )
     code, out, err = shell(f"measure {tmp_path}")
     assert (code, out) == (2, "") and "Take it apart in Python" in err
-    assert f"measure is for one-layer models on all pairs of a p x p grid, and for sorting; {tmp_path} has 2 layers on modular_add" in err
+    assert (
+        "measure is for one-layer models on all pairs of a p x p grid, and for sorting; "
+        f"{tmp_path} has 2 layers on modular_add" in err
+    )
 
 
 # list and verify
@@ -429,10 +606,24 @@ def test_list(shell, copy, sorting_run):
     assert (code, err) == (1, "") and shell(f"list {copy}")[0] == 0
     heading, broken, small, sorting, _, _, reason = out.splitlines()
     assert heading.startswith("run  ") and heading.endswith("held-out accuracy")
-    assert broken.split()[:2] == [f"{copy.parent}/broken", "DAMAGED"] and "broken/metrics-00000060.json: expected" in reason
+    assert (
+        broken.split()[:2] == [f"{copy.parent}/broken", "DAMAGED"]
+        and "broken/metrics-00000060.json: expected" in reason
+    )
     last = Run.load(copy).metrics.iloc[-1]
-    numbers = [f"{last[name]:.4g}" for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy")]
-    assert small.split() == [str(copy), "modular_addition", "p=7", "frac_train=0.6", "seed=0", "60/60", *numbers]
+    numbers = [
+        f"{last[name]:.4g}"
+        for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    ]
+    assert small.split() == [
+        str(copy),
+        "modular_addition",
+        "p=7",
+        "frac_train=0.6",
+        "seed=0",
+        "60/60",
+        *numbers,
+    ]
     assert "sorting n_values=20 length=3 n_validation=20 n_test=30  4/4" in sorting
     assert f"{sorting_run.metrics['validation_loss'].iloc[-1]:.4g}" in sorting
 
@@ -444,15 +635,27 @@ def test_what_ships_verifies(shell):
     assert (code, err) == (0, "") and rows[0] == ["run", "files", "numbers", "verdict"]
     for row, path in zip(rows[1:], shipped, strict=True):
         n_files = sum(file.is_file() and file.name != ".lock" for file in path.rglob("*"))
-        assert row[:2] == [str(path), f"{n_files} ok"] and re.match("[46] ok, ", row[2]) and row[3] == "ok"
+        assert (
+            row[:2] == [str(path), f"{n_files} ok"]
+            and re.match("[46] ok, ", row[2])
+            and row[3] == "ok"
+        )
 
 
-@pytest.mark.parametrize("name", ["run.json", "task.safetensors", "metrics-00000060.json", "snapshots/00000020.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "task.safetensors", "metrics-00000060.json", "snapshots/00000020.safetensors"],
+)
 @pytest.mark.parametrize("harm", [damage, Path.unlink])
 def test_verify_names_the_damaged_file(shell, small_run, copy, name, harm):
     harm(copy / name)
     code, out, err = shell(f"verify {copy.parent} {small_run.path}")
-    assert code == 1 and err.startswith(f"interp-utils: {copy} failed: ") and Path(name).name in err and len(err.splitlines()) == 1
+    assert (
+        code == 1
+        and err.startswith(f"interp-utils: {copy} failed: ")
+        and Path(name).name in err
+        and len(err.splitlines()) == 1
+    )
     verdicts = {line.split()[0]: line.split()[-1] for line in out.splitlines()[1:]}
     assert verdicts == {str(copy): "FAILED", str(small_run.path): "ok"}
 
@@ -461,14 +664,21 @@ def test_verify_names_the_damaged_file(shell, small_run, copy, name, harm):
 def test_a_damaged_run_is_refused(shell, copy, command):
     damage(copy / "metrics-00000060.json")
     code, out, err = shell(f"{command} {copy}")
-    assert (code, out) == (1, "") and err.startswith(f"interp-utils: {copy}/metrics-00000060.json: expected")
+    assert (code, out) == (1, "") and err.startswith(
+        f"interp-utils: {copy}/metrics-00000060.json: expected"
+    )
     assert "restore this file from a copy, or train the run again" in err
 
 
 def relog(path: Path, column: str, factor: float) -> None:
-    """Changes the last logged value and every digest with it: whole files, with numbers that are not true."""
+    """Changes the last logged value and every digest with it: whole files, with numbers that are
+    not true.
+    """
     run = Run.load(path)
-    log = {**run.raw_metrics, column: [*run.raw_metrics[column][:-1], run.raw_metrics[column][-1] * factor]}
+    log = {
+        **run.raw_metrics,
+        column: [*run.raw_metrics[column][:-1], run.raw_metrics[column][-1] * factor],
+    }
     manifest = json.loads((path / "run.json").read_bytes())
     del manifest["sha256"]
     name, content = f"metrics-{run.step:08d}.json", storage.json_bytes(log)
@@ -477,12 +687,17 @@ def relog(path: Path, column: str, factor: float) -> None:
     (path / "run.json").write_bytes(storage.manifest_to_bytes(manifest))
 
 
-@pytest.mark.parametrize(("column", "factor"), [("train_loss", 1.02), ("test_loss", 0.98), ("train_accuracy", 0.5)])
+@pytest.mark.parametrize(
+    ("column", "factor"), [("train_loss", 1.02), ("test_loss", 0.98), ("train_accuracy", 0.5)]
+)
 def test_verify_fails_where_log_and_weights_differ(shell, copy, column, factor):
     relog(copy, column, factor)
     code, out, err = shell(f"verify {copy}")
     assert code == 1 and "1 of 4 FAILED" in out
-    assert err.startswith(f"interp-utils: {copy} failed: at step 60: {column} ") and "log and weights are not of one training" in err
+    assert (
+        err.startswith(f"interp-utils: {copy} failed: at step 60: {column} ")
+        and "log and weights are not of one training" in err
+    )
 
 
 @pytest.mark.parametrize(("column", "factor"), [("train_loss", 1.005), ("train_accuracy", 1.0001)])
@@ -495,7 +710,13 @@ def test_verify_allows_for_another_machines_rounding(shell, copy, column, factor
 @pytest.mark.usefixtures("stop_at_33")
 def test_verify_of_a_run_that_is_training(small_task, tmp_path, monkeypatch):
     """Files that a save in between has replaced are not damage."""
-    arguments = {"task": small_task, "model_config": SMALL_MODEL, "train_config": SMALL_TRAINING, "out": tmp_path, "progress": False}
+    arguments = {
+        "task": small_task,
+        "model_config": SMALL_MODEL,
+        "train_config": SMALL_TRAINING,
+        "out": tmp_path,
+        "progress": False,
+    }
     with pytest.raises(KeyboardInterrupt):
         train(**arguments)
     verify, seen = Run.verify, []
@@ -511,10 +732,18 @@ def test_verify_of_a_run_that_is_training(small_task, tmp_path, monkeypatch):
 
 
 def test_verify_without_test_pairs(shell, tmp_path):
-    train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
+    train(
+        tasks.modular_addition(3, 1.0),
+        SMALL_MODEL,
+        TrainConfig(steps=2),
+        out=tmp_path,
+        progress=False,
+    )
     assert shell(f"verify {tmp_path}")[0] == 0
     nan = float("nan")
-    assert not verification.agree("test_loss", nan, 1.0, 1) and not verification.agree("test_loss", 1.0, nan, 1)
+    assert not verification.agree("test_loss", nan, 1.0, 1) and not verification.agree(
+        "test_loss", 1.0, nan, 1
+    )
 
 
 @pytest.mark.parametrize("n", [29, 128, 500, 10_000])
@@ -535,5 +764,11 @@ def test_installed():
     script = Path(sys.executable).parent / "interp-utils"
     ran = subprocess.run([script, "--help"], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stderr) == (0, "") and "interp-utils verify" in ran.stdout
-    ran = subprocess.run([script, "resume", "no/such/run"], capture_output=True, text=True, timeout=60)
-    assert (ran.returncode, ran.stdout) == (2, "") and "there is no run in" in ran.stderr and "Traceback" not in ran.stderr
+    ran = subprocess.run(
+        [script, "resume", "no/such/run"], capture_output=True, text=True, timeout=60
+    )
+    assert (
+        (ran.returncode, ran.stdout) == (2, "")
+        and "there is no run in" in ran.stderr
+        and "Traceback" not in ran.stderr
+    )

@@ -7,7 +7,13 @@ from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import log_then_even
 
 
-@pytest.mark.parametrize("config", [ModelConfig(d_model=7, biases="mlp", n_ctx=3), TrainConfig(betas=(0.8, 0.9), snapshot_every=None)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(d_model=7, biases="mlp", n_ctx=3),
+        TrainConfig(betas=(0.8, 0.9), snapshot_every=None),
+    ],
+)
 def test_json_and_back(config):
     assert type(config).from_json(json.loads(json.dumps(config.to_json()))) == config
 
@@ -16,16 +22,34 @@ def test_json_and_back(config):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ModelConfig(d_model=0), "ModelConfig.d_model must be an integer of at least 1, got 0"),
-        (lambda: ModelConfig(d_mlp=2.0), "ModelConfig.d_mlp must be an integer of at least 1, got 2.0"),
-        (lambda: ModelConfig(act_fn="tanh"), "ModelConfig.act_fn must be one of .*'relu'.*, got 'tanh'"),
+        (
+            lambda: ModelConfig(d_model=0),
+            "ModelConfig.d_model must be an integer of at least 1, got 0",
+        ),
+        (
+            lambda: ModelConfig(d_mlp=2.0),
+            "ModelConfig.d_mlp must be an integer of at least 1, got 2.0",
+        ),
+        (
+            lambda: ModelConfig(act_fn="tanh"),
+            "ModelConfig.act_fn must be one of .*'relu'.*, got 'tanh'",
+        ),
         (lambda: ModelConfig(biases="some"), "ModelConfig.biases must be one of"),
         (lambda: ModelConfig(init="zero"), "ModelConfig.init must be one of"),
         (lambda: TrainConfig(steps=0), "TrainConfig.steps must be an integer of at least 1, got 0"),
         (lambda: TrainConfig(lr=0.0), "TrainConfig.lr must be a finite number above 0.0, got 0.0"),
-        (lambda: TrainConfig(lr=float("nan")), "TrainConfig.lr must be a finite number above 0.0, got nan"),
-        (lambda: TrainConfig(weight_decay=-1.0), "TrainConfig.weight_decay must be a finite number of at least 0.0, got -1.0"),
-        (lambda: TrainConfig(betas=(0.9, 1.0)), r"TrainConfig.betas must be two numbers in \[0, 1\)"),
+        (
+            lambda: TrainConfig(lr=float("nan")),
+            "TrainConfig.lr must be a finite number above 0.0, got nan",
+        ),
+        (
+            lambda: TrainConfig(weight_decay=-1.0),
+            "TrainConfig.weight_decay must be a finite number of at least 0.0, got -1.0",
+        ),
+        (
+            lambda: TrainConfig(betas=(0.9, 1.0)),
+            r"TrainConfig.betas must be two numbers in \[0, 1\)",
+        ),
         (lambda: TrainConfig(forward="fast"), "TrainConfig.forward must be one of .*'table'"),
         (lambda: TrainConfig(loss="mse"), "TrainConfig.loss must be one of"),
     ],
@@ -45,7 +69,9 @@ def test_unknown_or_missing_fields_are_named():
 def test_a_configuration_for_another_p_is_refused():
     config = ModelConfig().for_task(tasks.modular_addition(11))
     assert (config.n_ctx, config.d_vocab, config.d_vocab_out) == (3, 12, 11)
-    with pytest.raises(ValueError, match="modular_addition needs ModelConfig.d_vocab = 14, got 12; leave it None"):
+    with pytest.raises(
+        ValueError, match="modular_addition needs ModelConfig.d_vocab = 14, got 12; leave it None"
+    ):
         config.for_task(tasks.modular_addition(13))
 
 
@@ -56,7 +82,13 @@ def test_configurations_are_frozen():
 
 @pytest.mark.parametrize(
     ("last", "every", "expected"),
-    [(0, 5, [0]), (3, 100, [0, 1, 2, 3]), (20, 5, [0, 1, 2, 4, 5, 10, 15, 20]), (11, 4, [0, 1, 2, 4, 8, 11]), (2, 1, [0, 1, 2])],
+    [
+        (0, 5, [0]),
+        (3, 100, [0, 1, 2, 3]),
+        (20, 5, [0, 1, 2, 4, 5, 10, 15, 20]),
+        (11, 4, [0, 1, 2, 4, 8, 11]),
+        (2, 1, [0, 1, 2]),
+    ],
 )
 def test_schedule_doubles_and_then_is_even(last, every, expected):
     assert log_then_even(last, every) == expected

@@ -1,4 +1,6 @@
-"""Real processes that are killed, starved of disk, locked out and interrupted: nothing lost, nothing wrong silently."""
+"""Real processes that are killed, starved of disk, locked out and interrupted: nothing lost,
+nothing wrong silently.
+"""
 
 import errno
 import functools
@@ -15,11 +17,13 @@ from pathlib import Path
 import pytest
 
 from interp_utils import Run
-from interp_utils.runs import MANIFEST
+from interp_utils.runs.run import MANIFEST
 from tests import trainings
 from tests.processes import FORK, SPAWN, process, report_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, quotas and capabilities are Linux's")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="signals, quotas and capabilities are Linux's"
+)
 
 DISK_FULL = r"could not save step {} \(.+\); {}; free some space or make the folder writable, then make the same call again: '{}'"
 
@@ -40,7 +44,8 @@ def uninterrupted(case, tmp_path_factory) -> Run:
 
 
 def assert_same(run: Run, uninterrupted: Run) -> None:
-    """Byte for byte: the manifest has every file's sha256. And nothing else is left in the folder."""
+    """Byte for byte: the manifest has every file's sha256. And nothing else is left in the "
+    "folder."""
     run.verify()
     assert run.manifest == uninterrupted.manifest
     assert files(run.path) == {MANIFEST, ".lock", *run.manifest["files"]}
@@ -51,13 +56,19 @@ def files(folder: Path) -> set[str]:
 
 
 def test_kill_9_at_any_moment_loses_nothing(case, uninterrupted, tmp_path, pytestconfig, capsys):
-    """Every fourth kill hits a fresh interpreter, imports included, the others a fork that goes straight to `train`."""
+    """Every fourth kill hits a fresh interpreter, imports included, the others a fork that goes
+    straight to `train`.
+    """
     lives = {}
     for context in (FORK, SPAWN):
         started = time.monotonic()
         assert_same(finish(case, tmp_path / context.get_start_method(), context), uninterrupted)
         lives[context] = time.monotonic() - started
-    moments, seen, kills = random.Random(case), Counter(), pytestconfig.getoption("kills") // len(trainings.CASES)
+    moments, seen, kills = (
+        random.Random(case),
+        Counter(),
+        pytestconfig.getoption("kills") // len(trainings.CASES),
+    )
     out, saved = tmp_path / "0", -1
     while seen["kills"] < kills:
         context = SPAWN if seen["kills"] % 4 == 3 else FORK
@@ -93,7 +104,11 @@ def test_a_quota_during_a_save(case, uninterrupted, tmp_path, step):
     kind, number, text = report_of(trainings.training, case, tmp_path / "run", starved)
     following = min(snapshot for snapshot in uninterrupted.steps if snapshot > step)
     assert kind == "OSError" and number == errno.EFBIG
-    assert re.fullmatch(r"\[Errno 27\] " + DISK_FULL.format(following, f"the run is kept as of step {step}", tmp_path / "run"), text)
+    assert re.fullmatch(
+        r"\[Errno 27\] "
+        + DISK_FULL.format(following, f"the run is kept as of step {step}", tmp_path / "run"),
+        text,
+    )
     stopped = Run.load(tmp_path / "run")
     stopped.verify()
     assert stopped.step == step
@@ -103,7 +118,9 @@ def test_a_quota_during_a_save(case, uninterrupted, tmp_path, step):
 def test_no_room_for_the_first_save(case, uninterrupted, tmp_path):
     kind, number, text = report_of(trainings.training_under_quota, case, tmp_path / "run")
     assert kind == "OSError" and number == errno.EFBIG
-    assert re.search(DISK_FULL.format(0, "nothing of this run is saved yet", tmp_path / "run"), text)
+    assert re.search(
+        DISK_FULL.format(0, "nothing of this run is saved yet", tmp_path / "run"), text
+    )
     assert_same(finish(case, tmp_path / "run"), uninterrupted)
 
 
@@ -116,14 +133,22 @@ def test_a_full_disk(case, uninterrupted, tmp_path):
     following = min(snapshot for snapshot in uninterrupted.steps if snapshot > kept)
     for kind, number, text in (first, second):
         assert kind == "OSError" and number == errno.ENOSPC
-        assert re.search(DISK_FULL.format(following, f"the run is kept as of step {kept}", tmp_path / "disk" / "run"), text)
+        assert re.search(
+            DISK_FULL.format(
+                following, f"the run is kept as of step {kept}", tmp_path / "disk" / "run"
+            ),
+            text,
+        )
     assert 0 < kept == still_kept < last == 60 and third[0] == "finished"
     assert_same(Run.load(tmp_path / "copy"), uninterrupted)
 
 
 def test_a_read_only_folder(case, uninterrupted, tmp_path):
     """Loading, models and finished runs need no writing; a training says so at once."""
-    finished, unfinished = Path(shutil.copytree(uninterrupted.path, tmp_path / "finished")), tmp_path / "unfinished"
+    finished, unfinished = (
+        Path(shutil.copytree(uninterrupted.path, tmp_path / "finished")),
+        tmp_path / "unfinished",
+    )
     report_of(trainings.training, case, unfinished, functools.partial(trainings.quota, step=33))
     for folder in (finished, unfinished):
         (folder / ".lock").unlink()
@@ -144,14 +169,18 @@ def test_a_read_only_folder(case, uninterrupted, tmp_path):
     assert report[1] == (
         "PermissionError",
         errno.EACCES,
-        f"[Errno 13] cannot write a run there (Permission denied); choose another folder: '{unfinished}'",
+        "[Errno 13] cannot write a run there (Permission denied); choose another folder: "
+        f"'{unfinished}'",
     )
     assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_ctrl_c(case, uninterrupted, tmp_path, progress):
-    with process(trainings.training, case, tmp_path / "run", trainings.slow, progress) as (child, report):
+    with process(trainings.training, case, tmp_path / "run", trainings.slow, progress) as (
+        child,
+        report,
+    ):
         while not ((tmp_path / "run" / MANIFEST).exists() and Run.load(tmp_path / "run").step > 3):
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGINT)
@@ -159,5 +188,8 @@ def test_ctrl_c(case, uninterrupted, tmp_path, progress):
     stopped = Run.load(tmp_path / "run")
     stopped.verify()
     assert kind == "KeyboardInterrupt" and not stopped.finished
-    assert text == f"stopped at step {stopped.step}, which is saved in {stopped.path}; the same call goes on from there"
+    assert (
+        text
+        == f"stopped at step {stopped.step}, which is saved in {stopped.path}; the same call goes on from there"
+    )
     assert_same(finish(case, stopped.path), uninterrupted)

@@ -1,4 +1,6 @@
-"""Damage of every kind to every file of a run, and manifests that lie: what was written, or an error that names the file."""
+"""Damage of every kind to every file of a run, and manifests that lie: what was written, or an
+error that names the file.
+"""
 
 import copy
 import dataclasses
@@ -20,11 +22,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interp_utils import ModelConfig, Run, models, storage, tasks, train
+from interp_utils import ModelConfig, Run, models, tasks, train
 from interp_utils.configs import RunConfig
-from interp_utils.run_writer import RunWriter
-from interp_utils.runs import MANIFEST, TASK
-from interp_utils.storage import DamagedFile
+from interp_utils.runs import storage
+from interp_utils.runs.run import MANIFEST, TASK
+from interp_utils.runs.storage import DamagedFile
+from interp_utils.runs.writer import RunWriter
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -78,17 +81,25 @@ def whole(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def other(tmp_path_factory) -> Path:
     """Another run with the same names: of another split and another seed."""
-    task, model, training = tasks.modular_addition(7, 0.6, seed=1), dataclasses.replace(SMALL_MODEL, seed=1), SHORT
+    task, model, training = (
+        tasks.modular_addition(7, 0.6, seed=1),
+        dataclasses.replace(SMALL_MODEL, seed=1),
+        SHORT,
+    )
     return stopped_run(tmp_path_factory.mktemp("other") / "run", task, model, training)
 
 
 READ: dict[str, Callable[[str, Path], Any]] = {
     "metrics": lambda case, path: Run.load(path).metrics.to_dict("list"),
     "task": lambda case, path: _plain(Run.load(path).task.tensors()),
-    "weights": lambda case, path: {step: _plain(Run.load(path).weights(step)) for step in Run.load(path).steps},
+    "weights": lambda case, path: {
+        step: _plain(Run.load(path).weights(step)) for step in Run.load(path).steps
+    },
     "model": lambda case, path: _plain(models.named_weights(Run.load(path).model(4))),
     "verify": lambda case, path: Run.load(path).verify(),
-    "train": lambda case, path: dict(train(*CASES[case], out=path, progress=False).manifest["files"]),
+    "train": lambda case, path: dict(
+        train(*CASES[case], out=path, progress=False).manifest["files"]
+    ),
 }
 
 
@@ -105,15 +116,30 @@ class Truth(dict):
 def truth(whole, tmp_path_factory) -> dict[str, dict[str, Any]]:
     """What each reading gives where nothing is damaged."""
     folder = tmp_path_factory.mktemp("truth")
-    return Truth({case: {name: READ[name](case, shutil.copytree(whole[case], folder / case / name)) for name in READ} for case in CASES})
+    return Truth(
+        {
+            case: {
+                name: READ[name](case, shutil.copytree(whole[case], folder / case / name))
+                for name in READ
+            }
+            for case in CASES
+        }
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != ".lock"}
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != ".lock"
+    }
 
 
-def check(case: str, folder: Path, truth: dict[str, Any], names: str, fewer: bool = False) -> list[str]:
-    """Reads everything: each must come out right or name what is wrong, and what is wrong is made no worse. The errors.
+def check(
+    case: str, folder: Path, truth: dict[str, Any], names: str, fewer: bool = False
+) -> list[str]:
+    """Reads everything: each must come out right or name what is wrong, and what is wrong is made
+    no worse. The errors.
 
     fewer: snapshots may be missing.
     """
@@ -121,7 +147,9 @@ def check(case: str, folder: Path, truth: dict[str, Any], names: str, fewer: boo
     for name, read in READ.items():
         try:
             found = read(case, folder)
-            assert found == truth[name] or (fewer and found == {key: truth[name][key] for key in found}), name
+            assert found == truth[name] or (
+                fewer and found == {key: truth[name][key] for key in found}
+            ), name
         except (DamagedFile, FileNotFoundError, ValueError) as error:
             errors[name] = str(error)
     assert all(re.search(names, error) for error in errors.values()), errors
@@ -131,12 +159,18 @@ def check(case: str, folder: Path, truth: dict[str, Any], names: str, fewer: boo
 
 # Damage
 
-Damage = Callable[[bytes, bytes], bytes]  # a file's content, and that of the same file of another run
+Damage = Callable[
+    [bytes, bytes], bytes
+]  # a file's content, and that of the same file of another run
 
 
 @st.composite
 def damages(draw) -> Damage:
-    start, length, junk = draw(st.integers(0, 1 << 30)), draw(st.integers(1, 200)), draw(st.binary(min_size=1, max_size=40))
+    start, length, junk = (
+        draw(st.integers(0, 1 << 30)),
+        draw(st.integers(1, 200)),
+        draw(st.binary(min_size=1, max_size=40)),
+    )
 
     def region(content: bytes) -> tuple[bytes, bytes, bytes]:
         first = start % len(content)
@@ -148,13 +182,19 @@ def damages(draw) -> Damage:
 
     kinds: dict[str, Damage] = {
         "truncated": lambda content, donor: region(content)[0],
-        "one bit": lambda content, donor: overwrite(content, lambda middle: bytes([middle[0] ^ 1 << length % 8]) + middle[1:]),
-        "overwritten": lambda content, donor: overwrite(content, lambda middle: (junk * length)[: len(middle)]),
+        "one bit": lambda content, donor: overwrite(
+            content, lambda middle: bytes([middle[0] ^ 1 << length % 8]) + middle[1:]
+        ),
+        "overwritten": lambda content, donor: overwrite(
+            content, lambda middle: (junk * length)[: len(middle)]
+        ),
         "zeroed": lambda content, donor: overwrite(content, lambda middle: bytes(len(middle))),
         "cut out": lambda content, donor: overwrite(content, lambda middle: b""),
         "duplicated": lambda content, donor: overwrite(content, lambda middle: 2 * middle),
         "appended": lambda content, donor: content + junk,
-        "swapped": lambda content, donor: overwrite(content, lambda middle: region(donor)[1][: len(middle)]),
+        "swapped": lambda content, donor: overwrite(
+            content, lambda middle: region(donor)[1][: len(middle)]
+        ),
     }
     return kinds[draw(st.sampled_from(sorted(kinds)))]
 
@@ -169,7 +209,13 @@ def damaged_copy(whole: Path, folder: Path, name: str, damage: Damage, donor: by
 @settings(max_examples=300, derandomize=True)
 @given(name=st.sampled_from(FILES), damage=damages())
 def test_any_damage_to_any_file(whole, other, truth, tmp_path_factory, name, damage):
-    folder = damaged_copy(whole["grid"], tmp_path_factory.getbasetemp() / "damaged", name, damage, (other / name).read_bytes())
+    folder = damaged_copy(
+        whole["grid"],
+        tmp_path_factory.getbasetemp() / "damaged",
+        name,
+        damage,
+        (other / name).read_bytes(),
+    )
     unchanged = (folder / name).read_bytes() == (whole["grid"] / name).read_bytes()
     assert bool(check("grid", folder, truth["grid"], re.escape(name))) != unchanged
 
@@ -186,8 +232,15 @@ class Explodes:
 def test_deleted_swapped_a_folder_or_a_pickle(whole, other, truth, tmp_path, name):
     marker = tmp_path / "executed"
     torch.save(Explodes(marker), tmp_path / "torch")
-    for content in ((other / name).read_bytes(), pickle.dumps(Explodes(marker)), (tmp_path / "torch").read_bytes(), b""):
-        folder = damaged_copy(whole["grid"], tmp_path / "run", name, lambda _, donor, content=content: content)
+    for content in (
+        (other / name).read_bytes(),
+        pickle.dumps(Explodes(marker)),
+        (tmp_path / "torch").read_bytes(),
+        b"",
+    ):
+        folder = damaged_copy(
+            whole["grid"], tmp_path / "run", name, lambda _, donor, content=content: content
+        )
         assert check("grid", folder, truth["grid"], re.escape(name))
     (folder / name).unlink()
     assert check("grid", folder, truth["grid"], re.escape(name))
@@ -200,7 +253,10 @@ def test_a_lost_manifest_does_not_start_the_training_again(whole, tmp_path):
     folder = Path(shutil.copytree(whole["grid"], tmp_path / "run"))
     (folder / MANIFEST).unlink()
     before = contents(folder)
-    with pytest.raises(DamagedFile, match=r"run/run.json: this file is missing beside metrics-00000025.json; restore this file from"):
+    with pytest.raises(
+        DamagedFile,
+        match=r"run/run.json: this file is missing beside metrics-00000025.json; restore this file from",
+    ):
         train(*CASES["grid"], out=folder, progress=False)
     assert contents(folder) == before
 
@@ -212,7 +268,9 @@ touched: list[str] = []
 
 
 def _note(event: str, arguments: tuple) -> None:
-    if event in ("open", "os.remove", "os.rename", "os.truncate") and any(VICTIM in str(argument) for argument in arguments):
+    if event in ("open", "os.remove", "os.rename", "os.truncate") and any(
+        VICTIM in str(argument) for argument in arguments
+    ):
         touched.append(event)
 
 
@@ -229,15 +287,38 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 def places(value: Any, path: tuple = ()) -> list[tuple]:
     """Paths to everything inside a JSON value."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [place for key, child in inside for place in ((*path, key), *places(child, (*path, key)))]
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [
+        place for key, child in inside for place in ((*path, key), *places(child, (*path, key)))
+    ]
 
 
 NUMBERS = [-1, 0, 1, 2, 7, 8, 60, 61, 10**9, 10**18, 10**400, -(10**30), 0.5, 7.0, -1.5, 1e308]
-NAMES = ["", "x", "sorting", "modular_addition", "relu", "random", f"../{VICTIM}", f"snapshots/../../{VICTIM}", "/etc/passwd", "..", "\0"]
+NAMES = [
+    "",
+    "x",
+    "sorting",
+    "modular_addition",
+    "relu",
+    "random",
+    f"../{VICTIM}",
+    f"snapshots/../../{VICTIM}",
+    "/etc/passwd",
+    "..",
+    "\0",
+]
 VALUES = st.sampled_from([None, True, False, *NUMBERS, *NAMES]) | st.recursive(
     st.sampled_from([None, True, *NUMBERS, *NAMES]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "name", "bytes", "seed"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*NAMES, "name", "bytes", "seed"]), inner, max_size=3)
+    ),
     max_leaves=4,
 )
 
@@ -274,11 +355,27 @@ def test_a_manifest_that_lies(whole, truth, tmp_path_factory, case, edits):
         edit(manifest, *change)
     lie(folder, manifest)
     touched.clear()
-    check(case, folder, truth[case], r"run\.json|\.safetensors|metrics-|run holds a(nother)? run|run has no snapshot of step 4", fewer=True)
+    check(
+        case,
+        folder,
+        truth[case],
+        r"run\.json|\.safetensors|metrics-|run holds a(nother)? run|run has no snapshot of step 4",
+        fewer=True,
+    )
     assert not touched and (folder.parent / VICTIM).read_bytes() == b"important"
 
 
-@pytest.mark.parametrize("name", [f"../{VICTIM}", f"snapshots/../../{VICTIM}", "absolute", "snapshots/0.safetensors", ".lock", MANIFEST])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"../{VICTIM}",
+        f"snapshots/../../{VICTIM}",
+        "absolute",
+        "snapshots/0.safetensors",
+        ".lock",
+        MANIFEST,
+    ],
+)
 def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
     """Whatever a manifest names is read, and removed once it is out of date."""
     folder = Path(shutil.copytree(whole["grid"], tmp_path / "run"))
@@ -298,15 +395,33 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"step": 25.0, "versions": None}, "these entries are missing, unknown or of another type: step, versions"),
+        (
+            {"step": 25.0, "versions": None},
+            "these entries are missing, unknown or of another type: step, versions",
+        ),
         ({"more": 1}, "these entries are missing, unknown or of another type: more"),
         ({"step": 61}, "its step 61 is not in 0 .. 28"),
         ({"step": -1}, "its step -1 is not in 0 .. 28"),
-        ({"step": 26}, r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: .*state-00000025"),
-        ({"files": {}}, r"files missing: \['metrics-00000025.json', 'task.safetensors'\], not those of a run at step 25: \[\]"),
-        ({("files", TASK): {"bytes": 3}}, "task.safetensors is not described by its bytes and sha256"),
-        ({("model", "n_layers"): 10**12}, "a model of 1000000000000 layers does not fit into its files"),
-        ({("model", "d_model"): "16"}, "ModelConfig.d_model must be an integer of at least 1, got '16'"),
+        (
+            {"step": 26},
+            r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: .*state-00000025",
+        ),
+        (
+            {"files": {}},
+            r"files missing: \['metrics-00000025.json', 'task.safetensors'\], not those of a run at step 25: \[\]",
+        ),
+        (
+            {("files", TASK): {"bytes": 3}},
+            "task.safetensors is not described by its bytes and sha256",
+        ),
+        (
+            {("model", "n_layers"): 10**12},
+            "a model of 1000000000000 layers does not fit into its files",
+        ),
+        (
+            {("model", "d_model"): "16"},
+            "ModelConfig.d_model must be an integer of at least 1, got '16'",
+        ),
         ({("train", "lr"): -1.0}, "TrainConfig.lr must be a finite number above 0.0, got -1.0"),
         ({("train", "momentum"): 0.9}, r"TrainConfig has the fields .*unknown: \['momentum'\]"),
         ({("task", "d_vocab"): 8.0}, "its task is not described by name, params and sizes"),
@@ -322,16 +437,23 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
             manifest[key] = value
     lie(folder, manifest)
     for read in READ.values():
-        with pytest.raises(DamagedFile, match=f"run/run.json: not a run's manifest: {message}.*; restore this file from a copy"):
+        with pytest.raises(
+            DamagedFile,
+            match=f"run/run.json: not a run's manifest: {message}.*; restore this file from a copy",
+        ):
             read("grid", folder)
 
 
 def test_a_finished_run_has_its_last_snapshot(whole, tmp_path):
-    run = train(*CASES["grid"], out=shutil.copytree(whole["grid"], tmp_path / "run"), progress=False)
+    run = train(
+        *CASES["grid"], out=shutil.copytree(whole["grid"], tmp_path / "run"), progress=False
+    )
     manifest = manifest_of(run.path)
     del manifest["files"]["snapshots/00000028.safetensors"]
     lie(run.path, manifest)
-    with pytest.raises(DamagedFile, match=r"run.json: .*files missing: \['snapshots/00000028.safetensors'\]"):
+    with pytest.raises(
+        DamagedFile, match=r"run.json: .*files missing: \['snapshots/00000028.safetensors'\]"
+    ):
         Run.load(run.path)
 
 
@@ -356,7 +478,10 @@ def test_a_finished_run_has_its_last_snapshot(whole, tmp_path):
     ],
 )  # fmt: skip
 def test_metrics_that_are_no_table(whole, tmp_path, table):
-    folder, name = Path(shutil.copytree(whole["grid"], tmp_path / "run")), f"metrics-{STOPPED:08d}.json"
+    folder, name = (
+        Path(shutil.copytree(whole["grid"], tmp_path / "run")),
+        f"metrics-{STOPPED:08d}.json",
+    )
     replace(folder, name, table)
     message = r"metrics-00000025.json: not a table of equally long columns, one of them ascending steps up to 25; restore"
     for read in READ.values():
@@ -380,7 +505,11 @@ def replace(folder: Path, name: str, content: bytes) -> None:
         ("sequence", {"n_test": 10**12}, "its test lists are of another number or size"),
         ("sequence", {"n_values": 10**12}, "its validation lists are of another number or size"),
         ("sequence", {"length": [1, 10**9]}, "its validation lists are of another number or size"),
-        ("sequence", {"seed": 1}, "its validation and test lists are not those that its description makes"),
+        (
+            "sequence",
+            {"seed": 1},
+            "its validation and test lists are not those that its description makes",
+        ),
     ],
 )
 def test_a_task_that_is_not_as_described(whole, tmp_path, case, changes, message):
@@ -388,11 +517,21 @@ def test_a_task_that_is_not_as_described(whole, tmp_path, case, changes, message
     manifest = manifest_of(folder)
     (manifest["task"]["params"] if case == "sequence" else manifest["task"]).update(changes)
     lie(folder, manifest)
-    with pytest.raises(DamagedFile, match=rf"task.safetensors: does not fit its description in run.json \({message}.*\); restore"):
+    with pytest.raises(
+        DamagedFile,
+        match=rf"task.safetensors: does not fit its description in run.json \({message}.*\); restore",
+    ):
         _ = Run.load(folder).task
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b'\x3e\0\0\0\0\0\0\0{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}          \0'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK",
+        b'\x3e\0\0\0\0\0\0\0{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}          \0',
+    ],
+)
 def test_tensors_that_are_none(whole, tmp_path, content):
     folder = Path(shutil.copytree(whole["grid"], tmp_path / "run"))
     replace(folder, "snapshots/00000020.safetensors", content)
@@ -410,5 +549,11 @@ def test_a_run_without_a_snapshot_or_a_state_says_so(whole, tmp_path):
     manifest = manifest_of(folder)
     del manifest["files"][f"state-{STOPPED:08d}.safetensors"]
     lie(folder, manifest)
-    with pytest.raises(ValueError, match="stateless was exported without its optimiser state, state-00000025.safetensors, and cannot be"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "stateless was exported without its optimiser state, state-00000025.safetensors, "
+            "and cannot be"
+        ),
+    ):
         train(task, model, training, out=folder, progress=False)

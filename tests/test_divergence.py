@@ -1,4 +1,6 @@
-"""Training that goes wrong says so: spikes and losses that are not finite, planted between two logged steps."""
+"""Training that goes wrong says so: spikes and losses that are not finite, planted between two
+logged steps.
+"""
 
 import dataclasses
 import math
@@ -10,7 +12,7 @@ import torch
 
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
 from interp_utils.configs import RunConfig
-from interp_utils.run_writer import RunWriter
+from interp_utils.runs.writer import RunWriter
 from interp_utils.training import loop, objectives
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -36,7 +38,9 @@ def run(case: str, out) -> Run:
 
 @pytest.fixture
 def plant(case, monkeypatch):
-    """Adds to the loss of single steps, by step, and returns the losses seen. Added, so that no gradient changes."""
+    """Adds to the loss of single steps, by step, and returns the losses seen. Added, so that no
+    gradient changes.
+    """
     seen, loss = {}, OBJECTIVES[case].loss
 
     def plant(added: dict[int, float]) -> dict[int, float]:
@@ -64,7 +68,9 @@ def interrupt_at(step: int, monkeypatch) -> None:
 
 
 def test_every_loss_is_in_one_row(case, plant, tmp_path):
-    """The highest loss of a row is over its own step and those since the row before, whose own is in that row."""
+    """The highest loss of a row is over its own step and those since the row before, whose own is
+    in that row.
+    """
     plain = run(case, tmp_path / "plain")
     seen = plant({33: 100.0, 40: 50.0})
     metrics = run(case, tmp_path / "planted").metrics
@@ -73,18 +79,29 @@ def test_every_loss_is_in_one_row(case, plant, tmp_path):
         between = [seen[step] for step in range(last + 1, int(row.step))]
         assert row.highest_train_loss == max([*between, row.train_loss])
     assert metrics["highest_train_loss"][0] == metrics["train_loss"][0]
-    highest, before = (table.set_index("step")["highest_train_loss"] for table in (metrics, plain.metrics))
+    highest, before = (
+        table.set_index("step")["highest_train_loss"] for table in (metrics, plain.metrics)
+    )
     assert highest[40] > 100 > 10 > before.max()
-    assert highest.drop(40).equals(before.drop(40)), "step 40 is logged: its spike would be in train_loss, which was measured without"
-    assert all(weight.equal(plain.weights()[name]) for name, weight in Run.load(tmp_path / "planted").weights().items())
+    assert highest.drop(40).equals(before.drop(40)), (
+        "step 40 is logged: its spike would be in train_loss, which was measured without"
+    )
+    assert all(
+        weight.equal(plain.weights()[name])
+        for name, weight in Run.load(tmp_path / "planted").weights().items()
+    )
 
 
 def test_with_every_step_logged_it_is_the_loss(tmp_path, small_task):
-    run = train(small_task, SMALL_MODEL, TrainConfig(steps=20, log_every=1), out=tmp_path, progress=False)
+    run = train(
+        small_task, SMALL_MODEL, TrainConfig(steps=20, log_every=1), out=tmp_path, progress=False
+    )
     assert run.metrics["highest_train_loss"].equals(run.metrics["train_loss"])
 
 
-@pytest.mark.parametrize(("case", "stop"), [("grid", 34), ("grid", 35), ("grid", 40), ("sequence", 35)])
+@pytest.mark.parametrize(
+    ("case", "stop"), [("grid", 34), ("grid", 35), ("grid", 40), ("sequence", 35)]
+)
 def test_a_spike_survives_a_restart(case, plant, tmp_path, monkeypatch, stop):
     plant({33: 100.0})
     whole = run(case, tmp_path / "whole")
@@ -107,22 +124,31 @@ def test_a_run_from_before_it_was_recorded_resumes(case, tmp_path, monkeypatch, 
         state, metrics = writer.state()
         del state["highest"], metrics["highest_train_loss"]
         writer.save(stop, state, metrics, snapshot=stop == 40)
-    assert list(Run.load(tmp_path / "old").metrics) == [name for name in whole.metrics if name != "highest_train_loss"]
+    assert list(Run.load(tmp_path / "old").metrics) == [
+        name for name in whole.metrics if name != "highest_train_loss"
+    ]
     resumed = run(case, tmp_path / "old")
     assert all(weight.equal(whole.weights()[name]) for name, weight in resumed.weights().items())
     columns = ["step", "train_loss"]
     assert resumed.metrics[columns].equals(whole.metrics[columns])
-    highest, expected = (table.metrics.set_index("step")["highest_train_loss"] for table in (resumed, whole))
-    assert highest.loc[:40].isna().all() and highest.loc[50:].equals(expected.loc[50:]), "unknown up to the first row after it"
+    highest, expected = (
+        table.metrics.set_index("step")["highest_train_loss"] for table in (resumed, whole)
+    )
+    assert highest.loc[:40].isna().all() and highest.loc[50:].equals(expected.loc[50:]), (
+        "unknown up to the first row after it"
+    )
 
 
-@pytest.mark.parametrize(("case", "broken"), [("grid", math.nan), ("grid", math.inf), ("sequence", math.nan)])
+@pytest.mark.parametrize(
+    ("case", "broken"), [("grid", math.nan), ("grid", math.inf), ("sequence", math.nan)]
+)
 def test_the_first_step_that_is_not_finite_is_named_later(case, plant, tmp_path, broken):
     plant({33: broken, 36: math.nan})
     with pytest.raises(FloatingPointError) as error:
         run(case, tmp_path)
     assert str(error.value) == (
-        f"the training loss is not finite at step 33; the run in {tmp_path} is kept as of step 20. Try a lower learning rate than 0.001"
+        f"the training loss is not finite at step 33; the run in {tmp_path} is kept as of step "
+        "20. Try a lower learning rate than 0.001"
     )
     kept = Run.load(tmp_path)
     kept.verify()
@@ -133,7 +159,9 @@ def test_the_first_step_that_is_not_finite_is_named_later(case, plant, tmp_path,
 def test_a_save_between_looks_too(case, plant, tmp_path, monkeypatch):
     plant({33: math.nan})
     interrupt_at(36, monkeypatch)
-    with pytest.raises(FloatingPointError, match=r"training loss is not finite at step 33; .* kept as of step 20"):
+    with pytest.raises(
+        FloatingPointError, match=r"training loss is not finite at step 33; .* kept as of step 20"
+    ):
         run(case, tmp_path)
     assert Run.load(tmp_path).step == 20
 
@@ -148,7 +176,10 @@ def test_a_state_of_another_model_is_refused(case, tmp_path, monkeypatch):
         state, metrics = writer.state()
         state["exp_avg"]["embed.W_E"] = torch.zeros(1)  # would be broadcast
         writer.save(34, state, metrics, snapshot=False)
-    with pytest.raises(ValueError, match=r"state-00000034.safetensors: this state is not one of this model; train the run again in a new"):
+    with pytest.raises(
+        ValueError,
+        match=r"state-00000034.safetensors: this state is not one of this model; train the run again in a new",
+    ):
         run(case, tmp_path)
 
 

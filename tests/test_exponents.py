@@ -1,4 +1,6 @@
-"""Exponents: a renamed model and a renamed training against modular addition's own, and facts of the task counted one by one."""
+"""Exponents: a renamed model and a renamed training against modular addition's own, and facts of
+the task counted one by one.
+"""
 
 import math
 from collections import Counter
@@ -7,7 +9,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from interp_utils import CachedModel, ModelConfig, Run, RunConfig, TrainConfig, exponents, models, tasks, train
+from interp_utils import (
+    CachedModel,
+    ModelConfig,
+    Run,
+    RunConfig,
+    TrainConfig,
+    exponents,
+    models,
+    tasks,
+    train,
+)
 from interp_utils.training.loop import Trainer
 from tests.conftest import SMALL_MODEL
 from tests.planted import random
@@ -17,7 +29,9 @@ P = 11  # 3 and 7 have no factor of 10: x^3 and x^7 are bijections; x^5 has the 
 
 
 def renamed(p: int, a: int) -> tuple[tasks.Task, tasks.Task, torch.Tensor]:
-    """Modular addition, x^a + y^a with the same pairs for training under their other names, and those names."""
+    """Modular addition, x^a + y^a with the same pairs for training under their other names, and
+    those names.
+    """
     plain, u = tasks.modular_addition(p, 0.6), tasks.powers(p, a)
     mask = plain.train_mask.view(p, p)[u][:, u].flatten()
     return plain, replace(tasks.exponentiated_addition(p, a, a), train_mask=mask), u
@@ -31,7 +45,9 @@ def test_describe_counts(p, a, b):
     shares = [count / p**2 for count in labels.values()]
     names = [(x**a % p, y**b % p) for x in range(p) for y in range(p)]
     seen = {name for name, train in zip(names, task.train_mask, strict=True) if train}
-    test = [name not in seen for name, train in zip(names, task.train_mask, strict=True) if not train]
+    test = [
+        name not in seen for name, train in zip(names, task.train_mask, strict=True) if not train
+    ]
     expected = {
         "classes of x": len(x_classes),
         "classes of y": len(y_classes),
@@ -44,14 +60,23 @@ def test_describe_counts(p, a, b):
 
 
 def test_a_renamed_model_is_modular_addition_in_its_new_names():
-    """W_E'[x] = W_E[u[x]]: in (u, v) every number is that of the original in (a, b), in (x, y) none is."""
+    """W_E'[x] = W_E[u[x]]: in (u, v) every number is that of the original in (a, b), in (x, y) none
+    is.
+    """
     plain, cubes, u = renamed(P, 3)
     config = SMALL_MODEL.for_task(plain)
     weights = random_weights(config)
     moved = {**weights, "embed.W_E": weights["embed.W_E"][[*u.tolist(), P]]}
-    original, model = CachedModel(models.build(config, weights), plain), CachedModel(models.build(config, moved), cubes)
+    original, model = (
+        CachedModel(models.build(config, weights), plain),
+        CachedModel(models.build(config, moved), cubes),
+    )
     logits, labels, mask = exponents.in_sums(model.logits, cubes)
-    assert torch.allclose(logits, original.logits, atol=1e-5) and labels.equal(plain.labels) and mask.equal(plain.train_mask)
+    assert (
+        torch.allclose(logits, original.logits, atol=1e-5)
+        and labels.equal(plain.labels)
+        and mask.equal(plain.train_mask)
+    )
     assert not torch.allclose(model.logits, original.logits, atol=1e-2)
     for own, moved_part in zip(exponents.written(original), exponents.written(model), strict=True):
         assert torch.allclose(own[u], moved_part, atol=1e-5)
@@ -76,11 +101,19 @@ def test_planted_waves_of_classes_are_found_in_u_and_v_alone():
 
 
 def test_a_renamed_training_is_modular_additions():
-    """x -> x^3 is a bijection: from embeddings renamed alike, on the same pairs renamed alike, losses agree to rounding."""
+    """x -> x^3 is a bijection: from embeddings renamed alike, on the same pairs renamed alike,
+    losses agree to rounding.
+    """
     (plain, cubes, u), n_steps = renamed(P, 3), 200
     losses = {}
-    for name, task, rows in (("plain", plain, torch.arange(P)), ("renamed", cubes, u), ("not renamed", cubes, torch.arange(P))):
-        config = RunConfig(replace(SMALL_MODEL, seed=1).for_task(task), TrainConfig(steps=n_steps, lr=1e-2))
+    for name, task, rows in (
+        ("plain", plain, torch.arange(P)),
+        ("renamed", cubes, u),
+        ("not renamed", cubes, torch.arange(P)),
+    ):
+        config = RunConfig(
+            replace(SMALL_MODEL, seed=1).for_task(task), TrainConfig(steps=n_steps, lr=1e-2)
+        )
         trainer = Trainer(task, config, torch.device("cpu"))
         with torch.no_grad():
             trainer.weights["embed.W_E"][:P] = trainer.weights["embed.W_E"][rows]
@@ -99,7 +132,13 @@ def runs(tmp_path_factory) -> dict[tuple[int, int], Run]:
     pairs = [(3, 7), (2, 2), (1, 5)]
     config = TrainConfig(steps=40, log_every=5)
     return {
-        (a, b): train(tasks.exponentiated_addition(P, a, b, 0.6), SMALL_MODEL, config, out=path / f"{a}_{b}", progress=False)
+        (a, b): train(
+            tasks.exponentiated_addition(P, a, b, 0.6),
+            SMALL_MODEL,
+            config,
+            out=path / f"{a}_{b}",
+            progress=False,
+        )
         for a, b in pairs
     }
 
@@ -113,12 +152,18 @@ def test_headline(runs):
         assert exponents.describe(run.task).items() <= row.items()
         right = CachedModel(run.model(), run.task).logits.flatten(0, 1).argmax(1) == run.task.labels
         wrong = run.task.tokens[run.task.test_mask & ~right]
-        assert row["test errors"] == len(wrong) and row["test errors with a 0"] == sum(0 in pair[:2] for pair in wrong.tolist())
-        assert row["test accuracy"] == pytest.approx(1 - len(wrong) / run.task.test_mask.sum().item())
+        assert row["test errors"] == len(wrong) and row["test errors with a 0"] == sum(
+            0 in pair[:2] for pair in wrong.tolist()
+        )
+        assert row["test accuracy"] == pytest.approx(
+            1 - len(wrong) / run.task.test_mask.sum().item()
+        )
         W_E = run.weights()["embed.W_E"][:P].double()
         odd = W_E - W_E[[0, *range(P - 1, 0, -1)]]
         total = (W_E - W_E.mean(0)).square().sum()
-        assert row["W_E in x, share of sines"] == pytest.approx((odd.square().sum() / 4 / total).item(), rel=1e-3)
+        assert row["W_E in x, share of sines"] == pytest.approx(
+            (odd.square().sum() / 4 / total).item(), rel=1e-3
+        )
         assert row["W_E in x, share of the five largest"] == pytest.approx(1)  # there are five
 
 

@@ -104,7 +104,9 @@ def test_sum_components_are_the_inner_products_with_every_direction(p, seed, sig
     components = fourier.sum_components(grid, sign)
     directions = fourier.sum_directions if sign == 1 else fourier.difference_directions
     literal = [torch.ones(p, p, dtype=torch.float64) / p]
-    literal += [direction for k in range(1, p // 2 + 1) for direction in directions(p, k, torch.float64)]
+    literal += [
+        direction for k in range(1, p // 2 + 1) for direction in directions(p, k, torch.float64)
+    ]
     expected = torch.stack([(direction[..., None] * grid).sum((0, 1)) for direction in literal])
     assert torch.allclose(components, expected, atol=1e-10)
 
@@ -115,7 +117,9 @@ def test_planted_frequency_is_found_by_every_rule(p, data):
     logits = planted_logits(p, k)
     assert fourier.key_frequencies(logits.float()) == [k]
     assert fourier.key_frequencies(logits, "logit_similarity") == [k]
-    assert math.isclose(fourier.frequency_scores(logits, "logit_similarity")[k - 1], 1, rel_tol=1e-9)
+    assert math.isclose(
+        fourier.frequency_scores(logits, "logit_similarity")[k - 1], 1, rel_tol=1e-9
+    )
     assert fourier.key_frequencies(logits, "neurons") == [k]
     assert fourier.key_frequencies(logits[0], "W_L") == [k]
     assert fourier.key_frequencies(logits[:, 0], "W_E") == [k]
@@ -130,7 +134,12 @@ def test_every_single_frequency_is_found_the_last_included(p):
 
 
 def test_threshold_is_relative_to_the_largest():
-    logits = planted_logits(13, 2) + 0.3 * planted_logits(13, 5) + 0.2 * planted_logits(13, 6) + 0.05 * planted_logits(13, 1)
+    logits = (
+        planted_logits(13, 2)
+        + 0.3 * planted_logits(13, 5)
+        + 0.2 * planted_logits(13, 6)
+        + 0.05 * planted_logits(13, 1)
+    )
     assert fourier.key_frequencies(logits) == [2, 5, 6]
     assert fourier.key_frequencies(logits, threshold=0.25) == [2, 5]
     assert fourier.key_frequencies(logits, threshold=0.01) == [1, 2, 5, 6]
@@ -152,7 +161,10 @@ def test_neuron_variance_is_the_literal_sum_of_eight_terms(p, seed):
     for k in range(1, p // 2 + 1):
         own = [i for i in range(p) if frequency[i] in (0, k)]
         explained = sum(
-            (torch.outer(basis[i], basis[j])[..., None] * centred).sum((0, 1)).square() for i in own for j in own if (i, j) != (0, 0)
+            (torch.outer(basis[i], basis[j])[..., None] * centred).sum((0, 1)).square()
+            for i in own
+            for j in own
+            if (i, j) != (0, 0)
         )
         assert torch.allclose(found[k], explained / centred.square().sum((0, 1)), atol=1e-10)
 
@@ -181,9 +193,13 @@ def test_frequency_plane_of_a_circle_is_that_circle():
     p, k = 12, 5
     n = torch.arange(p, dtype=torch.float64)
     directions = torch.linalg.qr(random(8, 2)).Q.T
-    circle = 3 * torch.stack([torch.cos(angles(p, k) * n), torch.sin(angles(p, k) * n)], 1) @ directions
+    circle = (
+        3 * torch.stack([torch.cos(angles(p, k) * n), torch.sin(angles(p, k) * n)], 1) @ directions
+    )
     plane = fourier.frequency_plane(circle + 7, k)
-    assert torch.allclose((plane - plane.mean(0)).norm(dim=1), torch.full((p,), 3.0, dtype=torch.float64))
+    assert torch.allclose(
+        (plane - plane.mean(0)).norm(dim=1), torch.full((p,), 3.0, dtype=torch.float64)
+    )
     with pytest.raises(ValueError, match="alternates"):
         fourier.frequency_plane(circle, 6)
 
@@ -191,16 +207,48 @@ def test_frequency_plane_of_a_circle_is_that_circle():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: fourier.key_frequencies(torch.zeros(3, 4, 5)), ValueError, r"expected a tensor on the \(a, b\) grid.*\(3, 4, 5\)"),
-        (lambda: fourier.key_frequencies(torch.rand(3, 3)), ValueError, r'rule "logits" reads a tensor of 3 axes.*\(3, 3\)'),
-        (lambda: fourier.key_frequencies(torch.ones(5, 5, 5)), ValueError, "do not vary with the tokens"),
-        (lambda: fourier.key_frequencies(torch.zeros(5, 5, 5)), ValueError, "do not vary with the tokens"),
-        (lambda: fourier.key_frequencies(torch.full((3, 3, 3), torch.nan)), ValueError, "got NaN or infinity"),
-        (lambda: fourier.key_frequencies(torch.rand(3, 3, 4), "logit_similarity"), ValueError, "as many classes as tokens"),
+        (
+            lambda: fourier.key_frequencies(torch.zeros(3, 4, 5)),
+            ValueError,
+            r"expected a tensor on the \(a, b\) grid.*\(3, 4, 5\)",
+        ),
+        (
+            lambda: fourier.key_frequencies(torch.rand(3, 3)),
+            ValueError,
+            r'rule "logits" reads a tensor of 3 axes.*\(3, 3\)',
+        ),
+        (
+            lambda: fourier.key_frequencies(torch.ones(5, 5, 5)),
+            ValueError,
+            "do not vary with the tokens",
+        ),
+        (
+            lambda: fourier.key_frequencies(torch.zeros(5, 5, 5)),
+            ValueError,
+            "do not vary with the tokens",
+        ),
+        (
+            lambda: fourier.key_frequencies(torch.full((3, 3, 3), torch.nan)),
+            ValueError,
+            "got NaN or infinity",
+        ),
+        (
+            lambda: fourier.key_frequencies(torch.rand(3, 3, 4), "logit_similarity"),
+            ValueError,
+            "as many classes as tokens",
+        ),
         (lambda: fourier.sum_directions(7, 4), ValueError, r"frequencies mod 7 are 1 .. 3, got 4"),
         (lambda: fourier.sum_directions(7, 0), ValueError, r"frequencies mod 7 are 1 .. 3, got 0"),
-        (lambda: fourier.frequency_scores(torch.rand(3, 3), "W_Q"), ValueError, "rule must be one of .*'W_L'.*, got 'W_Q'"),
-        (lambda: fourier.transform(torch.arange(5)), TypeError, r"got torch.int64; call .float\(\)"),
+        (
+            lambda: fourier.frequency_scores(torch.rand(3, 3), "W_Q"),
+            ValueError,
+            "rule must be one of .*'W_L'.*, got 'W_Q'",
+        ),
+        (
+            lambda: fourier.transform(torch.arange(5)),
+            TypeError,
+            r"got torch.int64; call .float\(\)",
+        ),
         (lambda: fourier.fourier_basis(0), ValueError, "p of at least 1, got 0"),
     ],
 )

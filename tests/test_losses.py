@@ -7,7 +7,9 @@ from interp_utils.losses import cross_entropy, cross_entropy_float64
 
 
 def exact(logits, labels):
-    """log(1 + sum over the other classes of exp(logit_j - logit_y)) in float64, one input at a time."""
+    """log(1 + sum over the other classes of exp(logit_j - logit_y)) in float64, one input at a
+    time.
+    """
     losses = []
     for row, label in zip(logits.double(), labels.tolist(), strict=True):
         others = torch.cat([row[:label], row[label + 1 :]])
@@ -64,7 +66,9 @@ def test_nothing_overflows(scale):
 
 def test_gradcheck_in_float64():
     logits, labels = logits_at_margin(1.0, n=5, classes=4)
-    assert torch.autograd.gradcheck(lambda x: cross_entropy(x, labels), logits.double().requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x: cross_entropy(x, labels), logits.double().requires_grad_()
+    )
 
 
 @given(st.integers(1, 6), st.floats(-50, 50), st.integers(0, 10_000))
@@ -72,7 +76,9 @@ def test_any_number_of_classes_and_a_shift_changes_nothing(classes, shift, seed)
     logits, labels = logits_at_margin(2.0, n=4, classes=classes, seed=seed)
     expected = exact(logits, labels) if classes > 1 else torch.zeros(4, dtype=torch.float64)
     assert torch.allclose(cross_entropy(logits.double(), labels), expected, rtol=1e-9, atol=0)
-    assert torch.allclose(cross_entropy(logits.double() + shift, labels), expected, rtol=1e-9, atol=0)
+    assert torch.allclose(
+        cross_entropy(logits.double() + shift, labels), expected, rtol=1e-9, atol=0
+    )
 
 
 def test_nan_stays_nan():

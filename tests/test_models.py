@@ -17,12 +17,17 @@ def test_default_is_the_grokking_demos_model():
     model = models.build(config)
     assert {name: tuple(w.shape) for name, w in models.named_weights(model).items()} == shapes
     assert (model.cfg.act_fn, model.cfg.normalization_type, model.cfg.n_ctx) == ("relu", None, 3)
-    assert {name for name, w in models.named_weights(model).items() if w.requires_grad} == set(models.trainable(config))
-    assert not any(w.any() for name, w in models.named_weights(model).items() if models.is_bias(name))
+    assert {name for name, w in models.named_weights(model).items() if w.requires_grad} == set(
+        models.trainable(config)
+    )
+    assert not any(
+        w.any() for name, w in models.named_weights(model).items() if models.is_bias(name)
+    )
 
 
 @pytest.mark.parametrize(
-    ("init", "std", "std_W_U"), [("transformer_lens", 0.8 / 128**0.5, 0.8 / 128**0.5), ("paper", 128**-0.5, 113**-0.5)]
+    ("init", "std", "std_W_U"),
+    [("transformer_lens", 0.8 / 128**0.5, 0.8 / 128**0.5), ("paper", 128**-0.5, 113**-0.5)],
 )
 def test_initial_scale(init, std, std_W_U):
     weights = models.initial_weights(ModelConfig(init=init).for_task(tasks.modular_addition(113)))
@@ -33,7 +38,12 @@ def test_initial_scale(init, std, std_W_U):
 
 
 @pytest.mark.parametrize(
-    ("biases", "trained"), [("none", set()), ("mlp", {"b_in", "b_out"}), ("all", {"b_in", "b_out", "b_Q", "b_K", "b_V", "b_O", "b_U"})]
+    ("biases", "trained"),
+    [
+        ("none", set()),
+        ("mlp", {"b_in", "b_out"}),
+        ("all", {"b_in", "b_out", "b_Q", "b_K", "b_V", "b_O", "b_U"}),
+    ],
 )
 def test_trained_biases(biases, trained):
     names = models.trainable(ModelConfig(biases=biases).for_task(TASK))
@@ -52,7 +62,9 @@ def test_nobodys_random_state_is_touched():
 def test_same_seed_same_weights_and_another_seed_others():
     again, other = (
         models.initial_weights(CONFIG),
-        models.initial_weights(ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24, seed=1).for_task(TASK)),
+        models.initial_weights(
+            ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24, seed=1).for_task(TASK)
+        ),
     )
     for name, weight in models.initial_weights(CONFIG).items():
         assert weight.equal(again[name])
@@ -75,7 +87,10 @@ def test_load_weights_copies_or_changes_nothing():
     [
         (lambda w: w.pop("embed.W_E"), r"missing \['embed.W_E'\], unknown none"),
         (lambda w: w.update(W_E=torch.zeros(2)), r"missing none, unknown \['W_E'\]"),
-        (lambda w: w.update({"embed.W_E": w["embed.W_E"][1:]}), r"embed.W_E must have shape \(12, 16\), got \(11, 16\)"),
+        (
+            lambda w: w.update({"embed.W_E": w["embed.W_E"][1:]}),
+            r"embed.W_E must have shape \(12, 16\), got \(11, 16\)",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_named(change, message):

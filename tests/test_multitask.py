@@ -18,8 +18,16 @@ MODULI = (2, 3, 5, 7)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     task = tasks.remainders(P, 0.8, seed=1)
-    config = TrainConfig(steps=300, lr=3e-3, weight_decay=3.0, log_every=10, grokfast="ema", grokfast_lambda=2.0)
-    return train(task, replace(SMALL_MODEL, d_mlp=64), config, out=tmp_path_factory.mktemp("multitask") / "run", progress=False)
+    config = TrainConfig(
+        steps=300, lr=3e-3, weight_decay=3.0, log_every=10, grokfast="ema", grokfast_lambda=2.0
+    )
+    return train(
+        task,
+        replace(SMALL_MODEL, d_mlp=64),
+        config,
+        out=tmp_path_factory.mktemp("multitask") / "run",
+        progress=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +36,9 @@ def row(run):
 
 
 def accuracies(model, task, zeroed=(), means=None):
-    """By head, on test numbers, with neurons fixed: a loop over heads on HookedTransformer's own forward."""
+    """By head, on test numbers, with neurons fixed: a loop over heads on HookedTransformer's own
+    forward.
+    """
 
     def fix(post, hook):
         post[:, -1, list(zeroed)] = means[list(zeroed)]
@@ -53,7 +63,11 @@ def test_places_spell_the_number(digit_order):
 
 
 def test_clusters_are_the_neurons_of_a_period():
-    waves = periods.Waves(torch.tensor([3, 3, 3, 3, 5, 5, 0]), torch.ones(7).long(), torch.tensor([0.9, 0.3, 0.5, 0.2, 1.0, 1.0, 0.0]))
+    waves = periods.Waves(
+        torch.tensor([3, 3, 3, 3, 5, 5, 0]),
+        torch.ones(7).long(),
+        torch.tensor([0.9, 0.3, 0.5, 0.2, 1.0, 1.0, 0.0]),
+    )
     found = multitask.clusters(waves, (2, 3, 5))
     assert {q: neurons.tolist() for q, neurons in found.items()} == {3: [0, 1, 2]}
 
@@ -61,28 +75,46 @@ def test_clusters_are_the_neurons_of_a_period():
 def test_answers(run, row):
     right = accuracies(run.model(), run.task)
     by_head = right.mean(1)
-    assert row["test accuracy"] == pytest.approx(by_head.mean()) and row["lowest test accuracy"] == pytest.approx(by_head.min())
+    assert row["test accuracy"] == pytest.approx(by_head.mean()) and row[
+        "lowest test accuracy"
+    ] == pytest.approx(by_head.min())
     assert row["n recovered"] == pytest.approx(right.all(0).mean())
     assert row["n recovered, if heads failed independently"] == pytest.approx(math.prod(by_head))
-    assert (row["p"], row["steps"], row["heads"]) == (P, 300, 4) and row["heads at 99 %"] == len(row["steps to 99 %"])
+    assert (row["p"], row["steps"], row["heads"]) == (P, 300, 4) and row["heads at 99 %"] == len(
+        row["steps to 99 %"]
+    )
     for q, step in row["steps to 99 %"].items():
         column = run.metrics.set_index("step")[f"test_accuracy/{q}"]
-        assert (column.loc[step:] >= 0.99).all() and (step == 0 or column.loc[: step - 1].iloc[-1] < 0.99)
+        assert (column.loc[step:] >= 0.99).all() and (
+            step == 0 or column.loc[: step - 1].iloc[-1] < 0.99
+        )
     assert row["steps to 99 %"], "mod 2 is learned by then"
 
 
 def test_masked_heads_do_not_count(tmp_path):
     task = tasks.remainders(P, 0.8, seed=1, masked=(2, 5))
-    run = train(task, SMALL_MODEL, TrainConfig(steps=40, log_every=10), out=tmp_path / "run", progress=False)
+    run = train(
+        task, SMALL_MODEL, TrainConfig(steps=40, log_every=10), out=tmp_path / "run", progress=False
+    )
     row, right = multitask.learned(run), accuracies(run.model(), task)[[1, 3]]
-    assert multitask.trained(task) == [1, 3] and row["heads"] == 2 and not {"2", "5"} & row["steps to 99 %"].keys()
-    assert row["test accuracy"] == pytest.approx(right.mean()) and row["n recovered"] == pytest.approx(right.all(0).mean())
-    assert row["lowest test accuracy"] == pytest.approx(right.mean(1).min()) and multitask.trained(tasks.remainders(P)) == [0, 1, 2, 3]
+    assert (
+        multitask.trained(task) == [1, 3]
+        and row["heads"] == 2
+        and not {"2", "5"} & row["steps to 99 %"].keys()
+    )
+    assert row["test accuracy"] == pytest.approx(right.mean()) and row[
+        "n recovered"
+    ] == pytest.approx(right.all(0).mean())
+    assert row["lowest test accuracy"] == pytest.approx(right.mean(1).min()) and multitask.trained(
+        tasks.remainders(P)
+    ) == [0, 1, 2, 3]
 
 
 def test_positions_and_attention(run, row):
     W_pos = run.weights()["pos_embed.W_pos"].double().numpy()
-    assert row["positions, Pearson"] == pytest.approx(np.corrcoef(W_pos[0], W_pos[1])[0, 1], abs=1e-5)
+    assert row["positions, Pearson"] == pytest.approx(
+        np.corrcoef(W_pos[0], W_pos[1])[0, 1], abs=1e-5
+    )
     ratio = np.linalg.norm(W_pos[0] + W_pos[1]) / np.linalg.norm(W_pos[0] - W_pos[1])
     assert row["positions, half sum over half difference"] == pytest.approx(ratio, rel=1e-4)
     _, cache = run.model().run_with_cache(run.task.tokens)
@@ -110,13 +142,20 @@ def test_cost_of_clusters(run, row):
 
 def test_one_answer_per_input_has_no_heads(tmp_path):
     config = TrainConfig(steps=2)
-    run = train(tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False)
+    run = train(
+        tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False
+    )
     row = multitask.headline(run)
-    assert "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row
+    assert (
+        "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row
+    )
     with pytest.raises(ValueError, match="of a run with one head"):
         multitask.learned(run)
 
 
 def test_what_was_learned_is_part_of_the_headline(run, row):
     learned = multitask.learned(run)
-    assert learned.items() <= row.items() and {"test accuracy", "train accuracy", "heads at 99 %", "steps to 99 %"} <= learned.keys()
+    assert (
+        learned.items() <= row.items()
+        and {"test accuracy", "train accuracy", "heads at 99 %", "steps to 99 %"} <= learned.keys()
+    )

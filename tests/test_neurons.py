@@ -9,30 +9,47 @@ from tests import planted
 def test_gromovs_neurons_are_one_cluster_each():
     W_a, W_b, _, frequency = planted.gromov(13, 24)
     clusters = neurons.frequency_clusters(planted.gromov_hidden(W_a, W_b))
-    # (cos x + cos y)^2 = 1 + cos 2x / 2 + cos 2y / 2 + cos(x + y) + cos(x - y): three quarters of k's... products, a quarter at 2k.
+    # (cos x + cos y)^2 = 1 + cos 2x / 2 + cos 2y / 2 + cos(x + y) + cos(x - y): three quarters of
+    # k's... products, a quarter at 2k.
     assert clusters.frequency.equal(frequency)
     assert torch.allclose(clusters.variance_explained, torch.full((24,), 0.8, dtype=torch.float64))
     assert not clusters.clustered.any()
-    assert neurons.frequency_clusters(planted.gromov_hidden(W_a, W_b), threshold=0.79).clustered.all()
+    assert neurons.frequency_clusters(
+        planted.gromov_hidden(W_a, W_b), threshold=0.79
+    ).clustered.all()
 
 
 def test_a_product_of_cosines_is_all_its_frequency_and_dead_neurons_have_none():
     p, n = 10, planted.numbers(10)
     activations = torch.zeros(p, p, 3, dtype=torch.float64)
-    activations[..., 0] = torch.outer(1 + torch.cos(planted.angle(p, 3) * n), 2 + torch.sin(planted.angle(p, 3) * n))
-    activations[..., 1] = torch.outer((-1) ** n, (-1) ** n)  # the alternating frequency of an even p
+    activations[..., 0] = torch.outer(
+        1 + torch.cos(planted.angle(p, 3) * n), 2 + torch.sin(planted.angle(p, 3) * n)
+    )
+    activations[..., 1] = torch.outer(
+        (-1) ** n, (-1) ** n
+    )  # the alternating frequency of an even p
     clusters = neurons.frequency_clusters(activations)
     assert clusters.frequency.tolist() == [3, 5, 0]
-    assert torch.allclose(clusters.variance_explained, torch.tensor([1.0, 1, 0], dtype=torch.float64))
+    assert torch.allclose(
+        clusters.variance_explained, torch.tensor([1.0, 1, 0], dtype=torch.float64)
+    )
     assert clusters.clustered.tolist() == [True, True, False]
-    assert torch.allclose(neurons.polynomial(activations, clusters.frequency), activations, atol=1e-10)
+    assert torch.allclose(
+        neurons.polynomial(activations, clusters.frequency), activations, atol=1e-10
+    )
 
 
 def test_polynomial_is_the_least_squares_fit():
     p, k = 7, 2
-    activations = torch.randn(p, p, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    activations = torch.randn(
+        p, p, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     n = planted.numbers(p)
-    terms = [torch.ones(p, dtype=torch.float64), torch.cos(planted.angle(p, k) * n), torch.sin(planted.angle(p, k) * n)]
+    terms = [
+        torch.ones(p, dtype=torch.float64),
+        torch.cos(planted.angle(p, k) * n),
+        torch.sin(planted.angle(p, k) * n),
+    ]
     design = torch.stack([torch.outer(x, y).flatten() for x in terms for y in terms], 1)
     target = activations.flatten(0, 1)
     fitted = (design @ torch.linalg.lstsq(design, target).solution).view(p, p, 2)

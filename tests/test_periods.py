@@ -3,13 +3,16 @@
 import pytest
 import torch
 
-from interp_utils.analysis import periods, renaming
+from interp_utils.analysis import periods, relabelling
 from tests.planted import angle, numbers, primes_below, random, remainder_task
 
 
 def literal_share(column, classes):
     """Variance of the class means over the variance, class by class."""
-    between = sum((classes == c).sum() * (column[classes == c].mean() - column.mean()) ** 2 for c in set(classes.tolist()))
+    between = sum(
+        (classes == c).sum() * (column[classes == c].mean() - column.mean()) ** 2
+        for c in set(classes.tolist())
+    )
     return (between / ((column - column.mean()) ** 2).sum()).item()
 
 
@@ -45,7 +48,9 @@ def test_noise_has_an_adjusted_share_of_zero():
     assert periods.adjusted(shares, q, p * p).mean(1).abs().max() < 1e-3
     assert periods.adjusted(torch.ones(2), [2, 3], 9).tolist() == [1, 1]
     assert periods.adjusted(torch.ones(2), [9, 3], 9)[0].isnan()
-    assert periods.adjusted(torch.tensor([0.25]).double(), [3], 9).item() == pytest.approx(1 - 0.75 * 8 / 6)
+    assert periods.adjusted(torch.tensor([0.25]).double(), [3], 9).item() == pytest.approx(
+        1 - 0.75 * 8 / 6
+    )
 
 
 @pytest.mark.parametrize("p", [23, 24, 53])
@@ -54,10 +59,14 @@ def test_an_embedding_of_one_period(p):
     embedding = random(7, 16)[x % 7]
     shares = periods.period_shares(embedding, moduli)
     assert shares[moduli.index(7)].item() == pytest.approx(1) and shares.sort().values[-2] < 0.75
-    noise = torch.stack([periods.period_shares(random(p, 64, seed=seed), moduli) for seed in range(20)])
+    noise = torch.stack(
+        [periods.period_shares(random(p, 64, seed=seed), moduli) for seed in range(20)]
+    )
     assert noise.mean(0).abs().max() < 0.05, "nothing, whatever q"
-    raw = torch.tensor([1 - renaming.within_share(random(p, 500), x % q) for q in moduli])
-    assert torch.allclose(raw, (torch.tensor(moduli) - 1) / (p - 1), atol=0.02), "though unadjusted much of it"
+    raw = torch.tensor([1 - relabelling.within_share(random(p, 500), x % q) for q in moduli])
+    assert torch.allclose(raw, (torch.tensor(moduli) - 1) / (p - 1), atol=0.02), (
+        "though unadjusted much of it"
+    )
 
 
 def test_the_high_digit_has_the_same_functions():
@@ -67,7 +76,7 @@ def test_the_high_digit_has_the_same_functions():
     high = torch.cos(angle(q, k) * ((p * x) % q).double())[:, None]
     assert periods.period_shares(high, [q]).item() == pytest.approx(1)
     folded = min(p * k % q, -p * k % q)
-    assert renaming.frequency_shares(high, x, q)[folded - 1].item() == pytest.approx(1)
+    assert relabelling.frequency_shares(high, x, q)[folded - 1].item() == pytest.approx(1)
     assert folded != k
 
 
@@ -79,11 +88,17 @@ def test_digit_classes_hold_whatever_the_digits_mod_q_determine():
         pairs = {}
         for (high, low, _), name in zip(task.tokens.tolist(), column.tolist(), strict=True):
             pairs.setdefault((high % q, low % q), set()).add(name)
-        assert len(pairs) == q * q and sorted(name for names in pairs.values() for name in names) == list(range(q * q))
+        assert len(pairs) == q * q and sorted(
+            name for names in pairs.values() for name in names
+        ) == list(range(q * q))
     product = ((task.tokens[:, 0] % 5) * (task.tokens[:, 1] % 5)).double()[:, None]
-    by_5 = periods.class_shares(product, torch.stack([classes[:, 1], task.labels[:, task.n_classes.index(5)]], 1))
+    by_5 = periods.class_shares(
+        product, torch.stack([classes[:, 1], task.labels[:, task.n_classes.index(5)]], 1)
+    )
     assert by_5[0].item() == pytest.approx(1) and by_5[1] < 0.9
-    assert periods.digit_classes(task.tokens, [5], digits=[1]).flatten().equal(task.tokens[:, 1] % 5)
+    assert (
+        periods.digit_classes(task.tokens, [5], digits=[1]).flatten().equal(task.tokens[:, 1] % 5)
+    )
 
 
 @pytest.mark.parametrize("low_first", [False, True])
@@ -97,7 +112,10 @@ def test_best_waves_of_neurons_that_add_two_waves_and_take_relu(p, low_first):
         a, b = (torch.cos(angle(q, k) * (place * x % q) + 0.4) for place in places)
         activations[..., neuron] = (a[:, None] + b).relu()
     waves = periods.best_waves(activations, places, moduli)
-    assert list(zip(waves.period.tolist(), waves.frequency.tolist(), strict=True)) == [*planted, (0, 0)]
+    assert list(zip(waves.period.tolist(), waves.frequency.tolist(), strict=True)) == [
+        *planted,
+        (0, 0),
+    ]
     assert waves.share[:-1].min() > 0.7 and waves.share[-1] == 0
     if p % 2:  # the digits the other way round: the wave of the high digit is taken for another one
         swapped = periods.best_waves(activations, places[::-1], moduli)
@@ -115,6 +133,8 @@ def test_without_classes():
     rest = periods.without_classes(values, x % q)
     means = torch.stack([values[x % q == c].mean(0) for c in range(q)])
     assert torch.allclose(rest, values - means[x % q] + values.mean(0))
-    assert torch.allclose(periods.without_classes(means[x % q], x % q), means[x % q].mean(0).expand(p, -1))
+    assert torch.allclose(
+        periods.without_classes(means[x % q], x % q), means[x % q].mean(0).expand(p, -1)
+    )
     assert torch.allclose(rest.mean(0), values.mean(0))
     assert torch.allclose(periods.without_classes(rest, x % q), rest), "a projection"

@@ -5,26 +5,59 @@ import torch
 
 from interp_utils import plots
 
-METRICS = pd.DataFrame({"step": [0, 1, 2], "train_loss": [1.0, 0.1, 0.01], "test_loss": [1.0, 2.0, 0.1]})
+METRICS = pd.DataFrame(
+    {"step": [0, 1, 2], "train_loss": [1.0, 0.1, 0.01], "test_loss": [1.0, 2.0, 0.1]}
+)
 BY_HEAD = pd.DataFrame(
-    {"step": [0, 10, 100], "test_loss/2": [1.0, 0.5, 0.1], "test_loss/3": [2.0, 1.0, 0.2], "train_loss/2": [0.0, 0.0, 0.0]}
+    {
+        "step": [0, 10, 100],
+        "test_loss/2": [1.0, 0.5, 0.1],
+        "test_loss/3": [2.0, 1.0, 0.2],
+        "train_loss/2": [0.0, 0.0, 0.0],
+    }
 )
 FIGURES = {
     "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
     "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
     "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
-    "strips": lambda: plots.strips(METRICS, ["train_loss", "test_loss"], marks=METRICS.iloc[0], title="t"),
-    "heatmaps": lambda: plots.heatmaps({"x": torch.rand(3, 3), "y": torch.rand(3, 3)}, title="t", x_title="b", y_title="a"),
-    "histograms": lambda: plots.histograms({"x": torch.rand(9)}, title="t", x_title="x", y_title="y", threshold=0.5),
-    "bars": lambda: plots.frequency_bars({"one": torch.rand(5), "two": torch.rand(5)}, title="t", y_title="y", keys=[2]),
-    "components": lambda: plots.component_bars(torch.rand(4), ["cos 1", "sin 1", "cos 2", "sin 2"], title="t", y_title="y", keys=[2]),
-    "complex_plane": lambda: plots.complex_plane({"one": torch.rand(5, dtype=torch.complex64)}, title="t"),
-    "points": lambda: plots.points(METRICS, "train_loss", "test_loss", ["a", "b", "a"], title="t", x_title="x", y_title="y", log_y=True),
+    "strips": lambda: plots.strips(
+        METRICS, ["train_loss", "test_loss"], marks=METRICS.iloc[0], title="t"
+    ),
+    "heatmaps": lambda: plots.heatmaps(
+        {"x": torch.rand(3, 3), "y": torch.rand(3, 3)}, title="t", x_title="b", y_title="a"
+    ),
+    "histograms": lambda: plots.histograms(
+        {"x": torch.rand(9)}, title="t", x_title="x", y_title="y", threshold=0.5
+    ),
+    "bars": lambda: plots.frequency_bars(
+        {"one": torch.rand(5), "two": torch.rand(5)}, title="t", y_title="y", keys=[2]
+    ),
+    "components": lambda: plots.component_bars(
+        torch.rand(4), ["cos 1", "sin 1", "cos 2", "sin 2"], title="t", y_title="y", keys=[2]
+    ),
+    "complex_plane": lambda: plots.complex_plane(
+        {"one": torch.rand(5, dtype=torch.complex64)}, title="t"
+    ),
+    "points": lambda: plots.points(
+        METRICS,
+        "train_loss",
+        "test_loss",
+        ["a", "b", "a"],
+        title="t",
+        x_title="x",
+        y_title="y",
+        log_y=True,
+    ),
     "lines": lambda: plots.lines({"one": torch.rand(5)}, title="t", x_title="x", y_title="y"),
     "heads": lambda: plots.head_curves(BY_HEAD, "test_loss", title="t", y_title="y", log_y=True),
-    "training": lambda: plots.spectrum_over_training([0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]),
+    "training": lambda: plots.spectrum_over_training(
+        [0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]
+    ),
     "scatter": lambda: plots.token_scatters(
-        {"x": torch.rand(5, 2), "y": torch.rand(5, 2)}, title="t", axis_title="c", order={"x": [3, 1, 0, 2, 4]}
+        {"x": torch.rand(5, 2), "y": torch.rand(5, 2)},
+        title="t",
+        axis_title="c",
+        order={"x": [3, 1, 0, 2, 4]},
     ),
 }
 
@@ -33,7 +66,9 @@ FIGURES = {
 def test_figures_say_what_they_show(name):
     fig = FIGURES[name]()
     assert fig.layout.title.text
-    assert all(axis.title.text for axis in fig.select_yaxes()) or name == "strips"  # whose panels have their titles on top
+    assert (
+        all(axis.title.text for axis in fig.select_yaxes()) or name == "strips"
+    )  # whose panels have their titles on top
     assert any(axis.title.text for axis in fig.select_xaxes()) or name == "strips"
     assert fig.layout.template.layout.width == plots.WIDTH
     json = fig.to_json()
@@ -46,20 +81,33 @@ def test_phases_are_bands_named_in_the_legend():
         ("memorisation", 0, 1, True),
         ("cleanup", 1, 2, True),
     ]
-    assert fig.layout.yaxis.type == "log" and [trace.name for trace in fig.data] == ["train", "test"]
+    assert fig.layout.yaxis.type == "log" and [trace.name for trace in fig.data] == [
+        "train",
+        "test",
+    ]
 
 
 def test_key_frequencies_are_coloured_and_named():
     fig = plots.frequency_bars({"one": torch.arange(1.0, 6.0)}, title="t", y_title="y", keys=[2, 5])
     assert list(fig.data[0].x) == [1, 2, 3, 4, 5] and list(fig.data[0].y) == [1, 2, 3, 4, 5]
-    assert [color == plots.RED for color in fig.data[0].marker.color] == [False, True, False, False, True]
+    assert [color == plots.RED for color in fig.data[0].marker.color] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
     assert "key frequencies 2, 5" in fig.layout.title.text
 
 
 def test_animation_has_a_frame_and_a_slider_stop_per_step():
     values = torch.tensor([[1.0, 2.0], [3.0, 0.5]])
     fig = plots.spectrum_over_training([0, 700], values, title="t", y_title="y")
-    assert [frame.name for frame in fig.frames] == ["0", "700"] == [step.label for step in fig.layout.sliders[0].steps]
+    assert (
+        [frame.name for frame in fig.frames]
+        == ["0", "700"]
+        == [step.label for step in fig.layout.sliders[0].steps]
+    )
     assert list(fig.frames[1].data[0].y) == [3.0, 0.5] and fig.layout.yaxis.range[1] > 3
 
 
@@ -77,7 +125,9 @@ def test_anything_becomes_float32_on_the_cpu():
 
 def test_head_curves_have_a_line_per_head_without_step_0():
     fig = FIGURES["heads"]()
-    assert [trace.name for trace in fig.data] == ["2", "3"] and len({trace.line.color for trace in fig.data}) == 2
+    assert [trace.name for trace in fig.data] == ["2", "3"] and len(
+        {trace.line.color for trace in fig.data}
+    ) == 2
     assert list(fig.data[1].x) == [10, 100] and list(fig.data[1].y) == pytest.approx([1.0, 0.2])
 
 

@@ -12,7 +12,13 @@ def test_fast_mode_is_smaller(monkeypatch):
 def test_grokking_demo_is_the_published_setting():
     task, model, training = presets.grokking_demo()
     assert task.params == {"p": 113, "frac_train": 0.3, "seed": 598, "split": "grokking_demo"}
-    assert (training.lr, training.weight_decay, training.betas, training.warmup_steps, training.steps) == (
+    assert (
+        training.lr,
+        training.weight_decay,
+        training.betas,
+        training.warmup_steps,
+        training.steps,
+    ) == (
         1e-3,
         1.0,
         (0.9, 0.98),

@@ -20,7 +20,11 @@ def random(*shape, seed=0):
 def literal_directions(p, k, variant):
     """The orthonormal grids that a variant projects on, written out."""
     n = planted.numbers(p)
-    cos, sin, one = torch.cos(planted.angle(p, k) * n), torch.sin(planted.angle(p, k) * n), torch.ones(p, dtype=torch.float64)
+    cos, sin, one = (
+        torch.cos(planted.angle(p, k) * n),
+        torch.sin(planted.angle(p, k) * n),
+        torch.ones(p, dtype=torch.float64),
+    )
     if variant == "sum":
         sums = planted.angle(p, k) * (n[:, None] + n)
         grids = [torch.cos(sums), torch.sin(sums)]
@@ -36,13 +40,18 @@ def literal_projection(grid, keys, variant):
         cubes = [planted.clock(p, {k: 1.0}) for k in keys]
         return sum(cube * (cube * grid).sum() / cube.square().sum() for cube in cubes)
     directions = [direction for k in keys for direction in literal_directions(p, k, variant)]
-    return sum(direction[..., None] * (direction[..., None] * grid).sum((0, 1)) for direction in directions)
+    return sum(
+        direction[..., None] * (direction[..., None] * grid).sum((0, 1)) for direction in directions
+    )
 
 
 def literal_loss(logits, mask):
     p = logits.shape[0]
     losses = [
-        -torch.log_softmax(logits[a, b], 0)[(a + b) % p].item() for a in range(p) for b in range(p) if mask is None or mask[a * p + b]
+        -torch.log_softmax(logits[a, b], 0)[(a + b) % p].item()
+        for a in range(p)
+        for b in range(p)
+        if mask is None or mask[a * p + b]
     ]
     return sum(losses) / len(losses)
 
@@ -57,11 +66,15 @@ def test_every_variant_is_its_literal_formula(p, seed, variant, data):
     mask[0] = True
     labels = planted.labels(p)
     restricted = progress.restricted_loss(logits, labels, keys, mask, variant)
-    assert math.isclose(restricted, literal_loss(logits.mean((0, 1)) + expected, mask), rel_tol=1e-9)
+    assert math.isclose(
+        restricted, literal_loss(logits.mean((0, 1)) + expected, mask), rel_tol=1e-9
+    )
     excluded = progress.excluded_loss(logits, labels, keys, mask, variant)
     assert math.isclose(excluded, literal_loss(logits - expected, mask), rel_tol=1e-9)
     share = progress.share_on(logits, keys, variant)
-    assert math.isclose(share, (expected.square().sum((0, 1)) / logits.square().sum((0, 1))).mean(), rel_tol=1e-9)
+    assert math.isclose(
+        share, (expected.square().sum((0, 1)) / logits.square().sum((0, 1))).mean(), rel_tol=1e-9
+    )
 
 
 @given(st.integers(2, 12), SEEDS, st.sampled_from(VARIANTS), st.data())
@@ -82,7 +95,11 @@ def test_removing_an_absent_frequency_changes_nothing_and_a_present_one_everythi
     for variant in VARIANTS:
         assert torch.allclose(progress.remove(logits, absent, variant), logits, atol=1e-10)
         assert progress.remove(logits, [k], variant).abs().max() < 1e-10
-        assert math.isclose(progress.excluded_loss(logits, planted.labels(p), [k], variant=variant), math.log(p), rel_tol=1e-9)
+        assert math.isclose(
+            progress.excluded_loss(logits, planted.labels(p), [k], variant=variant),
+            math.log(p),
+            rel_tol=1e-9,
+        )
         assert torch.allclose(progress.restrict(logits, [k], variant), logits, atol=1e-10)
 
 
@@ -92,7 +109,9 @@ def test_keeping_all_frequencies_keeps_every_function_of_the_sum(p):
     logits = table[planted.labels(p)].view(p, p, p)
     every = list(range(1, p // 2 + 1))
     assert torch.allclose(progress.restrict(logits, every), logits, atol=1e-10)
-    assert torch.allclose(progress.remove(logits, every), logits.mean((0, 1)).expand(p, p, p), atol=1e-10)
+    assert torch.allclose(
+        progress.remove(logits, every), logits.mean((0, 1)).expand(p, p, p), atol=1e-10
+    )
 
 
 def test_single_excluded_losses_are_one_at_a_time():
@@ -110,16 +129,26 @@ def test_even_p_with_its_alternating_frequency():
     logits = planted.clock(p, {4: 3.0, 1: 2.0})
     assert fourier.key_frequencies(logits) == [1, 4]
     assert torch.allclose(progress.restrict(logits, [4]), planted.clock(p, {4: 3.0}), atol=1e-10)
-    assert torch.allclose(progress.project(logits, [4]), literal_projection(logits, [4], "sum"), atol=1e-10)
+    assert torch.allclose(
+        progress.project(logits, [4]), literal_projection(logits, [4], "sum"), atol=1e-10
+    )
 
 
 def test_neuron_level_is_logit_level_where_only_the_mlp_answers():
     p, keys = 11, [2, 5]
     post, W_L = random(p, p, 6), random(6, p, seed=1)
-    assert torch.allclose(progress.restrict(post, keys) @ W_L, progress.restrict(post @ W_L, keys), atol=1e-10)
-    assert torch.allclose(progress.remove(post, keys) @ W_L, progress.remove(post @ W_L, keys), atol=1e-10)
+    assert torch.allclose(
+        progress.restrict(post, keys) @ W_L, progress.restrict(post @ W_L, keys), atol=1e-10
+    )
+    assert torch.allclose(
+        progress.remove(post, keys) @ W_L, progress.remove(post @ W_L, keys), atol=1e-10
+    )
     skip = random(p, p, p, seed=2)  # and where it does not, they differ
-    assert not torch.allclose(progress.remove(post, keys) @ W_L + skip, progress.remove(post @ W_L + skip, keys), atol=1e-3)
+    assert not torch.allclose(
+        progress.remove(post, keys) @ W_L + skip,
+        progress.remove(post @ W_L + skip, keys),
+        atol=1e-3,
+    )
 
 
 def test_accuracy_and_loss_on_a_mask():
@@ -128,18 +157,29 @@ def test_accuracy_and_loss_on_a_mask():
     logits[0, 0] = logits[0, 0].roll(1)  # one pair wrong
     only_it = torch.arange(25) == 0
     assert progress.accuracy(logits, labels) == 24 / 25
-    assert progress.accuracy(logits, labels, only_it) == 0 and progress.accuracy(logits, labels, ~only_it) == 1
-    assert math.isclose(progress.mean_loss(logits, labels, only_it), literal_loss(logits, only_it), rel_tol=1e-9)
+    assert (
+        progress.accuracy(logits, labels, only_it) == 0
+        and progress.accuracy(logits, labels, ~only_it) == 1
+    )
+    assert math.isclose(
+        progress.mean_loss(logits, labels, only_it), literal_loss(logits, only_it), rel_tol=1e-9
+    )
 
 
 def test_memoriser_is_the_negative_control():
-    """Right on the training pairs and random elsewhere. The projection averages over pairs of one sum, training pairs among them, so that
-    restricted loss is below chance even on test pairs: why it is shown with accuracy and the share of the logits it stands for."""
+    """Right on the training pairs and random elsewhere. The projection averages over pairs of one
+    sum, training pairs among them, so that
+    restricted loss is below chance even on test pairs: why it is shown with accuracy and the share
+    of the logits it stands for.
+    """
     p, labels, keys = 23, planted.labels(23), [1, 4, 7]
     mask = torch.rand(p * p, generator=torch.Generator().manual_seed(0)) < 0.3
     logits = random(p, p, p)
     logits.flatten(0, 1)[mask.nonzero()[:, 0], labels[mask]] += 20
-    assert progress.accuracy(logits, labels, mask) == 1 and progress.accuracy(logits, labels, ~mask) < 0.15
+    assert (
+        progress.accuracy(logits, labels, mask) == 1
+        and progress.accuracy(logits, labels, ~mask) < 0.15
+    )
     assert progress.restricted_loss(logits, labels, keys, ~mask) < 0.8 * math.log(p)
     assert progress.share_on(logits, keys) < 0.15
     assert progress.excluded_loss(logits, labels, keys, mask) < 1e-2
@@ -153,16 +193,46 @@ P7 = torch.zeros(7, 7, 7, dtype=torch.float64)
 @pytest.mark.parametrize(
     ("logits", "labels", "keys", "mask", "message"),
     [
-        (torch.zeros(7, 6, 7), planted.labels(7), [1], None, r"expected a tensor on the \(a, b\) grid.*\(7, 6, 7\)"),
-        (torch.zeros(49, 7), planted.labels(7), [1], None, r"expected a tensor on the \(a, b\) grid.*\(49, 7\)"),
-        (torch.zeros(7, 7, 8), planted.labels(7), [1], None, r"logits of shape \(p, p, p\), one class per number, got \(7, 7, 8\)"),
-        (P7, planted.labels(7).roll(1), [1], None, r"labels must be \(a \+ b\) mod p, a-major; for a control .* any_labels=True"),
+        (
+            torch.zeros(7, 6, 7),
+            planted.labels(7),
+            [1],
+            None,
+            r"expected a tensor on the \(a, b\) grid.*\(7, 6, 7\)",
+        ),
+        (
+            torch.zeros(49, 7),
+            planted.labels(7),
+            [1],
+            None,
+            r"expected a tensor on the \(a, b\) grid.*\(49, 7\)",
+        ),
+        (
+            torch.zeros(7, 7, 8),
+            planted.labels(7),
+            [1],
+            None,
+            r"logits of shape \(p, p, p\), one class per number, got \(7, 7, 8\)",
+        ),
+        (
+            P7,
+            planted.labels(7).roll(1),
+            [1],
+            None,
+            r"labels must be \(a \+ b\) mod p, a-major; for a control .* any_labels=True",
+        ),
         (P7, planted.labels(6), [1], None, r"expected 49 labels, one per pair, got shape \(36,\)"),
         (P7, planted.labels(7), [4], None, r"frequencies mod 7 are 1 .. 3, got \[4\]"),
         (P7, planted.labels(7), [0], None, r"frequencies mod 7 are 1 .. 3, got \[0\]"),
         (P7, planted.labels(7), [2, 2], None, r"key frequencies must be different, got \[2, 2\]"),
         (P7, planted.labels(7), [1], torch.zeros(49, dtype=torch.bool), "the mask selects no pair"),
-        (P7, planted.labels(7), [1], torch.ones(9, dtype=torch.bool), "must have one entry per pair"),
+        (
+            P7,
+            planted.labels(7),
+            [1],
+            torch.ones(9, dtype=torch.bool),
+            "must have one entry per pair",
+        ),
     ],
 )
 def test_bad_input_is_named(measure, logits, labels, keys, mask, message):

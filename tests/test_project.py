@@ -19,26 +19,27 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # What each part may import of ours, beside itself. Data flows one way.
 MAY_IMPORT = {
     "configs": set(),
-    "storage": set(),
-    "tasks": set(),
-    "ablation": {"analysis"},
-    "analysis": {"losses"},
-    "plots": set(),
     "losses": set(),
-    "bridge": set(),
-    "models": {"bridge", "configs"},
-    "cached_model": {"bridge", "tasks"},
-    "runs": {"configs", "models", "storage", "tasks"},
-    "run_writer": {"configs", "runs", "storage", "tasks"},
-    "training": {"configs", "losses", "models", "run_writer", "runs", "storage", "tasks"},
-    "milestones": set(),
-    "trajectories": {"analysis", "cached_model", "losses", "milestones", "models", "runs"},
-    "exponents": {"ablation", "analysis", "cached_model", "milestones", "runs", "tasks", "trajectories"},
-    "multitask": {"ablation", "analysis", "cached_model", "milestones", "runs", "tasks", "trajectories"},
-    "presets": {"configs", "tasks"},
-    "studies": {"storage"},
-    "sweeps": {"configs", "runs", "storage", "milestones", "studies", "tasks", "training"},
-    "cli": {"analysis", "cached_model", "configs", "runs", "storage", "studies", "sweeps", "tasks", "training", "trajectories"},
+    "plots": set(),
+    "tasks": set(),
+    "analysis": {"losses"},
+    "models": {"configs", "tasks"},
+    "runs": {"configs", "models", "tasks"},
+    "measures": {"analysis", "losses", "models", "runs", "tasks"},
+    "training": {"configs", "losses", "models", "runs", "tasks"},
+    "sweeps": {"configs", "measures", "runs", "tasks", "training"},
+    "experiments": {"analysis", "configs", "measures", "models", "runs", "tasks", "training"},
+    "cli": {
+        "analysis",
+        "configs",
+        "experiments",
+        "measures",
+        "models",
+        "runs",
+        "sweeps",
+        "tasks",
+        "training",
+    },
 }
 
 
@@ -47,10 +48,16 @@ def part(module: str) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """Full names of what a module imports when it runs: what it names only for type checkers does not count."""
+    """Full names of what a module imports when it runs: what it names only for type checkers does
+    not count.
+    """
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             node.body = [ast.Pass()]
     found = set()
     for node in ast.walk(tree):
@@ -62,7 +69,11 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path != PACKAGE / "__init__.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path != PACKAGE / "__init__.py"],
+    ids=lambda path: path.name,
+)
 def test_imports_point_one_way(path):
     own = path.relative_to(PACKAGE).with_suffix("").parts[0]
     assert own in MAY_IMPORT, f"give {own} its place in the house"
@@ -71,25 +82,38 @@ def test_imports_point_one_way(path):
 
 
 def test_only_models_knows_transformer_lens():
-    knowing = {path.name for path in MODULES if any(name.startswith("transformer_lens") for name in imports(path))}
-    assert knowing == {"models.py"}
+    knowing = {
+        path.name
+        for path in MODULES
+        if any(name.startswith("transformer_lens") for name in imports(path))
+    }
+    assert knowing == {"transformer.py"}
 
 
 @pytest.mark.parametrize(
     ("code", "without"),
     [
         ("import interp_utils", ["torch", "pandas", "plotly", "transformer_lens"]),
-        ("import interp_utils.cli; interp_utils.cli.parser(training=False)", ["torch", "pandas", "plotly", "transformer_lens"]),
+        (
+            "import interp_utils.cli; interp_utils.cli.parser(training=False)",
+            ["torch", "pandas", "plotly", "transformer_lens"],
+        ),
         ("import interp_utils.analysis.fourier", ["pandas", "plotly", "transformer_lens"]),
         (
-            "from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, tasks, train, models",
+            "from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, tasks, train, "
+            "models",
             ["pandas", "plotly", "transformer_lens"],
         ),
     ],
 )
 def test_importing_loads_nothing_heavy(code, without):
     heavy = subprocess.check_output(
-        [sys.executable, "-c", f"{code}; import sys; print([m for m in {without} if m in sys.modules])"], text=True
+        [
+            sys.executable,
+            "-c",
+            f"{code}; import sys; print([m for m in {without} if m in sys.modules])",
+        ],
+        text=True,
     )
     assert heavy.strip() == "[]"
 
@@ -104,7 +128,9 @@ def test_every_public_name_is_there():
         interp_utils.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.stem != "__init__"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.stem != "__init__"], ids=lambda path: path.name
+)
 def test_public_annotations_are_valid(path):
     """An annotation that cannot be evaluated is silently not checked."""
     import collections.abc
@@ -113,35 +139,63 @@ def test_public_annotations_are_valid(path):
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     lazily_imported = {"pd", "HookedTransformer", "CachedModel", "Task", "Run", "optuna"}
     for name, function in vars(module).items():
-        if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+        if (
+            inspect.isfunction(function)
+            and function.__module__ == module.__name__
+            and not name.startswith("_")
+        ):
             for annotation in inspect.unwrap(function).__annotations__.values():
-                if not (isinstance(annotation, str) and any(lazy in annotation for lazy in lazily_imported)):
-                    eval(annotation, {**vars(module), "collections": collections}) if isinstance(annotation, str) else annotation
+                if not (
+                    isinstance(annotation, str)
+                    and any(lazy in annotation for lazy in lazily_imported)
+                ):
+                    eval(annotation, {**vars(module), "collections": collections}) if isinstance(
+                        annotation, str
+                    ) else annotation
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
     tree = ast.parse(path.read_text())
     if path.name != "presets.py":  # whose purpose is to name published settings
-        assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value in (113, 12769)]
+        assert not [
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and node.value in (113, 12769)
+        ]
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | imports(path)
-    assert not names & {"pickle", "eval", "exec", *(() if path.parent.name == "cli" else ("print",))}  # a shell is there to print in
+    assert not names & {
+        "pickle",
+        "eval",
+        "exec",
+        *(() if path.parent.name == "cli" else ("print",)),
+    }  # a shell is there to print in
     attributes = {
-        f"{node.value.id}.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
     assert not attributes & {"torch.load", "torch.save", "pickle.load"}
 
 
 def test_modules_are_a_page_or_two():
-    assert {path.name: lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 260} == {}
+    assert {
+        path.name: lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 260
+    } == {}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_notebooks_are_clean(path):
     cells = json.loads(path.read_text())["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert cells[0]["cell_type"] == "markdown" and re.match(rf"# {path.stem[:2]} · ", "".join(cells[0]["source"]))
-    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]], "run nbstripout"
+    assert cells[0]["cell_type"] == "markdown" and re.match(
+        rf"# {path.stem[:2]} · ", "".join(cells[0]["source"])
+    )
+    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]], (
+        "run nbstripout"
+    )
     source = "\n".join("".join(cell["source"]) for cell in code)
     assert sum("assert " in "".join(cell["source"]) for cell in code) >= 3
     assert not re.search(r"sys\.path|!pip|%pip|/home/|/root/|/work/", source)
@@ -152,16 +206,29 @@ def test_notebooks_are_clean(path):
 
 def test_environment_and_constraints_follow_pyproject():
     environment = (ROOT / "environment.yml").read_text()
-    assert re.findall(r"^ +- (.+)$", environment, re.M) == ["python=3.11", "pip", "pip:", "-c constraints.txt", "-e .[notebooks]"]
+    assert re.findall(r"^ +- (.+)$", environment, re.M) == [
+        "python=3.11",
+        "pip",
+        "pip:",
+        "-c constraints.txt",
+        "-e .[notebooks]",
+    ]
     constraints = (ROOT / "constraints.txt").read_text().splitlines()
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!]+", line) for line in constraints), "name==version lines only"
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!]+", line) for line in constraints), (
+        "name==version lines only"
+    )
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in constraints}
     extras = PYPROJECT["project"]["optional-dependencies"]
-    needed = [*PYPROJECT["project"]["dependencies"], *(requirement for extra in extras.values() for requirement in extra)]
+    needed = [
+        *PYPROJECT["project"]["dependencies"],
+        *(requirement for extra in extras.values() for requirement in extra),
+    ]
     for requirement in needed:
         name = re.match(r"[a-z0-9-]+", requirement)[0]
         assert name in pinned | {"interp-utils"}, f"{name} is not in constraints.txt"
-        assert "<" in requirement or "==" in requirement or name == "interp-utils", f"{name} has no upper bound"
+        assert "<" in requirement or "==" in requirement or name == "interp-utils", (
+            f"{name} has no upper bound"
+        )
     assert "torch==2.13.0" in needed and "torch==2.13.0" in constraints
 
 
@@ -182,7 +249,9 @@ def test_the_readmes_example_runs(monkeypatch):
     monkeypatch.setattr(go.Figure, "show", lambda figure: None)
     block = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[0]
     assert 8 <= len([line for line in block.splitlines() if line.strip()]) <= 12
-    config = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=16).for_task(tasks.modular_addition(59))
+    config = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=16).for_task(
+        tasks.modular_addition(59)
+    )
     names = {"my_hooked_transformer": models.build(config)}
     exec(block, names)
     assert names["ablated"].shape == (59, 59, 59) and names["keys"]

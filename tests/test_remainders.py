@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from interp_utils import ModelConfig, RunConfig, TrainConfig, models, presets, tasks, train
 from interp_utils.losses import LOSSES, cross_entropy, predictions
-from interp_utils.run_writer import _compact
+from interp_utils.runs.writer import _compact
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.forward import logits_fn
 from interp_utils.training.loop import Trainer
@@ -36,7 +36,11 @@ def test_labels_are_pythons_remainders(p, order):
 
 def test_29_primes_and_1480_classes_at_113():
     task = tasks.remainders(113)
-    assert (len(task.n_classes), sum(task.n_classes), int(task.train_mask.sum())) == (29, 1480, 3830)
+    assert (len(task.n_classes), sum(task.n_classes), int(task.train_mask.sum())) == (
+        29,
+        1480,
+        3830,
+    )
 
 
 def test_labels_of_large_numbers_survive_the_run_folder():
@@ -81,7 +85,9 @@ def packed(margin=0.0, n=40, n_classes=(2, 7, 1, 13), seed=0):
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(n, sum(n_classes), generator=generator)
     labels = torch.stack([torch.randint(c, (n,), generator=generator) for c in n_classes], 1)
-    for head, (own, label) in enumerate(zip(logits.split(list(n_classes), 1), labels.unbind(1), strict=True)):
+    for head, (own, label) in enumerate(
+        zip(logits.split(list(n_classes), 1), labels.unbind(1), strict=True)
+    ):
         own[torch.arange(n), label] = own.amax(1) + margin * (head % 2)
     return logits, labels, n_classes
 
@@ -96,23 +102,31 @@ def test_packed_heads_equal_separate_ones(loss, margin):
     weights = torch.tensor([1.0, 0.0, 2.0, 0.5], dtype=torch.float64)
     (gradient,) = torch.autograd.grad((losses.mean(0) * weights).sum(), logits)
     apart = [own.detach().requires_grad_() for own in logits.split(list(n_classes), 1)]
-    separate = [LOSSES[loss](own, label) for own, label in zip(apart, labels.unbind(1), strict=True)]
+    separate = [
+        LOSSES[loss](own, label) for own, label in zip(apart, labels.unbind(1), strict=True)
+    ]
     sum(w * own.mean() for w, own in zip(weights, separate, strict=True)).backward()
     assert torch.allclose(losses, torch.stack(separate, 1), rtol=1e-12, atol=0)
     assert torch.allclose(gradient, torch.cat([own.grad for own in apart], 1), rtol=1e-12, atol=0)
-    assert predictions(logits, labels, n_classes).equal(torch.stack([own.argmax(1) for own in apart], 1))
+    assert predictions(logits, labels, n_classes).equal(
+        torch.stack([own.argmax(1) for own in apart], 1)
+    )
 
 
 def test_small_losses_of_packed_heads_keep_their_digits_in_float32():
     logits, labels, n_classes = packed(50.0)
     exact = cross_entropy(logits.double(), labels, n_classes)
     assert exact[:, 1].max() < 1e-15
-    assert torch.allclose(cross_entropy(logits, labels, n_classes).double(), exact, rtol=2e-5, atol=0)
+    assert torch.allclose(
+        cross_entropy(logits, labels, n_classes).double(), exact, rtol=2e-5, atol=0
+    )
 
 
 def test_gradcheck_of_packed_heads():
     logits, labels, n_classes = packed(n=3)
-    assert torch.autograd.gradcheck(lambda x: cross_entropy(x, labels, n_classes), logits.double().requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x: cross_entropy(x, labels, n_classes), logits.double().requires_grad_()
+    )
 
 
 def test_a_row_of_metrics_is_what_torchs_own_losses_give():
@@ -135,7 +149,11 @@ def test_a_row_of_metrics_is_what_torchs_own_losses_give():
 
 def test_a_masked_heads_unembedding_is_not_trained():
     task = tasks.remainders(7, 0.5, masked=[3])
-    trainer = Trainer(task, RunConfig(SMALL.for_task(task), TrainConfig(warmup_steps=0, weight_decay=0.0)), torch.device("cpu"))
+    trainer = Trainer(
+        task,
+        RunConfig(SMALL.for_task(task), TrainConfig(warmup_steps=0, weight_decay=0.0)),
+        torch.device("cpu"),
+    )
     before = trainer.weights["unembed.W_U"].detach().clone()
     trainer.update()
     changed = (trainer.weights["unembed.W_U"] != before).any(0)
@@ -145,15 +163,23 @@ def test_a_masked_heads_unembedding_is_not_trained():
 @pytest.mark.parametrize("own_mask", [False, True])
 @pytest.mark.parametrize("d_mlp", [32, None])
 def test_dropout_is_hooks_on_the_residual_stream(own_mask, d_mlp):
-    """Logits and gradients, every bias random, against HookedTransformer with the same masks at resid_mid and resid_post."""
+    """Logits and gradients, every bias random, against HookedTransformer with the same masks at
+    resid_mid and resid_post.
+    """
     task = tasks.remainders(7)
     config = dataclasses.replace(SMALL, biases="all", d_mlp=d_mlp).for_task(task)
     generator = torch.Generator().manual_seed(0)
     weights = {
-        name: (0.3 * torch.randn(shape, generator=generator)).requires_grad_() for name, shape in models.weight_shapes(config).items()
+        name: (0.3 * torch.randn(shape, generator=generator)).requires_grad_()
+        for name, shape in models.weight_shapes(config).items()
     }
     kind = "sample" if own_mask else "step"
-    masks = dropout_masks(RunConfig(config, TrainConfig(dropout=0.25, dropout_mask=kind)), 3, len(task), torch.device("cpu"))
+    masks = dropout_masks(
+        RunConfig(config, TrainConfig(dropout=0.25, dropout_mask=kind)),
+        3,
+        len(task),
+        torch.device("cpu"),
+    )
     assert masks.shape == ((2, len(task), 16) if own_mask else (2, 16))
     logits = logits_fn(config, task.tokens)(weights, masks)
     logits.square().mean().backward()
@@ -163,7 +189,10 @@ def test_dropout_is_hooks_on_the_residual_stream(own_mask, d_mlp):
     def multiply(mask):
         return lambda activation, hook: activation * (mask[:, None] if own_mask else mask)
 
-    hooks = [("blocks.0.hook_resid_mid", multiply(masks[0])), ("blocks.0.hook_resid_post", multiply(masks[1]))]
+    hooks = [
+        ("blocks.0.hook_resid_mid", multiply(masks[0])),
+        ("blocks.0.hook_resid_post", multiply(masks[1])),
+    ]
     if d_mlp is None:  # there is no resid_mid: both masks after attention
         hooks = [("blocks.0.hook_resid_post", multiply(masks[0] * masks[1]))]
     expected = model.run_with_hooks(task.tokens, fwd_hooks=hooks)[:, -1]
@@ -174,7 +203,9 @@ def test_dropout_is_hooks_on_the_residual_stream(own_mask, d_mlp):
 
 
 def test_dropout_masks_keep_their_share_and_their_scale():
-    config = RunConfig(ModelConfig(d_model=1000, seed=5), TrainConfig(dropout=0.1, dropout_mask="sample"))
+    config = RunConfig(
+        ModelConfig(d_model=1000, seed=5), TrainConfig(dropout=0.1, dropout_mask="sample")
+    )
     masks = dropout_masks(config, 0, 50, torch.device("cpu"))
     assert masks.unique().tolist() == pytest.approx([0.0, 1 / 0.9])
     assert masks.mean().item() == pytest.approx(1.0, abs=0.01)
@@ -189,7 +220,9 @@ def test_dropout_where_there_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="table forward of one-layer models alone"):
         train(tasks.remainders(5), deep, TrainConfig(dropout=0.1), out=tmp_path / "a")
     with pytest.raises(ValueError, match="leave TrainConfig.dropout 0"):
-        train(tasks.sorting(16, 5), SMALL, TrainConfig(dropout=0.1, batch_size=4), out=tmp_path / "b")
+        train(
+            tasks.sorting(16, 5), SMALL, TrainConfig(dropout=0.1, batch_size=4), out=tmp_path / "b"
+        )
 
 
 def filtered(gradients, **options):
@@ -214,7 +247,12 @@ def test_ema_amplifies_a_constant_gradient_by_one_plus_lambda():
 
 @pytest.mark.parametrize("start", ["first", "zero"])
 def test_ema_hardly_changes_an_alternating_gradient(start):
-    out = filtered([(-1.0) ** t for t in range(2000)], grokfast="ema", grokfast_lambda=2.0, grokfast_start=start)
+    out = filtered(
+        [(-1.0) ** t for t in range(2000)],
+        grokfast="ema",
+        grokfast_lambda=2.0,
+        grokfast_start=start,
+    )
     assert out[-1].abs().item() == pytest.approx(1 + 2.0 * 0.02 / 1.98, rel=1e-6)
 
 
@@ -236,9 +274,13 @@ def test_moving_average_is_lees():
 
 
 def test_moving_average_forgets_large_gradients():
-    """They fall by many orders of magnitude in a training; their sum must not keep the first ones' rounding."""
+    """They fall by many orders of magnitude in a training; their sum must not keep the first ones'
+    rounding.
+    """
     weight = torch.zeros(1)
-    filter_ = gradient_filter(TrainConfig(grokfast="ma", grokfast_lambda=1.0, grokfast_window=8), {"w": weight})
+    filter_ = gradient_filter(
+        TrainConfig(grokfast="ma", grokfast_lambda=1.0, grokfast_window=8), {"w": weight}
+    )
     for step, value in enumerate([0.1 * math.pi] * 1000 + [1e-9] * 20):
         gradient = torch.full_like(weight, value)
         filter_.apply(step, {"w": gradient})
@@ -254,7 +296,10 @@ def test_moving_average_forgets_large_gradients():
     ],
 )
 def test_a_resumed_training_is_the_uninterrupted_one(options, tmp_path, monkeypatch):
-    task, config = tasks.remainders(5, 0.6), TrainConfig(steps=40, log_every=10, snapshot_every=None, **options)
+    task, config = (
+        tasks.remainders(5, 0.6),
+        TrainConfig(steps=40, log_every=10, snapshot_every=None, **options),
+    )
     whole = train(task, SMALL, config, out=tmp_path / "whole", progress=False)
 
     update = Trainer.update
@@ -272,15 +317,29 @@ def test_a_resumed_training_is_the_uninterrupted_one(options, tmp_path, monkeypa
     resumed = train(task, SMALL, config, out=tmp_path / "resumed", progress=False)
     for name, weight in whole.weights().items():
         assert weight.equal(resumed.weights()[name]), name
-    plain = train(task, SMALL, dataclasses.replace(config, grokfast="none", dropout=0.0), out=tmp_path / "plain", progress=False)
-    assert not plain.weights()["embed.W_E"].equal(whole.weights()["embed.W_E"]), "the options must change something"
+    plain = train(
+        task,
+        SMALL,
+        dataclasses.replace(config, grokfast="none", dropout=0.0),
+        out=tmp_path / "plain",
+        progress=False,
+    )
+    assert not plain.weights()["embed.W_E"].equal(whole.weights()["embed.W_E"]), (
+        "the options must change something"
+    )
 
 
 def test_several_remainders_are_learned(tmp_path):
-    """The real thing in small: p = 12, remainders mod 2, 3, 5, 7 and 11 of most numbers; what is held out of them is learned for some."""
+    """The real thing in small: p = 12, remainders mod 2, 3, 5, 7 and 11 of most numbers; what is
+    held out of them is learned for some.
+    """
     config = TrainConfig(steps=400, lr=4e-3, snapshot_every=None, grokfast="ema", dropout=0.05)
     run = train(
-        tasks.remainders(12, 0.8), ModelConfig(d_model=64, n_heads=2, d_head=32, d_mlp=256), config, out=tmp_path / "run", progress=False
+        tasks.remainders(12, 0.8),
+        ModelConfig(d_model=64, n_heads=2, d_head=32, d_mlp=256),
+        config,
+        out=tmp_path / "run",
+        progress=False,
     )
     last = run.metrics.iloc[-1]
     assert last["train_accuracy"] > 0.95
@@ -294,7 +353,11 @@ def test_every_preset_is_a_training_that_fits_its_task(variant):
         assert task.n_classes == tuple(tasks.primes_below(p)) and task.params["seed"] == 1
         assert model.for_task(task).d_vocab_out == sum(task.n_classes) and training.steps >= 2000
     published = presets.remainders("as published", p=113)
-    assert (published.model.d_model, published.train.lr, published.task.params["frac_train"]) == (256, 3e-4, 0.3)
+    assert (published.model.d_model, published.train.lr, published.task.params["frac_train"]) == (
+        256,
+        3e-4,
+        0.3,
+    )
 
 
 def test_presets_that_are_not_there():

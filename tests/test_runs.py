@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from interp_utils import ModelConfig, Run, TrainConfig, models, storage, tasks, train
+from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train
 from interp_utils.configs import RunConfig
-from interp_utils.run_writer import RunWriter, export
-from interp_utils.runs import snapshot_name
-from interp_utils.storage import DamagedFile, RunInUse
+from interp_utils.runs import storage
+from interp_utils.runs.run import snapshot_name
+from interp_utils.runs.storage import DamagedFile, RunInUse
+from interp_utils.runs.writer import RunWriter, export
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 
@@ -30,7 +31,12 @@ def test_what_comes_back_is_what_was_trained(small_run, small_task):
     run = Run.load(str(small_run.path))
     assert run.config == RunConfig(SMALL_MODEL.for_task(small_task), SMALL_TRAINING)
     task = run.task
-    assert (task.name, task.n_classes, task.d_vocab, task.grid) == ("modular_addition", (7,), 8, (7, 7))
+    assert (task.name, task.n_classes, task.d_vocab, task.grid) == (
+        "modular_addition",
+        (7,),
+        8,
+        (7, 7),
+    )
     assert task.params == {"p": 7, "frac_train": 0.6, "seed": 0, "split": "random"}
     for name in ("tokens", "labels", "train_mask"):
         ours, theirs = getattr(task, name), getattr(small_task, name)
@@ -44,7 +50,9 @@ def test_what_comes_back_is_what_was_trained(small_run, small_task):
 
 
 def test_only_safetensors_and_json_are_written(small_run):
-    assert {path.suffix for path in small_run.path.rglob("*") if path.is_file() and path.name != ".lock"} == {".json", ".safetensors"}
+    assert {
+        path.suffix for path in small_run.path.rglob("*") if path.is_file() and path.name != ".lock"
+    } == {".json", ".safetensors"}
 
 
 def test_no_run_there(tmp_path):
@@ -72,14 +80,26 @@ def swap_for_a_pickle(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, swap_for_a_pickle, Path.unlink])
-@pytest.mark.parametrize("name", ["run.json", "task.safetensors", "metrics-00000060.json", snapshot_name(60), "state-00000060.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run.json",
+        "task.safetensors",
+        "metrics-00000060.json",
+        snapshot_name(60),
+        "state-00000060.safetensors",
+    ],
+)
 def test_damage_is_noticed_named_and_made_no_worse(copy, small_task, damage, name):
     damage(copy / name)
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     expected = FileNotFoundError if (name, damage) == ("run.json", Path.unlink) else DamagedFile
     with pytest.raises(expected, match=name):
         Run.load(copy).verify()
-    if name in ("run.json", "metrics-00000060.json", "task.safetensors") and damage is not Path.unlink:
+    if (
+        name in ("run.json", "metrics-00000060.json", "task.safetensors")
+        and damage is not Path.unlink
+    ):
         with pytest.raises(DamagedFile, match=name):
             train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
@@ -89,7 +109,10 @@ def test_a_manifest_edited_by_hand_is_refused(copy):
     manifest = json.loads((copy / "run.json").read_text())
     manifest["train"]["lr"] = 0.5
     (copy / "run.json").write_bytes(storage.json_bytes(manifest))
-    with pytest.raises(DamagedFile, match=r"run.json: its content does not fit its own sha256 \(edited or damaged\); restore"):
+    with pytest.raises(
+        DamagedFile,
+        match=r"run.json: its content does not fit its own sha256 \(edited or damaged\); restore",
+    ):
         Run.load(copy)
 
 
@@ -101,7 +124,9 @@ def test_another_runs_file_is_refused(copy):
 
 
 @pytest.mark.parametrize("bad", ["names", "shape", "nan"])
-def test_weights_that_are_not_the_models_are_refused_whatever_their_digest(small_run, small_task, tmp_path, bad):
+def test_weights_that_are_not_the_models_are_refused_whatever_their_digest(
+    small_run, small_task, tmp_path, bad
+):
     weights = small_run.weights()
     if bad == "names":
         weights["W_E"] = weights.pop("embed.W_E")
@@ -118,8 +143,18 @@ def test_weights_that_are_not_the_models_are_refused_whatever_their_digest(small
 def test_another_run_in_the_folder_is_left_alone(copy, small_task):
     before = (copy / "run.json").read_bytes()
     for task, model, training, message in [
-        (small_task, SMALL_MODEL, dataclasses.replace(SMALL_TRAINING, lr=0.5), r"train differs \(lr = 0.001 there, 0.5 here\)"),
-        (small_task, dataclasses.replace(SMALL_MODEL, seed=4), SMALL_TRAINING, r"model differs \(seed = 0 there, 4 here\)"),
+        (
+            small_task,
+            SMALL_MODEL,
+            dataclasses.replace(SMALL_TRAINING, lr=0.5),
+            r"train differs \(lr = 0.001 there, 0.5 here\)",
+        ),
+        (
+            small_task,
+            dataclasses.replace(SMALL_MODEL, seed=4),
+            SMALL_TRAINING,
+            r"model differs \(seed = 0 there, 4 here\)",
+        ),
         (tasks.modular_addition(5, 0.6), SMALL_MODEL, SMALL_TRAINING, "task differs .*p.*7.*5"),
         (
             dataclasses.replace(small_task, labels=small_task.labels.roll(1)),
@@ -128,14 +163,19 @@ def test_another_run_in_the_folder_is_left_alone(copy, small_task):
             "other inputs, labels or training pairs",
         ),
     ]:
-        with pytest.raises(ValueError, match=f"holds (another|a) run.*{message}.*choose another folder"):
+        with pytest.raises(
+            ValueError, match=f"holds (another|a) run.*{message}.*choose another folder"
+        ):
             train(task, model, training, out=copy, progress=False)
     assert (copy / "run.json").read_bytes() == before
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path, small_task):
     (tmp_path / "thesis.tex").write_text("important")
-    with pytest.raises(ValueError, match=r"holds other files \(thesis.tex\) and no run; choose a new or empty folder"):
+    with pytest.raises(
+        ValueError,
+        match=r"holds other files \(thesis.tex\) and no run; choose a new or empty folder",
+    ):
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
@@ -150,7 +190,7 @@ def test_an_unwritable_folder_is_named(tmp_path, small_task, place):
 HOLDING = """
 import sys, time
 from pathlib import Path
-from interp_utils import storage
+from interp_utils.runs import storage
 with storage.exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -158,10 +198,15 @@ with storage.exclusive(Path(sys.argv[1])):
 
 
 def test_a_run_in_use_is_refused_at_once_and_a_dead_owner_does_not_block(copy, small_task):
-    owner = subprocess.Popen([sys.executable, "-c", HOLDING, copy], stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, copy], stdout=subprocess.PIPE, text=True
+    )
     assert owner.stdout.readline() == "held\n"
     started = time.monotonic()
-    with pytest.raises(RunInUse, match="copy is being written by another process; wait for it, or choose another folder"):
+    with pytest.raises(
+        RunInUse,
+        match="copy is being written by another process; wait for it, or choose another folder",
+    ):
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
     assert time.monotonic() - started < 30
     owner.kill()
@@ -173,7 +218,11 @@ def test_a_run_in_use_is_refused_at_once_and_a_dead_owner_does_not_block(copy, s
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "file.json"
     storage.write_atomic(path, b"old")
-    monkeypatch.setattr(storage.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        storage.os,
+        "fsync",
+        lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     with pytest.raises(OSError, match="No space left"):
         storage.write_atomic(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
@@ -182,7 +231,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 SAVING = """
 import dataclasses, sys
 from interp_utils import Run
-from interp_utils.run_writer import RunWriter
+from interp_utils.runs.writer import RunWriter
 original = Run.load(sys.argv[1])
 config = dataclasses.replace(original.config, train=dataclasses.replace(original.config.train, steps=10**9))
 print("ready", flush=True)
@@ -196,7 +245,9 @@ with RunWriter(sys.argv[2], original.task, config) as writer:
 def test_kill_9_during_a_save_leaves_the_previous_state_loadable(small_run, small_task, tmp_path):
     out, saved = tmp_path / "run", -1
     for attempt in range(4):
-        process = subprocess.Popen([sys.executable, "-c", SAVING, small_run.path, out], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVING, small_run.path, out], stdout=subprocess.PIPE, text=True
+        )
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.35 + 0.037 * attempt)  # it does nothing but save
         process.send_signal(signal.SIGKILL)
@@ -209,7 +260,9 @@ def test_kill_9_during_a_save_leaves_the_previous_state_loadable(small_run, smal
         saved = max(saved, run.step)
         with RunWriter(out, small_task, run.config) as writer:
             state, _ = writer.state()
-            assert all(state["weights"][name].equal(weight) for name, weight in small_run.weights().items())
+            assert all(
+                state["weights"][name].equal(weight) for name, weight in small_run.weights().items()
+            )
         assert not list(out.rglob("*.tmp")), "the next writer removes what a killed one left"
     assert saved > 3
 
@@ -234,7 +287,9 @@ def test_leftovers_of_a_killed_process_are_removed(copy, small_task):
         (copy / name).write_text("left over")
     train(small_task, SMALL_MODEL, SMALL_TRAINING, out=copy, progress=False)
     assert {path.name for path in copy.glob("state-*")} == {"state-00000060.safetensors"}
-    assert {path.name for path in copy.glob("metrics-*")} == {"metrics-00000060.json"} and not list(copy.rglob("*.tmp"))
+    assert {path.name for path in copy.glob("metrics-*")} == {"metrics-00000060.json"} and not list(
+        copy.rglob("*.tmp")
+    )
 
 
 def test_export_thins_halves_and_stays_checked(small_run, tmp_path):
@@ -244,11 +299,17 @@ def test_export_thins_halves_and_stays_checked(small_run, tmp_path):
     assert shipped.metrics.equals(small_run.metrics) and shipped.config == small_run.config
     for step in (20, 60):
         half, full = shipped.weights(step)["embed.W_E"], small_run.weights(step)["embed.W_E"]
-        assert half.dtype == torch.float32 and not half.equal(full) and torch.allclose(half, full, rtol=1e-3, atol=1e-6)
+        assert (
+            half.dtype == torch.float32
+            and not half.equal(full)
+            and torch.allclose(half, full, rtol=1e-3, atol=1e-6)
+        )
     whole = export(small_run, tmp_path / "whole")
     assert all(w.equal(small_run.weights()[name]) for name, w in whole.weights().items())
     shipped.verify()
-    assert train(shipped.task, SMALL_MODEL, SMALL_TRAINING, out=shipped.path, progress=False).finished
+    assert train(
+        shipped.task, SMALL_MODEL, SMALL_TRAINING, out=shipped.path, progress=False
+    ).finished
     with pytest.raises(ValueError, match="already holds a run; export to a new folder"):
         export(small_run, shipped.path)
 
@@ -270,5 +331,13 @@ def test_a_newer_format_is_refused(copy):
 
 def test_default_configuration_of_a_run_is_the_published_one(tmp_path):
     """The shipped run's: what `train(task, out=...)` would do, but for its length and schedule."""
-    run = train(tasks.modular_addition(3, 0.7), train_config=TrainConfig(steps=1), out=tmp_path, progress=False)
-    assert dataclasses.replace(run.config.model, n_ctx=None, d_vocab=None, d_vocab_out=None) == ModelConfig()
+    run = train(
+        tasks.modular_addition(3, 0.7),
+        train_config=TrainConfig(steps=1),
+        out=tmp_path,
+        progress=False,
+    )
+    assert (
+        dataclasses.replace(run.config.model, n_ctx=None, d_vocab=None, d_vocab_out=None)
+        == ModelConfig()
+    )

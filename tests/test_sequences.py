@@ -24,14 +24,21 @@ ATTENTION_ONLY = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=None, positi
 @pytest.mark.parametrize("name", TASKS)
 def test_every_list_is_followed_by_itself_sorted(name):
     task = TASKS[name]
-    n, (low, high) = task.params["n_values"], (lambda x: x if isinstance(x, tuple) else (x, x))(task.params["length"])
+    n, (low, high) = (
+        task.params["n_values"],
+        (lambda x: x if isinstance(x, tuple) else (x, x))(task.params["length"]),
+    )
     start, mid, pad = n, n + 1, n + 2
     seen = set()
     for sequences in (task.batch(0, 200), task.validation, task.test):
-        for tokens, labels in zip(sequences.tokens.tolist(), sequences.labels.tolist(), strict=True):
+        for tokens, labels in zip(
+            sequences.tokens.tolist(), sequences.labels.tolist(), strict=True
+        ):
             length = tokens.index(mid) - 1
             numbers = tokens[1 : length + 1]
-            assert tokens == [start, *numbers, mid, *sorted(numbers)] + [pad] * (2 * (high - length))
+            assert tokens == [start, *numbers, mid, *sorted(numbers)] + [pad] * (
+                2 * (high - length)
+            )
             assert low <= length <= high and all(0 <= number < n for number in numbers)
             assert task.params["repeats"] or len(set(numbers)) == length
             # The label of a position is the next token, from MID to the last but one.
@@ -43,10 +50,18 @@ def test_every_list_is_followed_by_itself_sorted(name):
 
 
 def test_the_same_seed_draws_the_same_and_another_another():
-    one, same, other = tasks.sorting(16, 5, seed=3), tasks.sorting(16, 5, seed=3), tasks.sorting(16, 5, seed=4)
-    assert one.batch(7, 50).tokens.equal(same.batch(7, 50).tokens) and one.test.tokens.equal(same.test.tokens)
+    one, same, other = (
+        tasks.sorting(16, 5, seed=3),
+        tasks.sorting(16, 5, seed=3),
+        tasks.sorting(16, 5, seed=4),
+    )
+    assert one.batch(7, 50).tokens.equal(same.batch(7, 50).tokens) and one.test.tokens.equal(
+        same.test.tokens
+    )
     assert not one.batch(7, 50).tokens.equal(one.batch(8, 50).tokens)
-    assert not one.batch(7, 50).tokens.equal(other.batch(7, 50).tokens) and not one.test.tokens.equal(other.test.tokens)
+    assert not one.batch(7, 50).tokens.equal(
+        other.batch(7, 50).tokens
+    ) and not one.test.tokens.equal(other.test.tokens)
     # The stream is frozen: a stored run must mean the same lists in every version.
     assert one.batch(7, 2).tokens[:, 1:6].tolist() == FROZEN
 
@@ -55,7 +70,9 @@ FROZEN = [[6, 1, 11, 2, 14], [3, 13, 12, 4, 8]]
 
 
 def test_no_held_out_list_is_trained_on_in_any_order():
-    """Small enough that half of all lists are held out: without the rejection every batch would leak."""
+    """Small enough that half of all lists are held out: without the rejection every batch would
+    leak.
+    """
     task = tasks.sorting(8, 4, n_validation=15, n_test=20)
 
     def answers(sequences: Sequences) -> list[tuple[int, ...]]:
@@ -72,15 +89,29 @@ def test_no_held_out_list_is_trained_on_in_any_order():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_values": 5, "length": 6}, "a list of 6 different numbers needs n_values of at least 6, got 5; or set repeats=True"),
-        ({"n_values": 5, "length": (3, 2)}, "length must be an integer of at least 1, or two of them"),
+        (
+            {"n_values": 5, "length": 6},
+            "a list of 6 different numbers needs n_values of at least 6, got 5; or set "
+            "repeats=True",
+        ),
+        (
+            {"n_values": 5, "length": (3, 2)},
+            "length must be an integer of at least 1, or two of them",
+        ),
         ({"n_values": 5, "length": 0}, "length must be"),
         (
             {"n_values": 6, "length": 3},
-            "there are 20 such lists up to order; n_validation + n_test = 1500 must leave half (of each length) for training",
+            "there are 20 such lists up to order; n_validation + n_test = 1500 must leave half "
+            "(of each length) for training",
         ),
-        ({"n_values": 2, "length": 100, "repeats": True, "n_validation": 20, "n_test": 30}, "nearly every list that is drawn is held out"),
-        ({"n_values": 50, "length": 5, "n_test": 0}, "n_validation and n_test must be at least 1, got 500 and 0"),
+        (
+            {"n_values": 2, "length": 100, "repeats": True, "n_validation": 20, "n_test": 30},
+            "nearly every list that is drawn is held out",
+        ),
+        (
+            {"n_values": 50, "length": 5, "n_test": 0},
+            "n_validation and n_test must be at least 1, got 500 and 0",
+        ),
         ({"n_values": 50, "length": 5, "seed": -1}, "seed must be an integer in 0"),
     ],
 )
@@ -116,7 +147,9 @@ def test_fast_forward_equals_hooked_transformers(name, task):
         for n, shape in models.weight_shapes(config).items()
     }  # fmt: skip
     for kind in ("table", "hooked"):
-        own = {n: w.clone().requires_grad_(n in models.trainable(config)) for n, w in weights.items()}
+        own = {
+            n: w.clone().requires_grad_(n in models.trainable(config)) for n, w in weights.items()
+        }
         logits = sequence_logits_fn(config, kind)(own, batch.tokens, batch.asked)
         loss = cross_entropy(logits, batch.labels[batch.asked]).mean()
         trained = [own[n] for n in models.trainable(config)]
@@ -134,9 +167,16 @@ SHORT = TrainConfig(steps=40, batch_size=16, log_every=10, snapshot_every=20)
 def test_a_run_restores_its_task_and_logs_what_the_model_does(tmp_path):
     task = TASKS["variable length"]
     whole = train(task, ATTENTION_ONLY, SHORT, out=tmp_path / "whole", progress=False)
-    assert {"validation_loss", "validation_accuracy", "validation_token_accuracy", "train_loss"} <= set(whole.metrics)
+    assert {
+        "validation_loss",
+        "validation_accuracy",
+        "validation_token_accuracy",
+        "train_loss",
+    } <= set(whole.metrics)
     restored = Run.load(tmp_path / "whole").task
-    assert restored.test.tokens.equal(task.test.tokens) and restored.batch(3, 9).tokens.equal(task.batch(3, 9).tokens)
+    assert restored.test.tokens.equal(task.test.tokens) and restored.batch(3, 9).tokens.equal(
+        task.batch(3, 9).tokens
+    )
     assert whole.model().cfg.attn_only and not whole.weights()["pos_embed.W_pos"].any()
     # Metrics against the model itself
     logits = whole.model()(task.validation.tokens)
@@ -145,14 +185,34 @@ def test_a_run_restores_its_task_and_logs_what_the_model_does(tmp_path):
     last = whole.metrics.iloc[-1]
     assert last.validation_token_accuracy == pytest.approx(right[asked].double().mean().item())
     assert last.validation_accuracy == pytest.approx((right | ~asked).all(1).double().mean().item())
-    assert last.validation_loss == pytest.approx(torch.nn.functional.cross_entropy(logits[asked], labels[asked]).item(), rel=1e-4)
+    assert last.validation_loss == pytest.approx(
+        torch.nn.functional.cross_entropy(logits[asked], labels[asked]).item(), rel=1e-4
+    )
 
 
 def test_batch_size_fits_the_kind_of_task(tmp_path):
-    with pytest.raises(ValueError, match="sorting draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128"):
-        train(TASKS["repeats"], ATTENTION_ONLY, TrainConfig(steps=1), out=tmp_path / "a", progress=False)
-    with pytest.raises(ValueError, match="all its training inputs at once: leave TrainConfig.batch_size None, got 16"):
-        train(tasks.modular_addition(5), ModelConfig(), TrainConfig(steps=1, batch_size=16), out=tmp_path / "b", progress=False)
+    with pytest.raises(
+        ValueError,
+        match="sorting draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128",
+    ):
+        train(
+            TASKS["repeats"],
+            ATTENTION_ONLY,
+            TrainConfig(steps=1),
+            out=tmp_path / "a",
+            progress=False,
+        )
+    with pytest.raises(
+        ValueError,
+        match="all its training inputs at once: leave TrainConfig.batch_size None, got 16",
+    ):
+        train(
+            tasks.modular_addition(5),
+            ModelConfig(),
+            TrainConfig(steps=1, batch_size=16),
+            out=tmp_path / "b",
+            progress=False,
+        )
     assert not list(tmp_path.iterdir()), "and nothing was written"
 
 
@@ -161,20 +221,35 @@ def test_half_of_each_length_stays_for_training():
     task = tasks.sorting(12, (1, 8))
     held_out = torch.cat([task.validation.asked, task.test.asked]).sum(1)
     assert (held_out == 1).sum() <= 6 and (held_out == 2).sum() <= 66 // 2
-    trained = {row[1] for step in range(30) for row in task.batch(step, 64).tokens.tolist() if row[2] == 13}
+    trained = {
+        row[1] for step in range(30) for row in task.batch(step, 64).tokens.tolist() if row[2] == 13
+    }
     assert len(trained) >= 6
 
 
 def test_answers_that_could_be_read_are_refused(tmp_path):
     with pytest.raises(
-        ValueError, match="bidirectional attention reads sorting's answers in its inputs: leave ModelConfig.attention causal"
+        ValueError,
+        match=(
+            "bidirectional attention reads sorting's answers in its inputs: leave "
+            "ModelConfig.attention causal"
+        ),
     ):
-        train(TASKS["fixed length"], dataclasses.replace(ATTENTION_ONLY, attention="bidirectional"), SHORT, out=tmp_path, progress=False)
+        train(
+            TASKS["fixed length"],
+            dataclasses.replace(ATTENTION_ONLY, attention="bidirectional"),
+            SHORT,
+            out=tmp_path,
+            progress=False,
+        )
 
 
 def test_a_task_that_draws_its_inputs_is_no_set_of_them(as_a_user):
     task = TASKS["fixed length"]
-    with pytest.raises(TypeError, match="sorting draws its inputs: pass a set of them, task.test or task.validation"):
+    with pytest.raises(
+        TypeError,
+        match="sorting draws its inputs: pass a set of them, task.test or task.validation",
+    ):
         CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task)
     model = CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task.test)
     with pytest.raises(ValueError, match="answered at several positions, not at the last"):

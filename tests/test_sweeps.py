@@ -23,19 +23,25 @@ from optuna.trial import TrialState
 from interp_utils import Run, TrainConfig, cli, sweeps, tasks
 from interp_utils.cli import options, sweeping
 from interp_utils.plots import style
-from interp_utils.storage import DamagedFile, exclusive
+from interp_utils.runs.storage import DamagedFile, exclusive
+from interp_utils.sweeps import search
 from interp_utils.training import loop
 from tests import workers
 from tests.conftest import SMALL_MODEL
 from tests.processes import process
 
 TASK, QUICK = tasks.modular_addition(5, 0.6), TrainConfig(steps=4, log_every=2, snapshot_every=None)
-COMPLETE, PRUNED, FAIL, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
+COMPLETE, PRUNED, FAIL, RUNNING = (
+    TrialState.COMPLETE,
+    TrialState.PRUNED,
+    TrialState.FAIL,
+    TrialState.RUNNING,
+)
 
 
 @pytest.fixture(autouse=True)
 def quiet_and_impatient(monkeypatch):
-    monkeypatch.setattr(sweeps, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(search, "POLL_SECONDS", 0.01)
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield
@@ -58,11 +64,17 @@ def updates(monkeypatch) -> Counter:
 def make(trial):
     """Any learning rate, three seeds."""
     model = dataclasses.replace(SMALL_MODEL, seed=trial.suggest_categorical("seed", [0, 1, 2]))
-    return TASK, model, dataclasses.replace(QUICK, lr=trial.suggest_float("lr", 1e-4, 1e2, log=True))
+    return (
+        TASK,
+        model,
+        dataclasses.replace(QUICK, lr=trial.suggest_float("lr", 1e-4, 1e2, log=True)),
+    )
 
 
 def sweep(out: Path, trials=2, **settings) -> optuna.Study:
-    return sweeps.sweep(**{"make": make, "seed": 0, "progress": False, **settings}, out=out, trials=trials)
+    return sweeps.sweep(
+        **{"make": make, "seed": 0, "progress": False, **settings}, out=out, trials=trials
+    )
 
 
 def states(study: optuna.Study) -> list[TrialState]:
@@ -79,7 +91,9 @@ def grid(*lrs: float, seed: int = 0) -> list[dict]:
 @pytest.mark.skipif(sys.platform != "linux", reason="signals are Linux's")
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_three_workers_one_of_them_killed(kind, tmp_path):
-    """Its trial is finished by another from its last save; no other run is trained twice in any part, and none is lost."""
+    """Its trial is finished by another from its last save; no other run is trained twice in any
+    part, and none is lost.
+    """
     out, log = tmp_path / "sweep", tmp_path / "log"
     log.mkdir()
     storage = None if kind == "journal" else f"sqlite:///{tmp_path}/study.db"
@@ -99,12 +113,22 @@ def test_three_workers_one_of_them_killed(kind, tmp_path):
     assert states(study) == [COMPLETE] * workers.TRIALS
     rates = {trial.params["lr"] for trial in study.trials}
     (lost,) = [trial for trial in study.trials if "resumed_at" in trial.user_attrs]
-    assert lost.params["lr"] == float(last_lr) and 0 < lost.user_attrs["resumed_at"] <= int(last_step)
-    made = Counter((float(lr), int(step)) for file in log.iterdir() for lr, step in map(str.split, file.read_text().splitlines()))
+    assert lost.params["lr"] == float(last_lr) and 0 < lost.user_attrs["resumed_at"] <= int(
+        last_step
+    )
+    made = Counter(
+        (float(lr), int(step))
+        for file in log.iterdir()
+        for lr, step in map(str.split, file.read_text().splitlines())
+    )
     assert made.keys() == set(itertools.product(rates, range(workers.STEPS)))
     twice = {key for key, count in made.items() if count > 1}
-    assert twice <= {(float(last_lr), step) for step in range(lost.user_attrs["resumed_at"], int(last_step) + 1)}
-    assert len(list(log.iterdir())) == workers.N_WORKERS and all(file.read_text() for file in log.iterdir())
+    assert twice <= {
+        (float(last_lr), step) for step in range(lost.user_attrs["resumed_at"], int(last_step) + 1)
+    }
+    assert len(list(log.iterdir())) == workers.N_WORKERS and all(
+        file.read_text() for file in log.iterdir()
+    )
     for trial in study.trials:
         run = Run.load(out / trial.user_attrs["run"])
         run.verify()
@@ -138,7 +162,10 @@ def test_a_worker_that_died_as_it_began(tmp_path, suggested):
     if suggested:
         left.suggest_float("lr", 1e-4, 1e2, log=True)
     study = sweep(tmp_path)
-    assert states(study) == [COMPLETE, COMPLETE] and "resumed_at" not in study.trials[left.number].user_attrs
+    assert (
+        states(study) == [COMPLETE, COMPLETE]
+        and "resumed_at" not in study.trials[left.number].user_attrs
+    )
     assert not suggested or study.trials[left.number].params["lr"] == left.params["lr"]
 
 
@@ -148,21 +175,23 @@ def test_what_another_worker_is_doing_is_left_to_it(tmp_path, monkeypatch):
     study.enqueue_trial(*grid(0.1))
     make(study.ask())
     of_trial, of_run, seen = contextlib.ExitStack(), contextlib.ExitStack(), []
-    of_trial.enter_context(exclusive(tmp_path / sweeps.TRIALS, "sweep-0.lock"))
-    of_run.enter_context(exclusive(tmp_path / sweeps.run_name(TASK, SMALL_MODEL, dataclasses.replace(QUICK, lr=0.2))))
+    of_trial.enter_context(exclusive(tmp_path / search.TRIALS, "sweep-0.lock"))
+    of_run.enter_context(
+        exclusive(tmp_path / sweeps.run_name(TASK, SMALL_MODEL, dataclasses.replace(QUICK, lr=0.2)))
+    )
 
     def gone(seconds):
         seen.append(states(study))
         (of_run if len(seen) == 1 else of_trial).close()
 
-    monkeypatch.setattr(sweeps.time, "sleep", gone)
+    monkeypatch.setattr(search.time, "sleep", gone)
     assert states(sweep(tmp_path, grid(0.1, 0.2, 0.3))) == [COMPLETE, COMPLETE, COMPLETE]
     assert seen == [[RUNNING, RUNNING, COMPLETE], [RUNNING, COMPLETE, COMPLETE]]
 
 
 def test_a_trial_that_its_worker_finishes_just_now(tmp_path, monkeypatch):
     """After it was seen to be running, before it is found without a worker."""
-    study, locked = sweep(tmp_path, 0), sweeps._locked
+    study, locked = sweep(tmp_path, 0), search._locked
     left = study.ask()
 
     def finished_first(folder, there, number, lock):
@@ -170,20 +199,23 @@ def test_a_trial_that_its_worker_finishes_just_now(tmp_path, monkeypatch):
             study.tell(left, 1.0)
         return locked(folder, there, number, lock)
 
-    monkeypatch.setattr(sweeps, "_locked", finished_first)
+    monkeypatch.setattr(search, "_locked", finished_first)
     study = sweep(tmp_path)
     assert states(study) == [COMPLETE, COMPLETE] and study.trials[0].value == 1.0
 
 
 def test_a_record_cut_short(tmp_path):
-    """Optuna's own lock leaves it, and whatever is written next makes one unreadable line of both."""
+    """Optuna's own lock leaves it, and whatever is written next makes one unreadable line of "
+    "both."""
     sweep(tmp_path)
     journal = tmp_path / "study.journal"
     whole = journal.read_bytes()
     for own in (True, False):
         journal.write_bytes(whole + whole.splitlines()[-1][:20])
         if own:
-            assert states(sweep(tmp_path, 3)) == [COMPLETE] * 3 and journal.read_bytes().startswith(whole)
+            assert states(sweep(tmp_path, 3)) == [COMPLETE] * 3 and journal.read_bytes().startswith(
+                whole
+            )
             continue
         stock = JournalStorage(JournalFileBackend(str(journal)))
         with pytest.raises(json.JSONDecodeError):
@@ -202,9 +234,14 @@ def test_trials_are_counted_over_all_calls_and_a_seed_repeats_them(tmp_path, upd
         assert len(broken.trials) == trials
     assert [trial.params for trial in broken.trials] == [trial.params for trial in straight.trials]
     assert [trial.values for trial in broken.trials] == [trial.values for trial in straight.trials]
-    assert updates == {lr: 2 * count for lr, count in made.items()} and made.total() >= 11 * QUICK.steps
+    assert (
+        updates == {lr: 2 * count for lr, count in made.items()}
+        and made.total() >= 11 * QUICK.steps
+    )
     other = sweep(tmp_path / "other", 2, seed=1)
-    assert [trial.params for trial in other.trials] != [trial.params for trial in straight.trials[:2]]
+    assert [trial.params for trial in other.trials] != [
+        trial.params for trial in straight.trials[:2]
+    ]
     unseeded = [sweep(tmp_path / name, 1, seed=None).trials[0].params for name in "ab"]
     assert unseeded[0] != unseeded[1]
 
@@ -221,7 +258,9 @@ def test_the_same_settings_are_the_same_run_in_another_study(tmp_path, updates):
     first, second = (sweep(tmp_path, grid(0.1, 0.2), study=name) for name in ("one", "an/other"))
     assert updates.total() == 2 * QUICK.steps
     assert [trial.values for trial in first.trials] == [trial.values for trial in second.trials]
-    assert [trial.user_attrs["run"] for trial in first.trials] == [trial.user_attrs["run"] for trial in second.trials]
+    assert [trial.user_attrs["run"] for trial in first.trials] == [
+        trial.user_attrs["run"] for trial in second.trials
+    ]
 
 
 def test_a_runs_name():
@@ -264,7 +303,9 @@ def test_settings_that_make_no_sense_together(tmp_path):
         return make(trial)
 
     study = sweep(tmp_path, [{"lr": 0.1, "seed": seed} for seed in range(3)], make=picky)
-    assert states(study) == [COMPLETE, PRUNED, COMPLETE] and study.trials[1].user_attrs == {"reason": "no seed 1"}
+    assert states(study) == [COMPLETE, PRUNED, COMPLETE] and study.trials[1].user_attrs == {
+        "reason": "no seed 1"
+    }
 
 
 def test_what_make_raises_fails_the_trial_and_it_is_made_again(tmp_path):
@@ -276,7 +317,10 @@ def test_what_make_raises_fails_the_trial_and_it_is_made_again(tmp_path):
         with pytest.raises(ValueError, match="lr must be a finite number above"):
             sweep(tmp_path, grid(0.1), make=wrong)
     study = sweep(tmp_path, grid(0.1))
-    assert states(study) == [FAIL, FAIL, COMPLETE] and "lr must be" in study.trials[0].user_attrs["reason"]
+    assert (
+        states(study) == [FAIL, FAIL, COMPLETE]
+        and "lr must be" in study.trials[0].user_attrs["reason"]
+    )
 
 
 def test_an_objective_must_be_a_number(tmp_path):
@@ -296,10 +340,17 @@ def test_a_damaged_run_fails_its_trial_alone(tmp_path):
 
 def test_a_full_disk_leaves_the_trial_to_the_next_call(tmp_path, monkeypatch):
     with monkeypatch.context() as full:
-        full.setattr(sweeps, "train", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        full.setattr(
+            search,
+            "train",
+            lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
         with pytest.raises(OSError, match="No space"):
             sweep(tmp_path)
-    assert states(sweeps.load(tmp_path)) == [RUNNING] and states(sweep(tmp_path)) == [COMPLETE, COMPLETE]
+    assert states(sweeps.load(tmp_path)) == [RUNNING] and states(sweep(tmp_path)) == [
+        COMPLETE,
+        COMPLETE,
+    ]
 
 
 # objectives
@@ -311,8 +362,15 @@ def planted(**columns) -> Run:
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_objectives(split):
-    run = planted(train_loss=[9.0] * 4, **{f"{split}_loss": [5.0, 4.0, 0.5, 0.25], f"{split}_accuracy": [0.995, 0.5, 0.99, 1.0]})
-    assert sweeps.held_out_loss(run) == 0.25 and sweeps.held_out_loss(run, rows=2) == 0.375 and sweeps.held_out_loss(run, 99) == 2.4375
+    run = planted(
+        train_loss=[9.0] * 4,
+        **{f"{split}_loss": [5.0, 4.0, 0.5, 0.25], f"{split}_accuracy": [0.995, 0.5, 0.99, 1.0]},
+    )
+    assert (
+        sweeps.held_out_loss(run) == 0.25
+        and sweeps.held_out_loss(run, rows=2) == 0.375
+        and sweeps.held_out_loss(run, 99) == 2.4375
+    )
     assert sweeps.step_generalised(run) == 20 and sweeps.step_generalised(run, accuracy=0.999) == 30
     assert sweeps.step_generalised(planted(test_accuracy=[1.0, 1.0, 1.0, 0.9])) == math.inf
 
@@ -321,7 +379,9 @@ def test_no_held_out_inputs(tmp_path):
     def all_for_training(trial):
         return tasks.modular_addition(3, 1.0), *make(trial)[1:]
 
-    with pytest.raises(ValueError, match="has no held-out loss: all its inputs are for training. Lower frac_train"):
+    with pytest.raises(
+        ValueError, match="has no held-out loss: all its inputs are for training. Lower frac_train"
+    ):
         sweep(tmp_path, make=all_for_training)
 
 
@@ -331,7 +391,10 @@ def test_no_held_out_inputs(tmp_path):
 def test_workers_share_one_folder(tmp_path):
     storage = tmp_path / "one" / "a journal"
     sweep(tmp_path / "one", 1, storage=storage)
-    with pytest.raises(ValueError, match="study 'sweep' has its runs in another folder than .*two: all its workers share one"):
+    with pytest.raises(
+        ValueError,
+        match="study 'sweep' has its runs in another folder than .*two: all its workers share one",
+    ):
         sweep(tmp_path / "two", 1, storage=storage)
     (tmp_path / "one").rename(tmp_path / "moved")
     assert len(sweep(tmp_path / "moved", 2, storage=tmp_path / "moved" / "a journal").trials) == 2
@@ -340,7 +403,10 @@ def test_workers_share_one_folder(tmp_path):
 def test_workers_agree_what_it_is_about(tmp_path):
     sweep(tmp_path, 1, about={"steps": 4, "betas": (0.9, 0.98)})
     assert len(sweep(tmp_path, 2, about={"betas": [0.9, 0.98], "steps": 4}).trials) == 2
-    with pytest.raises(ValueError, match=r"another one \(of = None there, 'p' here, steps = 4 there, 5 here\); take another name"):
+    with pytest.raises(
+        ValueError,
+        match=r"another one \(of = None there, 'p' here, steps = 4 there, 5 here\); take another name",
+    ):
         sweep(tmp_path, 3, about={"steps": 5, "betas": (0.9, 0.98), "of": "p"})
 
 
@@ -349,27 +415,39 @@ def test_no_study_there(tmp_path):
         sweeps.load(tmp_path)
     assert not list(tmp_path.iterdir())
     sweep(tmp_path, 0)
-    with pytest.raises(ValueError, match=r"there is no study 'other' in this storage; it has \['sweep'\]"):
+    with pytest.raises(
+        ValueError, match=r"there is no study 'other' in this storage; it has \['sweep'\]"
+    ):
         sweeps.load(tmp_path, study="other")
 
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "nosuchthing://host/name"])
 def test_a_storage_that_cannot_be_opened(tmp_path, url):
-    with pytest.raises(ValueError, match="cannot open this storage .*; a database's URL is e.g. sqlite:///"):
+    with pytest.raises(
+        ValueError, match="cannot open this storage .*; a database's URL is e.g. sqlite:///"
+    ):
         sweep(tmp_path, storage=url)
 
 
 def test_without_optuna(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     for call in (lambda: sweep(tmp_path), lambda: sweeps.load(tmp_path)):
-        with pytest.raises(ModuleNotFoundError, match=r"sweeps need Optuna: pip install 'interp-utils\[sweeps\]'"):
+        with pytest.raises(
+            ModuleNotFoundError, match=r"sweeps need Optuna: pip install 'interp-utils\[sweeps\]'"
+        ):
             call()
 
 
 def test_optunas_figures_take_our_style_and_need_no_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda trial: trial.suggest_float("lr", 1e-4, 1, log=True) + 0 * trial.suggest_categorical("seed", [0, 1]), n_trials=40)
+    study.optimize(
+        lambda trial: (
+            trial.suggest_float("lr", 1e-4, 1, log=True)
+            + 0 * trial.suggest_categorical("seed", [0, 1])
+        ),
+        n_trials=40,
+    )
     importance = optuna.visualization.plot_param_importances(study)
     parallel = optuna.visualization.plot_parallel_coordinate(study)
     assert importance.data[0].y[-1] == "lr" and importance.data[0].x[-1] > 0.8
@@ -399,42 +477,77 @@ def test_every_combination_from_a_shell(shell, tmp_path, updates):
     line = f"{SHELL} --p 5 --vary lr=1e-2,2e-2 --vary model-seed=0,1,2 --out {tmp_path}"
     code, out, err = shell(line)
     study = sweeps.load(tmp_path)
-    assert (code, err) == (0, "") and states(study) == [COMPLETE] * 6 and updates == {0.01: 12, 0.02: 12}
+    assert (
+        (code, err) == (0, "")
+        and states(study) == [COMPLETE] * 6
+        and updates == {0.01: 12, 0.02: 12}
+    )
     assert {tuple(trial.params.items()) for trial in study.trials} == {
         (("lr", lr), ("model_seed", seed)) for lr in (0.01, 0.02) for seed in (0, 1, 2)
     }
     count, heading, *rows, hint = out.splitlines()
-    assert count == "6 trials are done, 0 diverged. The best 5:" and heading.split() == ["trial", "loss", "lr", "model_seed", "run"]
+    assert count == "6 trials are done, 0 diverged. The best 5:" and heading.split() == [
+        "trial",
+        "loss",
+        "lr",
+        "model_seed",
+        "run",
+    ]
     best = study.best_trial
-    expected = [str(best.number), f"{best.value:.4g}", f"{best.params['lr']:.4g}", str(best.params["model_seed"])]
+    expected = [
+        str(best.number),
+        f"{best.value:.4g}",
+        f"{best.params['lr']:.4g}",
+        str(best.params["model_seed"]),
+    ]
     assert rows[0].split() == [*expected, str(tmp_path / best.user_attrs["run"])] and len(rows) == 5
     assert hint == f"All of them, in Python: sweeps.load({str(tmp_path)!r}).trials_dataframe()"
     run = Run.load(tmp_path / best.user_attrs["run"])
-    assert run.config.train.lr == best.params["lr"] and run.config.model.seed == best.params["model_seed"]
+    assert (
+        run.config.train.lr == best.params["lr"]
+        and run.config.model.seed == best.params["model_seed"]
+    )
     table = study.trials_dataframe()
-    assert {"value", "params_lr", "params_model_seed", "user_attrs_run", "state"} <= set(table) and len(table) == 6
+    assert {"value", "params_lr", "params_model_seed", "user_attrs_run", "state"} <= set(
+        table
+    ) and len(table) == 6
     assert shell(line)[:2] == (0, out) and updates.total() == 24
 
 
 def test_chosen_trials_from_a_shell(shell, tmp_path):
     vary = "--vary p=5,7 --vary lr=1e-3:1e-1:log --vary d_mlp=8:32"
-    line = f"{SHELL.replace(' --d-mlp 32', '')} {vary} --trials 4 --sampler-seed 3 --objective mean-loss"
-    code, out, err = shell(f"{line} --storage sqlite:///{tmp_path}/my.db --study mine --out {tmp_path}")
+    line = (
+        f"{SHELL.replace(' --d-mlp 32', '')} {vary} --trials 4 --sampler-seed 3 --objective "
+        "mean-loss"
+    )
+    code, out, err = shell(
+        f"{line} --storage sqlite:///{tmp_path}/my.db --study mine --out {tmp_path}"
+    )
     study = sweeps.load(tmp_path, f"sqlite:///{tmp_path}/my.db", "mine")
     assert (code, err) == (0, "") and states(study) == [COMPLETE] * 4
     assert "sweeps.load(" in out and "storage=..., study='mine')" in out
     for trial in study.trials:
-        assert trial.params["p"] in (5, 7) and 1e-3 <= trial.params["lr"] <= 1e-1 and type(trial.params["d_mlp"]) is int
+        assert (
+            trial.params["p"] in (5, 7)
+            and 1e-3 <= trial.params["lr"] <= 1e-1
+            and type(trial.params["d_mlp"]) is int
+        )
         assert trial.distributions["lr"].log and not trial.distributions["d_mlp"].log
         run = Run.load(tmp_path / trial.user_attrs["run"])
-        assert run.task.params["p"] == trial.params["p"] and run.config.model.d_mlp == trial.params["d_mlp"]
+        assert (
+            run.task.params["p"] == trial.params["p"]
+            and run.config.model.d_mlp == trial.params["d_mlp"]
+        )
         assert trial.value == pytest.approx(run.metrics["test_loss"].mean())
 
 
 def test_another_worker_must_say_the_same(shell, tmp_path):
     assert shell(f"{SHELL} --p 5 --vary lr=1e-2 --out {tmp_path}")[0] == 0
     code, out, err = shell(f"{SHELL} --p 7 --vary lr=1e-2 --out {tmp_path}")
-    assert (code, out) == (2, "") and "study 'sweep' is another one (task.p = 5 there, 7 here); take another name" in err
+    assert (code, out) == (
+        2,
+        "",
+    ) and "study 'sweep' is another one (task.p = 5 there, 7 here); take another name" in err
 
 
 def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):
@@ -446,49 +559,102 @@ def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):
         stopped.setattr(loop.Trainer, "update", interrupt)
         code, out, err = shell(line)
     assert (code, out) == (130, "")
-    assert err == "interp-utils: stopped; what was trained is saved, and the same command goes on from there\n"
+    assert (
+        err
+        == "interp-utils: stopped; what was trained is saved, and the same command goes on from there\n"
+    )
     assert shell(line)[0] == 0 and states(sweeps.load(tmp_path)) == [COMPLETE]
 
 
 def test_where_all_diverge(shell, tmp_path):
-    code, out, err = shell(f"{SHELL} --p 5 --warmup-steps 0 --weight-decay 0 --vary lr=1e30,1e31 --out {tmp_path}")
-    assert code == 1 and out == "0 trials are done, 2 diverged.\n" and "is not finite at step" in err
+    code, out, err = shell(
+        f"{SHELL} --p 5 --warmup-steps 0 --weight-decay 0 --vary lr=1e30,1e31 --out {tmp_path}"
+    )
+    assert (
+        code == 1 and out == "0 trials are done, 2 diverged.\n" and "is not finite at step" in err
+    )
 
 
 def test_without_optuna_in_a_shell(shell, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     code, out, err = shell(f"{SHELL} --p 5 --vary lr=1e-2 --out {tmp_path}")
-    assert (code, out) == (1, "") and err == "interp-utils: sweeps need Optuna: pip install 'interp-utils[sweeps]'\n"
+    assert (code, out) == (
+        1,
+        "",
+    ) and err == "interp-utils: sweeps need Optuna: pip install 'interp-utils[sweeps]'\n"
 
 
 @pytest.mark.parametrize("name", options.constructors())
 def test_help_of_a_task(shell, name):
     code, out, _ = shell(f"sweep {name} --help")
-    assert code == 0 and re.findall(r"^(task|model|training|sweep):$", out, re.M) == ["task", "model", "training", "sweep"]
+    assert code == 0 and re.findall(r"^(task|model|training|sweep):$", out, re.M) == [
+        "task",
+        "model",
+        "training",
+        "sweep",
+    ]
     if name in options.EXAMPLES:
-        example = cli.parser().parse_args(shlex.split(re.search(r"^  interp-utils (sweep .*)", out, re.M)[1]))
+        example = cli.parser().parse_args(
+            shlex.split(re.search(r"^  interp-utils (sweep .*)", out, re.M)[1])
+        )
         sweeping.check(example, sweeping.read_vary(example))
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--p 5", "the following arguments are required: --vary; see interp-utils sweep modular_addition --help"),
+        (
+            "--p 5",
+            "the following arguments are required: --vary; see interp-utils sweep "
+            "modular_addition --help",
+        ),
         ("--vary lr=1", "the following arguments are required: --p int, or a --vary of it"),
-        ("--p 5 --vary lr", "argument --vary: expected NAME=VALUES with the name of an option, got 'lr'; see interp-utils sweep mod"),
-        ("--p 5 --vary learning=1", "argument --vary: expected NAME=VALUES with the name of an option, got 'learning=1'; see "),
+        (
+            "--p 5 --vary lr",
+            "argument --vary: expected NAME=VALUES with the name of an option, got 'lr'; see "
+            "interp-utils sweep mod",
+        ),
+        (
+            "--p 5 --vary learning=1",
+            "argument --vary: expected NAME=VALUES with the name of an option, got 'learning=1'; "
+            "see ",
+        ),
         ("--p 5 --vary p=5,7", "p is given twice; give it its values once, in one --vary"),
         ("--p 5 --vary lr=1 --vary lr=2", "lr is given twice; give it its values once"),
-        ("--p 5 --vary lr=1,high", "argument --vary: expected float for each value of lr, got '1,high'"),
-        ("--p 5 --vary model-seed=0:1.5", "argument --vary: expected int for each value of model-seed, got '0:1.5'"),
-        ("--p 5 --vary betas=0.9,0.98", "argument --vary: expected float,float for each value of betas, got '0.9,0.98'"),
-        ("--p 5 --vary lr=2:1", "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW above 0, got lr=2:1"),
-        ("--p 5 --vary lr=0:1:log", "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW above 0, got lr=0:1:log"),
+        (
+            "--p 5 --vary lr=1,high",
+            "argument --vary: expected float for each value of lr, got '1,high'",
+        ),
+        (
+            "--p 5 --vary model-seed=0:1.5",
+            "argument --vary: expected int for each value of model-seed, got '0:1.5'",
+        ),
+        (
+            "--p 5 --vary betas=0.9,0.98",
+            "argument --vary: expected float,float for each value of betas, got '0.9,0.98'",
+        ),
+        (
+            "--p 5 --vary lr=2:1",
+            "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW above 0, "
+            "got lr=2:1",
+        ),
+        (
+            "--p 5 --vary lr=0:1:log",
+            "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW above 0, "
+            "got lr=0:1:log",
+        ),
         ("--p 5 --vary lr=1:2:lin", "argument --vary: a range is LOW:HIGH, "),
         ("--p 5 --vary act-fn=relu:gelu", "argument --vary: a range is LOW:HIGH, "),
-        ("--p 5 --vary lr=1e-3:1e-2", "how many values of lr? Say --trials N, or give a list of values"),
+        (
+            "--p 5 --vary lr=1e-3:1e-2",
+            "how many values of lr? Say --trials N, or give a list of values",
+        ),
         ("--p 5 --vary lr=1e-3,-1", "--lr must be a finite number above 0.0, got -1.0"),
-        ("--p 5 --vary batch-size=none,8", "modular_addition is trained on all its training inputs at once: leave --batch-size none"),
+        (
+            "--p 5 --vary batch-size=none,8",
+            "modular_addition is trained on all its training inputs at once: leave --batch-size "
+            "none",
+        ),
         ("--vary p=5,1", "--p must be an integer of at least 2, got 1"),
         ("--p 5 --vary lr=1 --trials 0", "--trials must be at least 1, got 0"),
         ("--p 5 --vary lr=1 --objective best", "argument --objective: invalid choice: 'best'"),
@@ -496,10 +662,20 @@ def test_help_of_a_task(shell, name):
 )
 def test_wrong_usage(shell, tmp_path, line, message):
     code, out, err = shell(f"{SHELL} --out {tmp_path}/new {line}")
-    assert (code, out) == (2, "") and err.startswith(f"interp-utils: {message}") and len(err.splitlines()) == 1
+    assert (
+        (code, out) == (2, "")
+        and err.startswith(f"interp-utils: {message}")
+        and len(err.splitlines()) == 1
+    )
     assert not (tmp_path / "new").exists()
 
 
 def test_held_out_inputs_are_needed(shell, tmp_path):
-    code, _, err = shell(f"sweep modular_addition --p 5 --vary frac-train=0.5,1 --out {tmp_path}/new")
-    assert code == 2 and "there are none: --frac-train must be below 1" in err and not (tmp_path / "new").exists()
+    code, _, err = shell(
+        f"sweep modular_addition --p 5 --vary frac-train=0.5,1 --out {tmp_path}/new"
+    )
+    assert (
+        code == 2
+        and "there are none: --frac-train must be below 1" in err
+        and not (tmp_path / "new").exists()
+    )

@@ -20,7 +20,13 @@ def test_modular_addition_is_every_pair_once_a_major(p):
 
 def test_grokking_demo_split_is_the_published_one():
     first = permutation(113 * 113, 598, "grokking_demo")[:5]
-    assert [(int(n) // 113, int(n) % 113) for n in first] == [(21, 31), (30, 98), (47, 10), (86, 21), (99, 83)]
+    assert [(int(n) // 113, int(n) % 113) for n in first] == [
+        (21, 31),
+        (30, 98),
+        (47, 10),
+        (86, 21),
+        (99, 83),
+    ]
     assert tasks.modular_addition(113, split="grokking_demo").train_mask[first].all()
 
 
@@ -93,11 +99,27 @@ def test_several_label_columns_and_any_two_operand_ranges():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"labels": torch.tensor([[0, 5], [1, 3], [0, 0]])}, ValueError, r"labels of column 1 must be in 0 .. 4, got 0 .. 5"),
+        (
+            {"labels": torch.tensor([[0, 5], [1, 3], [0, 0]])},
+            ValueError,
+            r"labels of column 1 must be in 0 .. 4, got 0 .. 5",
+        ),
         ({"n_classes": (2,)}, ValueError, "2 columns, 1 entries"),
-        ({"tokens": torch.tensor([[0, 1], [1, 1], [3, 0]])}, ValueError, r"tokens must be in 0 .. 2, got 0 .. 3"),
-        ({"tokens": torch.tensor([0, 1, 2])}, ValueError, r"Task.tokens must have 2 axes, got shape \(3,\)"),
-        ({"tokens": torch.rand(3, 2)}, TypeError, "Task.tokens must be torch.int64, got torch.float32"),
+        (
+            {"tokens": torch.tensor([[0, 1], [1, 1], [3, 0]])},
+            ValueError,
+            r"tokens must be in 0 .. 2, got 0 .. 3",
+        ),
+        (
+            {"tokens": torch.tensor([0, 1, 2])},
+            ValueError,
+            r"Task.tokens must have 2 axes, got shape \(3,\)",
+        ),
+        (
+            {"tokens": torch.rand(3, 2)},
+            TypeError,
+            "Task.tokens must be torch.int64, got torch.float32",
+        ),
         ({"train_mask": torch.tensor([True, False])}, ValueError, "got 3, 3 and 2 rows"),
         ({"train_mask": torch.zeros(3, dtype=torch.bool)}, ValueError, "no input for training"),
         ({"grid": (2, 2)}, ValueError, "a grid of 2 x 2 pairs needs 4 inputs, got 3"),
@@ -114,20 +136,34 @@ def test_random_labels_keep_all_but_what_there_is_to_learn():
     assert control.labels.sort().values.equal(task.labels.sort().values)
     assert (control.labels == task.labels).float().mean() < 0.3
     assert control.tokens is task.tokens and control.train_mask is task.train_mask
-    assert control.labels.equal(tasks.random_labels(task, seed=3).labels) and not control.labels.equal(tasks.random_labels(task).labels)
+    assert control.labels.equal(
+        tasks.random_labels(task, seed=3).labels
+    ) and not control.labels.equal(tasks.random_labels(task).labels)
     assert control.params == {**task.params, "labels_seed": 3}
 
 
-@pytest.mark.parametrize(("p", "a", "b"), [(113, 1, 1), (113, 7, 7), (101, 9, 8), (10, 2, 3), (2, 1, 5), (13, 10**30, 4)])
+@pytest.mark.parametrize(
+    ("p", "a", "b"), [(113, 1, 1), (113, 7, 7), (101, 9, 8), (10, 2, 3), (2, 1, 5), (13, 10**30, 4)]
+)
 def test_exponentiated_labels_are_pythons(p, a, b):
     task = tasks.exponentiated_addition(p, a, b)
-    assert task.labels.tolist() == [(pow(x, a, p) + pow(y, b, p)) % p for x in range(p) for y in range(p)]
-    assert task.n_classes == (p,) and task.grid == (p, p) and task.params["a"] == a and task.params["b"] == b
+    assert task.labels.tolist() == [
+        (pow(x, a, p) + pow(y, b, p)) % p for x in range(p) for y in range(p)
+    ]
+    assert (
+        task.n_classes == (p,)
+        and task.grid == (p, p)
+        and task.params["a"] == a
+        and task.params["b"] == b
+    )
     assert task.tokens.equal(tasks.modular_addition(p).tokens)
 
 
 def test_exponents_of_one_are_modular_addition():
-    one, plain = tasks.exponentiated_addition(17, 1, 1, 0.4, seed=3), tasks.modular_addition(17, 0.4, seed=3)
+    one, plain = (
+        tasks.exponentiated_addition(17, 1, 1, 0.4, seed=3),
+        tasks.modular_addition(17, 0.4, seed=3),
+    )
     assert one.labels.equal(plain.labels) and one.train_mask.equal(plain.train_mask)
 
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from interp_utils import Run, TrainConfig, milestones, models, presets, run_writer, tasks, train
+from interp_utils import Run, TrainConfig, milestones, models, presets, tasks, train
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -17,11 +17,19 @@ def weights_equal(first: Run, second: Run) -> bool:
 
 
 def literal_adamw(task, model_config, config, steps):
-    """Decoupled weight decay, bias-corrected moments, warm-up; float64, HookedTransformer's forward."""
+    """Decoupled weight decay, bias-corrected moments, warm-up; float64, HookedTransformer's
+    forward.
+    """
     model = models.build(model_config.for_task(task)).double()
-    parameters = [w for w in model.parameters() if w.requires_grad]  # the model's own tensors, whatever it calls them
+    parameters = [
+        w for w in model.parameters() if w.requires_grad
+    ]  # the model's own tensors, whatever it calls them
     m, v = [torch.zeros_like(w) for w in parameters], [torch.zeros_like(w) for w in parameters]
-    (beta1, beta2), tokens, labels = config.betas, task.tokens[task.train_mask], task.labels[task.train_mask]
+    (beta1, beta2), tokens, labels = (
+        config.betas,
+        task.tokens[task.train_mask],
+        task.labels[task.train_mask],
+    )
     for step in range(steps):
         lr = config.lr * (min(step / config.warmup_steps, 1) if config.warmup_steps else 1)
         loss = torch.nn.functional.cross_entropy(model(tokens)[:, -1], labels)
@@ -38,7 +46,9 @@ def literal_adamw(task, model_config, config, steps):
 
 @pytest.mark.parametrize("warmup_steps", [0, 10])
 def test_training_is_literal_adamw(small_task, tmp_path, warmup_steps):
-    config = TrainConfig(steps=25, warmup_steps=warmup_steps, eps=1e-4)  # a large eps, so that rounding is not amplified
+    config = TrainConfig(
+        steps=25, warmup_steps=warmup_steps, eps=1e-4
+    )  # a large eps, so that rounding is not amplified
     run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
     for name, expected in literal_adamw(small_task, SMALL_MODEL, config, 25).items():
         assert torch.allclose(run.weights()[name].double(), expected, rtol=1e-4, atol=1e-5), name
@@ -60,7 +70,9 @@ def test_metrics_are_those_of_the_weights_of_that_step(small_run, small_task):
         for name, mask in (("train", small_task.train_mask), ("test", ~small_task.train_mask)):
             assert row[f"{name}_loss"] == pytest.approx(losses[mask].mean().item(), rel=1e-5)
             assert row[f"{name}_accuracy"] == pytest.approx(right[mask].double().mean().item())
-        assert row["sum_squared_weights"] == pytest.approx(sum(w.square().sum().item() for w in model.parameters()), rel=1e-5)
+        assert row["sum_squared_weights"] == pytest.approx(
+            sum(w.square().sum().item() for w in model.parameters()), rel=1e-5
+        )
 
 
 def test_snapshots_on_schedule(small_run):
@@ -79,7 +91,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("last_update", [0, 1, 17, 39, 59])
-def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, monkeypatch, last_update):
+def test_resumed_is_bit_for_bit_uninterrupted(
+    small_run, small_task, tmp_path, monkeypatch, last_update
+):
     update = loop.Trainer.update
 
     def dies(trainer):
@@ -97,22 +111,32 @@ def test_resumed_is_bit_for_bit_uninterrupted(small_run, small_task, tmp_path, m
     assert resumed.steps == small_run.steps
 
 
-def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(small_run, small_task, tmp_path, monkeypatch):
-    """Earlier versions stored 16 bits where 8 do. The file that is there stays: its digest is in the manifest."""
+def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(
+    small_run, small_task, tmp_path, monkeypatch
+):
+    """Earlier versions stored 16 bits where 8 do. The file that is there stays: its digest is in
+    the manifest.
+    """
 
     def dies(trainer):
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(run_writer, "_compact", lambda task: {name: tensor.to(torch.int16) for name, tensor in task.tensors().items()})
+        patch.setattr(
+            writer,
+            "_compact",
+            lambda task: {name: tensor.to(torch.int16) for name, tensor in task.tensors().items()},
+        )
         patch.setattr(loop.Trainer, "update", dies)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     before = (tmp_path / "task.safetensors").read_bytes()
     resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert weights_equal(resumed, small_run) and resumed.metrics.equals(small_run.metrics)
     assert (tmp_path / "task.safetensors").read_bytes() == before
-    exported = run_writer.export(resumed, tmp_path / "exported").path / "task.safetensors"
-    assert exported.stat().st_size < len(before) - small_task.tokens.numel(), "which is stored again, in 8"
+    exported = writer.export(resumed, tmp_path / "exported").path / "task.safetensors"
+    assert exported.stat().st_size < len(before) - small_task.tokens.numel(), (
+        "which is stored again, in 8"
+    )
 
 
 def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path, monkeypatch):
@@ -124,18 +148,27 @@ def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path,
         update(trainer)
 
     handler = signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="stopped at step 34, which is saved"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(KeyboardInterrupt, match="stopped at step 34, which is saved"),
+    ):
         patch.setattr(loop.Trainer, "update", interrupted)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert signal.getsignal(signal.SIGINT) is handler
     stopped = Run.load(tmp_path)
     assert stopped.step == 34 and not stopped.finished and stopped.model() is not None
     stopped.verify()
-    assert weights_equal(train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False), small_run)
+    assert weights_equal(
+        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False), small_run
+    )
 
 
 def test_training_works_in_another_thread(small_run, small_task, tmp_path):
-    thread = threading.Thread(target=train, args=(small_task, SMALL_MODEL, SMALL_TRAINING), kwargs={"out": tmp_path, "progress": False})
+    thread = threading.Thread(
+        target=train,
+        args=(small_task, SMALL_MODEL, SMALL_TRAINING),
+        kwargs={"out": tmp_path, "progress": False},
+    )
     thread.start()
     thread.join()
     assert weights_equal(Run.load(tmp_path), small_run)
@@ -149,7 +182,10 @@ def test_global_settings_are_left_alone(small_task, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(small_task, tmp_path):
     config = dataclasses.replace(SMALL_TRAINING, lr=1e30, warmup_steps=0, weight_decay=0.0)
-    with pytest.raises(FloatingPointError, match=r"not finite at step \d+; the run in .* is kept as of step \d+.*lower learning rate"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"not finite at step \d+; the run in .* is kept as of step \d+.*lower learning rate",
+    ):
         train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
     run = Run.load(tmp_path)
     run.verify()
@@ -167,20 +203,31 @@ def test_a_broken_state_never_replaces_a_good_one(small_task, tmp_path, monkeypa
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(loop.Trainer, "update", breaks)
-    with pytest.raises(FloatingPointError, match=r"state of the weights is not finite at step 33; .* kept as of step 20"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"state of the weights is not finite at step 33; .* kept as of step 20",
+    ):
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert Run.load(tmp_path).step == 20
 
 
 def test_all_pairs_for_training_has_no_test_loss(tmp_path):
-    run = train(tasks.modular_addition(3, 1.0), SMALL_MODEL, TrainConfig(steps=2), out=tmp_path, progress=False)
+    run = train(
+        tasks.modular_addition(3, 1.0),
+        SMALL_MODEL,
+        TrainConfig(steps=2),
+        out=tmp_path,
+        progress=False,
+    )
     assert run.metrics["test_loss"].isna().all() and run.metrics["train_loss"].notna().all()
 
 
 def test_published_loss_by_name(small_task, small_run, tmp_path):
     config = dataclasses.replace(SMALL_TRAINING, loss="float64_log_softmax")
     run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
-    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-3)
+    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(
+        small_run.metrics["train_loss"].iloc[-1], rel=1e-3
+    )
 
 
 def test_progress_bar_shows_both_losses(small_task, tmp_path, capsys):
@@ -192,14 +239,21 @@ def test_progress_bar_shows_both_losses(small_task, tmp_path, capsys):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_trains_the_same_model(small_task, small_run, tmp_path):
     torch.ones(2, 2, device="cuda") @ torch.ones(2, 2, device="cuda")  # cuBLAS is configured by now
-    run = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, device="cuda", progress=False)
-    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(small_run.metrics["train_loss"].iloc[-1], rel=1e-2)
+    run = train(
+        small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, device="cuda", progress=False
+    )
+    assert run.metrics["train_loss"].iloc[-1] == pytest.approx(
+        small_run.metrics["train_loss"].iloc[-1], rel=1e-2
+    )
 
 
 def test_grokking_in_seconds(tmp_path, monkeypatch):
     """The whole path, shortened as in CI: memorises first, generalises much later."""
     monkeypatch.setenv("INTERP_FAST", "1")
     metrics = train(*presets.quick(), out=tmp_path, progress=False).metrics.set_index("step")
-    memorised, generalised = (milestones.first_sustained(metrics[f"{split}_accuracy"] >= 0.99) for split in ("train", "test"))
+    memorised, generalised = (
+        milestones.first_sustained(metrics[f"{split}_accuracy"] >= 0.99)
+        for split in ("train", "test")
+    )
     assert generalised > 3 * memorised > 0
     assert metrics["test_accuracy"][memorised] < 0.7

@@ -4,10 +4,25 @@ import pandas as pd
 import pytest
 import torch
 
-from interp_utils import CachedModel, ModelConfig, TrainConfig, fourier, milestones, models, progress, summaries, train, trajectories
+from interp_utils import (
+    CachedModel,
+    ModelConfig,
+    TrainConfig,
+    algorithm,
+    fourier,
+    milestones,
+    models,
+    progress,
+    sparsity,
+    train,
+    trajectories,
+)
 
 
-@pytest.mark.parametrize(("holds", "expected"), [([0, 1, 1], 10), ([1, 1, 1], 0), ([1, 0, 1], 20), ([1, 1, 0], None), ([0, 0, 0], None)])
+@pytest.mark.parametrize(
+    ("holds", "expected"),
+    [([0, 1, 1], 10), ([1, 1, 1], 0), ([1, 0, 1], 20), ([1, 1, 0], None), ([0, 0, 0], None)],
+)
 def test_first_sustained(holds, expected):
     assert milestones.first_sustained(pd.Series(holds, index=[0, 10, 20], dtype=bool)) == expected
 
@@ -18,16 +33,26 @@ def test_first_sustained(holds, expected):
         ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], None, (10, 60, True)),
         ([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], None, (10, 40, False)),  # not five times later
         ([0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1], None, (10, 70, True)),  # it dipped
-        ([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1], None, (10, None, False)),  # for too short a time to be called sustained
+        (
+            [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1],
+            None,
+            (10, None, False),
+        ),  # for too short a time to be called sustained
         ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], 90, (10, None, False)),
         ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], 100, (10, 60, True)),
         ([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0], 100, (10, 60, True)),
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], 30, (None, None, False)),  # four steps are too few for either
+        (
+            [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
+            30,
+            (None, None, False),
+        ),  # four steps are too few for either
     ],
 )
 def test_generalisation(test, until, expected):
     train = [0.99, *[1.0] * 11]  # 99 % is not above 99 %
-    metrics = pd.DataFrame({"step": range(0, 120, 10), "train_accuracy": train, "test_accuracy": test})
+    metrics = pd.DataFrame(
+        {"step": range(0, 120, 10), "train_accuracy": train, "test_accuracy": test}
+    )
     assert milestones.generalisation(metrics, until) == expected
 
 
@@ -37,7 +62,11 @@ def history(test_loss):
 
 def test_phases_of_a_planted_history():
     metrics = history([4.0, 20.0, 30.0, 28.0, 16.0, 14.0, 1.0, 1e-2, 1e-4, 1e-6])
-    assert milestones.phases(metrics) == {"memorisation": (0, 20), "circuit formation": (20, 50), "cleanup": (50, 80)}
+    assert milestones.phases(metrics) == {
+        "memorisation": (0, 20),
+        "circuit formation": (20, 50),
+        "cleanup": (50, 80),
+    }
 
 
 def test_a_spike_after_grokking_moves_the_end_of_cleanup():
@@ -47,7 +76,10 @@ def test_a_spike_after_grokking_moves_the_end_of_cleanup():
 
 def test_phases_that_were_not_completed_are_left_out():
     assert milestones.phases(history([4.0, 20.0, 30.0])) == {"memorisation": (0, 20)}
-    assert set(milestones.phases(history([4.0, 30.0, 10.0]))) == {"memorisation", "circuit formation"}
+    assert set(milestones.phases(history([4.0, 30.0, 10.0]))) == {
+        "memorisation",
+        "circuit formation",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -71,30 +103,52 @@ def test_measures_are_those_of_the_functions(small_run, measured):
     W_U = model.model.W_U
     metrics = small_run.metrics.set_index("step").loc[step]
     for split in ("train", "test"):
-        assert value(measured, step, "loss", split=split) == pytest.approx(metrics[f"{split}_loss"], rel=1e-4)
-        assert value(measured, step, "accuracy", split=split) == pytest.approx(metrics[f"{split}_accuracy"])
+        assert value(measured, step, "loss", split=split) == pytest.approx(
+            metrics[f"{split}_loss"], rel=1e-4
+        )
+        assert value(measured, step, "accuracy", split=split) == pytest.approx(
+            metrics[f"{split}_accuracy"]
+        )
     for variant in ("sum", "block2x2", "block3x3"):
         expected = progress.restricted_loss(logits, labels, keys, variant=variant)
-        assert value(measured, step, "restricted_loss", level="logits", variant=variant, split="all") == pytest.approx(expected, rel=1e-5)
+        assert value(
+            measured, step, "restricted_loss", level="logits", variant=variant, split="all"
+        ) == pytest.approx(expected, rel=1e-5)
         expected = progress.excluded_loss(logits, labels, keys, train, variant)
-        assert value(measured, step, "excluded_loss", level="logits", variant=variant, split="train") == pytest.approx(expected, rel=1e-5)
+        assert value(
+            measured, step, "excluded_loss", level="logits", variant=variant, split="train"
+        ) == pytest.approx(expected, rel=1e-5)
     post, W_L = model.activation("post"), model.model.W_out[0] @ W_U
     excluded = progress.remove(post, keys) @ W_L + model.activation("resid_mid") @ W_U
     expected = progress.mean_loss(excluded, labels, train)
-    assert value(measured, step, "excluded_loss", level="neurons", split="train") == pytest.approx(expected, rel=1e-4)
+    assert value(measured, step, "excluded_loss", level="neurons", split="train") == pytest.approx(
+        expected, rel=1e-4
+    )
     linear = progress.restrict(post, keys) @ W_L
     restricted = linear - linear.mean((0, 1)) + logits.mean((0, 1))
     expected = progress.mean_loss(restricted, labels)
-    assert value(measured, step, "restricted_loss", level="neurons", split="all") == pytest.approx(expected, rel=1e-4)
+    assert value(measured, step, "restricted_loss", level="neurons", split="all") == pytest.approx(
+        expected, rel=1e-4
+    )
     single = progress.single_excluded_losses(logits, labels, train)
-    assert value(measured, step, "single_excluded_loss", variant="sum", frequency=2) == pytest.approx(single[1].item(), rel=1e-5)
-    fit = summaries.cosine_fit(logits, keys)
-    assert value(measured, step, "cosine_coefficient", frequency=3) == pytest.approx(fit.coefficients[2].item(), rel=1e-4)
-    assert value(measured, step, "share_on_keys", level="post") == pytest.approx(progress.share_on(post, keys), rel=1e-4)
-    squares = measured[(measured["step"] == step) & (measured["measure"] == "sum_squared_weights")]["value"].sum()
+    assert value(
+        measured, step, "single_excluded_loss", variant="sum", frequency=2
+    ) == pytest.approx(single[1].item(), rel=1e-5)
+    fit = algorithm.cosine_fit(logits, keys)
+    assert value(measured, step, "cosine_coefficient", frequency=3) == pytest.approx(
+        fit.coefficients[2].item(), rel=1e-4
+    )
+    assert value(measured, step, "share_on_keys", level="post") == pytest.approx(
+        progress.share_on(post, keys), rel=1e-4
+    )
+    squares = measured[(measured["step"] == step) & (measured["measure"] == "sum_squared_weights")][
+        "value"
+    ].sum()
     assert squares == pytest.approx(metrics["sum_squared_weights"], rel=1e-4)
-    gini = summaries.gini(fourier.power(model.model.W_E[:7])[1:].sum(1).sqrt())
-    assert value(measured, step, "gini", level="W_E", variant="frequencies") == pytest.approx(gini, rel=1e-4)
+    gini = sparsity.gini(fourier.power(model.model.W_E[:7])[1:].sum(1).sqrt())
+    assert value(measured, step, "gini", level="W_E", variant="frequencies") == pytest.approx(
+        gini, rel=1e-4
+    )
 
 
 def test_key_frequencies_default_to_the_final_models(small_run, measured):
@@ -105,7 +159,9 @@ def test_key_frequencies_default_to_the_final_models(small_run, measured):
 
 
 def test_gradient_symmetricity_of_a_symmetric_and_an_opposed_model(small_task):
-    """Logits linear in E_a + E_b have equal gradients; positions that turn the sign of what b says make them opposite."""
+    """Logits linear in E_a + E_b have equal gradients; positions that turn the sign of what b says
+    make them opposite.
+    """
     config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4).for_task(small_task)
     weights = {name: torch.zeros(shape) for name, shape in models.weight_shapes(config).items()}
     weights["embed.W_E"] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
@@ -129,8 +185,12 @@ def test_headline_of_a_run(small_run):
     assert keys == fourier.key_frequencies(logits)
     assert row["full loss"] == pytest.approx(progress.mean_loss(logits, labels))
     assert row["restricted loss"] == pytest.approx(progress.restricted_loss(logits, labels, keys))
-    assert row["excluded loss"] == pytest.approx(progress.excluded_loss(logits, labels, keys, model.task.train_mask))
-    assert row["logit variance explained"] == pytest.approx(summaries.cosine_fit(logits, keys).variance_explained)
+    assert row["excluded loss"] == pytest.approx(
+        progress.excluded_loss(logits, labels, keys, model.task.train_mask)
+    )
+    assert row["logit variance explained"] == pytest.approx(
+        algorithm.cosine_fit(logits, keys).variance_explained
+    )
     share = fourier.neuron_variance_by_frequency(model.activation("post")).nan_to_num(0).amax(0)
     assert row["neurons clustered"] == (share >= 0.85).double().mean().item()
 
@@ -138,10 +198,15 @@ def test_headline_of_a_run(small_run):
 def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_path):
     config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4, n_layers=2)
     run = train(small_task, config, TrainConfig(steps=1), out=tmp_path / "deep", progress=False)
-    for measure in (trajectories.headline, lambda run: trajectories.measure(run, [1], show_progress=False)):
+    for measure in (
+        trajectories.headline,
+        lambda run: trajectories.measure(run, [1], show_progress=False),
+    ):
         with pytest.raises(ValueError, match="one-layer models, this one has 2 layers"):
             measure(run)
-    with pytest.raises(ValueError, match="phases are read off the test loss, and this run has none"):
+    with pytest.raises(
+        ValueError, match="phases are read off the test loss, and this run has none"
+    ):
         milestones.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))
 
 
@@ -178,9 +243,13 @@ def test_steps_by_head():
 
 
 def test_follow_applies_a_function_to_every_snapshot(small_run):
-    norms = trajectories.follow(small_run, lambda model: model.model.W_E.norm().item(), show_progress=False)
+    norms = trajectories.follow(
+        small_run, lambda model: model.model.W_E.norm().item(), show_progress=False
+    )
     assert list(norms) == small_run.steps
     assert norms == {step: small_run.model(step).W_E.norm().item() for step in small_run.steps}
     assert len(set(norms.values())) > 5, "weights change between snapshots"
-    logits = trajectories.follow(small_run, lambda model: model.logits, steps=[20], show_progress=False)
+    logits = trajectories.follow(
+        small_run, lambda model: model.logits, steps=[20], show_progress=False
+    )
     assert logits[20].equal(CachedModel(small_run.model(20), small_run.task).logits)

@@ -1,4 +1,6 @@
-"""Trainings in processes of their own, for tests that kill, starve and interrupt them. Nothing here runs in pytest's process."""
+"""Trainings in processes of their own, for tests that kill, starve and interrupt them. Nothing here
+runs in pytest's process.
+"""
 
 import ctypes
 import os
@@ -14,9 +16,17 @@ from pathlib import Path
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
 from interp_utils.training import loop
 
-SCHEDULE = {"steps": 60, "log_every": 10, "snapshot_every": 3}  # about half of the time goes into saves
+SCHEDULE = {
+    "steps": 60,
+    "log_every": 10,
+    "snapshot_every": 3,
+}  # about half of the time goes into saves
 CASES = {
-    "grid": (tasks.modular_addition(7, 0.6), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32), TrainConfig(**SCHEDULE)),
+    "grid": (
+        tasks.modular_addition(7, 0.6),
+        ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32),
+        TrainConfig(**SCHEDULE),
+    ),
     "sequence": (
         tasks.sorting(16, 5),
         ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=None),
@@ -35,7 +45,13 @@ def outcome(case: str, out: Path, progress: bool = False) -> tuple[str, int | No
     return "finished", None, ""
 
 
-def training(report: Connection, case: str, out: Path, before_update: Callable | None = None, progress: bool = False) -> None:
+def training(
+    report: Connection,
+    case: str,
+    out: Path,
+    before_update: Callable | None = None,
+    progress: bool = False,
+) -> None:
     update = loop.Trainer.update
     if before_update is not None:
         loop.Trainer.update = lambda trainer: (before_update(trainer), update(trainer))
@@ -63,11 +79,16 @@ def _set_quota() -> None:
 
 
 def on_a_small_disk(report: Connection, case: str, disk: Path, copy: Path) -> None:
-    """Trains until a tmpfs is full, again, and to the end once it is larger. Only this process sees the mount."""
+    """Trains until a tmpfs is full, again, and to the end once it is larger. Only this process sees
+    the mount.
+    """
     try:
         if ctypes.CDLL(None).unshare(0x20000):  # CLONE_NEWNS
             raise PermissionError
-        for command in (["--make-rprivate", "/"], ["-t", "tmpfs", "-o", "size=200k", "tmpfs", disk]):
+        for command in (
+            ["--make-rprivate", "/"],
+            ["-t", "tmpfs", "-o", "size=200k", "tmpfs", disk],
+        ):
             subprocess.run(["mount", *command], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError, AttributeError):
         report.send("mounting is not permitted")

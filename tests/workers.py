@@ -1,4 +1,6 @@
-"""Workers on one sweep, in processes of their own. Nothing here but `make` runs in pytest's process."""
+"""Workers on one sweep, in processes of their own. Nothing here but `make` runs in pytest's
+process.
+"""
 
 import dataclasses
 import os
@@ -9,6 +11,7 @@ from pathlib import Path
 import optuna
 
 from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
+from interp_utils.sweeps import search
 from interp_utils.training import loop
 
 N_WORKERS, TRIALS, STEPS = 3, 7, 60
@@ -18,12 +21,23 @@ TASK, MODEL = tasks.modular_addition(7, 0.6), ModelConfig(d_model=16, n_heads=2,
 def make(trial: optuna.Trial):
     """Learning rates tell the trainings apart."""
     model = dataclasses.replace(MODEL, seed=trial.suggest_int("model_seed", 0, 9))
-    return TASK, model, TrainConfig(steps=STEPS, log_every=10, snapshot_every=5, lr=trial.suggest_float("lr", 1e-4, 1e-2, log=True))
+    return (
+        TASK,
+        model,
+        TrainConfig(
+            steps=STEPS,
+            log_every=10,
+            snapshot_every=5,
+            lr=trial.suggest_float("lr", 1e-4, 1e-2, log=True),
+        ),
+    )
 
 
 def worker(report: Connection, out: Path, storage: str | None, log: Path, pause: float) -> None:
-    """Writes down every update that it makes. The first waits until all workers have something to do."""
-    sweeps.POLL_SECONDS = 0.05
+    """Writes down every update that it makes. The first waits until all workers have something to
+    do.
+    """
+    search.POLL_SECONDS = 0.05
     update, mine = loop.Trainer.update, log / str(os.getpid())
 
     def logged(trainer: loop.Trainer) -> None:

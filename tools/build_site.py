@@ -1,4 +1,6 @@
-"""Executes every notebook and writes each as a page, with an index: build/site/index.html. Works offline once built."""
+"""Executes every notebook and writes each as a page, with an index: build/site/index.html. Works
+offline once built.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +54,15 @@ def main() -> None:
         started = time.monotonic()
         print(f"{path.name} ... ", end="", flush=True)
         notebook = nbformat.read(path, as_version=4)
-        ExecutePreprocessor(timeout=CELL_TIMEOUT_SECONDS).preprocess(notebook, {"metadata": {"path": str(path.parent)}})
+        ExecutePreprocessor(timeout=CELL_TIMEOUT_SECONDS).preprocess(
+            notebook, {"metadata": {"path": str(path.parent)}}
+        )
         page, _ = HTMLExporter().from_notebook_node(notebook)
         (SITE / f"{path.stem}.html").write_text(offline(page), encoding="utf-8")
         title, claim = heading(notebook)
-        entries.append(f'<li><a href="{path.stem}.html">{html.escape(title)}</a><br>{html.escape(claim)}</li>')
+        entries.append(
+            f'<li><a href="{path.stem}.html">{html.escape(title)}</a><br>{html.escape(claim)}</li>'
+        )
         print(f"{time.monotonic() - started:.0f} s")
     (SITE / "index.html").write_text(INDEX.format(entries="\n".join(entries)), encoding="utf-8")
     print(f"open {SITE / 'index.html'}")
@@ -65,7 +71,11 @@ def main() -> None:
 def offline(page: str) -> str:
     """The page with plotly.js from beside it instead of from the network."""
     page = re.sub(r'<script type="module">import "[^"]*plotly[^"]*"</script>', "", page)
-    page = re.sub(r'<script[^>]*src="[^"]*/plotly-[^"]*"[^>]*></script>', '<script src="plotly.min.js"></script>', page)
+    page = re.sub(
+        r'<script[^>]*src="[^"]*/plotly-[^"]*"[^>]*></script>',
+        '<script src="plotly.min.js"></script>',
+        page,
+    )
     return re.sub(r'<script[^>]*src="[^"]*/mathjax/3[^"]*"[^>]*></script>', "", page)
 
 

@@ -14,7 +14,9 @@ Rows = dict[str, Row]
 
 
 class Claim(NamedTuple):
-    """holds: a rule on one row. Rows that lack the measure, or that the claim is not `about`, do not count."""
+    """holds: a rule on one row. Rows that lack the measure, or that the claim is not `about`, do
+    not count.
+    """
 
     text: str
     source: str
@@ -27,7 +29,9 @@ class Claim(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """The claims about one task. beside: the name of a column for rows that do not decide the verdict."""
+    """The claims about one task. beside: the name of a column for rows that do not decide the
+    verdict.
+    """
 
     title: str
     intro: Callable[[Rows], list[str]]
@@ -57,16 +61,39 @@ def verdict(claim: Claim, rows: list[Row]) -> str:
 def render(suite: Suite, rows: Rows) -> list[str]:
     columns = list(dict.fromkeys(name for row in rows.values() if (name := suite.beside(row))))
     lines = [f"## {suite.title}", "", *suite.intro(rows), ""]
-    titles = ["claim", "source", "published", "measured: median (range), runs", "rule", "verdict", *columns, "notebook, section"]
+    titles = [
+        "claim",
+        "source",
+        "published",
+        "measured: median (range), runs",
+        "rule",
+        "verdict",
+        *columns,
+        "notebook, section",
+    ]
     lines.append(f"| {' | '.join(titles)} |")
     lines.append("|---" * (7 + len(columns)) + "|")
     for claim in suite.claims:
         about = concerned(suite, claim, rows)
         main = [row for row in about if suite.beside(row) is None]
         values = [row[claim.measure] for row in main]
-        measured = f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}), {len(values)}"
-        others = [_tally(claim, [row for row in about if suite.beside(row) == name]) for name in columns]
-        cells = (claim.text, claim.source, claim.published, measured, claim.rule, verdict(claim, main), *others, claim.notebook)
+        measured = (
+            f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}), "
+            f"{len(values)}"
+        )
+        others = [
+            _tally(claim, [row for row in about if suite.beside(row) == name]) for name in columns
+        ]
+        cells = (
+            claim.text,
+            claim.source,
+            claim.published,
+            measured,
+            claim.rule,
+            verdict(claim, main),
+            *others,
+            claim.notebook,
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", *suite.table(rows), ""]
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import torch
 
-from interp_utils import CachedModel, Run, ablation, fourier, neurons, progress, trajectories, waves
+from interp_utils import (
+    CachedModel,
+    Run,
+    ablation,
+    fourier,
+    neurons,
+    progress,
+    sinusoids,
+    trajectories,
+)
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 
 
@@ -35,22 +44,34 @@ def _ablations(run: Run) -> dict[str, float]:
     model = CachedModel(run.model(), run.task, memory=2**28)
     model.fetch("resid_pre", "resid_mid", "attn_out", "mlp_out", "post", "pattern", "z")
     keys = fourier.key_frequencies(model.logits)
-    post, pattern, clusters = model.activation("post"), model.activation("pattern"), neurons.frequency_clusters(model.activation("post"))
+    post, pattern, clusters = (
+        model.activation("post"),
+        model.activation("pattern"),
+        neurons.frequency_clusters(model.activation("post")),
+    )
     W = run.weights()
-    read_out = waves.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
+    read_out = sinusoids.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
     shares = [
         share
         for i, k in enumerate(keys)
-        for share in (waves.single_cosine_shares(read_out.u[i], post, k)[0], waves.single_cosine_shares(read_out.v[i], post, k)[1])
+        for share in (
+            sinusoids.single_cosine_shares(read_out.u[i], post, k)[0],
+            sinusoids.single_cosine_shares(read_out.v[i], post, k)[1],
+        )
         if 2 * k != run.task.grid[0]
     ]
     head_frequencies = ablation.head_frequencies(model)
-    fits = [waves.fit_attention(pattern[..., h, 0], k).variance_explained for h, k in enumerate(head_frequencies)]
+    fits = [
+        sinusoids.fit_attention(pattern[..., h, 0], k).variance_explained
+        for h, k in enumerate(head_frequencies)
+    ]
     directions = torch.cat([read_out.u, read_out.v])
     edits: dict[str, Callable[[], Any]] = {
         "no attention to =": lambda: ablation.without_attention_to(model),
         "heads zero": lambda: ablation.without_heads(model),
-        "attention linear": lambda: ablation.with_attention_to_a(model, ablation.linear_attention(model, head_frequencies)),
+        "attention linear": lambda: ablation.with_attention_to_a(
+            model, ablation.linear_attention(model, head_frequencies)
+        ),
         "MLP skip zero": lambda: ablation.without_mlp_skip(model),
         "attention skip zero": lambda: ablation.without_attention_skip(model),
         "neurons polynomial": lambda: ablation.with_polynomial_neurons(model, clusters),
@@ -60,11 +81,18 @@ def _ablations(run: Run) -> dict[str, float]:
         "logits on key components": lambda: ablation.with_logits_on(model, keys, "block3x3"),
     }
     before = progress.mean_loss(model.logits, model.task.labels)
-    ratios = {name: progress.mean_loss(edit(), model.task.labels) / before for name, edit in edits.items()}
+    ratios = {
+        name: progress.mean_loss(edit(), model.task.labels) / before for name, edit in edits.items()
+    }
     others = [k for k in range(1, run.task.grid[0] // 2 + 1) if k not in keys]
-    without = {k: progress.mean_loss(ablation.without_frequency(model, k), model.task.labels) / before for k in (*keys, *others)}
+    without = {
+        k: progress.mean_loss(ablation.without_frequency(model, k), model.task.labels) / before
+        for k in (*keys, *others)
+    }
     cosines, test = progress.project(model.logits, keys, "sum_3d"), model.task.test_mask
-    on_test = [progress.mean_loss(logits, model.task.labels, test) for logits in (cosines, model.logits)]
+    on_test = [
+        progress.mean_loss(logits, model.task.labels, test) for logits in (cosines, model.logits)
+    ]
     return {
         **ratios,
         "logits as cosines (test)": on_test[0] / on_test[1],
@@ -334,10 +362,14 @@ def _intro(rows: Rows) -> list[str]:
     main = [row for row in rows.values() if not _other_p(row)]
     return [
         "Progress measures for grokking via mechanistic interpretability (Nanda et al. 2023), on",
-        f"{len(main)} runs at p = 113: the main one of 25,000 steps and further seeds of 15,000 or 20,000, each with its own initial",
-        "weights and training pairs; learning rate, weight decay, betas and share of training pairs are the paper's, the",
-        "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of the pairs.",
-        f"All claims but the first are about runs that generalised ({sum(map(generalised, main))} of {len(main)}).",
+        f"{len(main)} runs at p = 113: the main one of 25,000 steps and further seeds of 15,000 "
+        "or 20,000, each with its own initial",
+        "weights and training pairs; learning rate, weight decay, betas and share of training "
+        "pairs are the paper's, the",
+        "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of "
+        "the pairs.",
+        f"All claims but the first are about runs that generalised ({sum(map(generalised, main))} "
+        f"of {len(main)}).",
         "Ablations are given as the loss after over the loss before.",
     ]
 
@@ -348,17 +380,21 @@ def _other_p(row: Row) -> str | None:
 
 def _table(rows: Rows) -> list[str]:
     lines = [
-        "| run | p | steps | key frequencies | neurons clustered | cleanup ends | test accuracy | full loss |",
+        "| run | p | steps | key frequencies | neurons clustered | cleanup ends | test accuracy | "
+        "full loss |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, run in rows.items():
         keys = ", ".join(map(str, run["key frequencies"]))
         ends = run.get("cleanup ends", "not within the run")
         lines.append(
-            f"| {name} | {run['p']} | {run['steps']} | {keys} | {run['neurons clustered']:.1%} | {ends} "
+            f"| {name} | {run['p']} | {run['steps']} | {keys} | {run['neurons clustered']:.1%} | "
+            f"{ends} "
             f"| {run['test accuracy']:.2%} | {run['full loss']:.3g} |"
         )
     return lines
 
 
-SUITE = Suite("Modular addition", _intro, measure, CLAIMS, _table, about=generalised, beside=_other_p)
+SUITE = Suite(
+    "Modular addition", _intro, measure, CLAIMS, _table, about=generalised, beside=_other_p
+)

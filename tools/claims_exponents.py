@@ -7,10 +7,11 @@ import statistics
 
 import torch
 
-from interp_utils import Run, exponents, milestones, ranks
+from interp_utils import Run, exponents, milestones, rank_tests
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 
-# The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix describe, have none.
+# The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix
+# describe, have none.
 PUBLISHED = {
     "(1, 1)": 18100,
     "(3, 3)": 10000,
@@ -32,7 +33,11 @@ TOGETHER = "all runs"
 def measure() -> Rows:
     """Run name -> measure -> number, and a row of what only all runs together have."""
     patterns = ("modular_addition", "p113_seed*", "exp_*")
-    rows = {path.name: _describe(Run.load(path)) for pattern in patterns for path in sorted(CHECKPOINTS.glob(pattern))}
+    rows = {
+        path.name: _describe(Run.load(path))
+        for pattern in patterns
+        for path in sorted(CHECKPOINTS.glob(pattern))
+    }
     return rows | {TOGETHER: _compare(list(rows.values()))}
 
 
@@ -43,37 +48,55 @@ def _describe(run: Run) -> Row:
         "task": f"({row['a']}, {row['b']})" + (f" mod {row['p']}" if row["p"] != 113 else ""),
         "step": step,
         "step over that of memorising": step / row["memorised"],
-        "step by 12,000": milestones.generalisation(run.metrics, HORIZON).generalised or HORIZON + 1,
+        "step by 12,000": milestones.generalisation(run.metrics, HORIZON).generalised
+        or HORIZON + 1,
         "labels that do not occur": row["p"] - row["labels that occur"],
     }
 
 
 def _compare(rows: list[Row]) -> Row:
-    """Correlations are of ranks. A run that had not generalised counts as later than all that had."""
+    """Correlations are of ranks. A run that had not generalised counts as later than all that "
+    "had."""
     by_task = {task: [row for row in rows if row["task"] == task] for task in PUBLISHED}
-    steps = {task: statistics.median(row["step"] if row["generalised"] else math.inf for row in own) for task, own in by_task.items()}
+    steps = {
+        task: statistics.median(row["step"] if row["generalised"] else math.inf for row in own)
+        for task, own in by_task.items()
+    }
     size = {task: max(own[0]["a"], own[0]["b"]) for task, own in by_task.items()}
-    unseen = {task: statistics.median(row["unseen"] for row in own) for task, own in by_task.items()}
+    unseen = {
+        task: statistics.median(row["unseen"] for row in own) for task, own in by_task.items()
+    }
     grokked = {task: step for task, step in PUBLISHED.items() if step}
-    with_size, with_unseen, between = _correlation(steps, size), _correlation(steps, unseen), _correlation(size, unseen)
+    with_size, with_unseen, between = (
+        _correlation(steps, size),
+        _correlation(steps, unseen),
+        _correlation(size, unseen),
+    )
 
     bijections = [row for row in rows if row["p"] == 113 and is_bijection(row)]
-    exponent, by_horizon = (_tensor(row[name] for row in bijections) for name in ("a", "step by 12,000"))
+    exponent, by_horizon = (
+        _tensor(row[name] for row in bijections) for name in ("a", "step by 12,000")
+    )
     first_two = exponent <= 3
-    order = ranks.spearman(by_horizon, exponent)
+    order = rank_tests.spearman(by_horizon, exponent)
     symmetric = [row["step"] for row in rows if row["a"] == row["b"] > 1 and is_bijection(row)]
     return {
         "order of Table 1": _correlation(grokked, steps),
         "step with exponent, bijections": order.statistic,
         "step with exponent, bijections: p": order.p_value,
-        "one distribution, bijections: p": ranks.kruskal_wallis(by_horizon, exponent.long()).p_value,
-        "(3, 3) and (1, 1): p": ranks.kruskal_wallis(by_horizon[first_two], exponent[first_two].long()).p_value,
+        "one distribution, bijections: p": rank_tests.kruskal_wallis(
+            by_horizon, exponent.long()
+        ).p_value,
+        "(3, 3) and (1, 1): p": rank_tests.kruskal_wallis(
+            by_horizon[first_two], exponent[first_two].long()
+        ).p_value,
         "step with exponent, all tasks": with_size,
         "step with exponent, classes alike": _partial(with_size, with_unseen, between),
         "step with unseen classes, exponents alike": _partial(with_unseen, with_size, between),
         "(5, 4) over (4, 5)": steps["(5, 4)"] / steps["(4, 5)"],
         "(3, 4) over (1, 1)": steps["(3, 4)"] / steps["(1, 1)"],
-        "a = b over others": statistics.median(symmetric) / statistics.median(row["step"] for row in rows if row["a"] != row["b"]),
+        "a = b over others": statistics.median(symmetric)
+        / statistics.median(row["step"] for row in rows if row["a"] != row["b"]),
     }
 
 
@@ -82,7 +105,9 @@ def _tensor(values) -> torch.Tensor:
 
 
 def _correlation(x: dict[str, float], y: dict[str, float]) -> float:
-    return ranks.spearman(_tensor(x.values()), _tensor(y[task] for task in x), n_permutations=1).statistic
+    return rank_tests.spearman(
+        _tensor(x.values()), _tensor(y[task] for task in x), n_permutations=1
+    ).statistic
 
 
 def _partial(with_one: float, with_other: float, between: float) -> float:
@@ -115,16 +140,46 @@ def one_of(*names: str):
     return lambda row: of_run(row) and row["task"] in names
 
 
-def _claim(text: str, published: str, measure: str, holds, rule: str, section: str, about=generalised, source: str = "§3.3") -> Claim:
-    return Claim(text, source, published, measure, lambda row: holds(row[measure]), rule, f"07 · {section}", about)
+def _claim(
+    text: str,
+    published: str,
+    measure: str,
+    holds,
+    rule: str,
+    section: str,
+    about=generalised,
+    source: str = "§3.3",
+) -> Claim:
+    return Claim(
+        text,
+        source,
+        published,
+        measure,
+        lambda row: holds(row[measure]),
+        rule,
+        f"07 · {section}",
+        about,
+    )
 
 
-def _together(text: str, published: str, measure: str, holds, rule: str, section: str, source: str = "Table 1") -> Claim:
-    return _claim(text, published, measure, holds, rule, section, lambda row: not of_run(row), source)
+def _together(
+    text: str, published: str, measure: str, holds, rule: str, section: str, source: str = "Table 1"
+) -> Claim:
+    return _claim(
+        text, published, measure, holds, rule, section, lambda row: not of_run(row), source
+    )
 
 
-LABELS, TABLE, SIZE = "Labels and classes", "Table 1, with seeds", "The size of the exponents, or the classes seen?"
-IN_U, EVEN, NEURONS = "Embeddings in x and in u", "Even exponents: only cosines", "Neurons in (x, y) and in (u, v)"
+LABELS, TABLE, SIZE = (
+    "Labels and classes",
+    "Table 1, with seeds",
+    "The size of the exponents, or the classes seen?",
+)
+IN_U, EVEN, NEURONS = (
+    "Embeddings in x and in u",
+    "Even exponents: only cosines",
+    "Neurons in (x, y) and in (u, v)",
+)
 SUMS, WEIGHTS, SEVENS = (
     "Key frequencies, restricted and excluded loss in u and v",
     "Squared weights, and excluded loss over training",
@@ -191,7 +246,14 @@ CLAIMS = [
         one_of("(4, 4)"),
         "§5.1",
     ),
-    _together("the order of Table 1", "18,100 to 600", "order of Table 1", lambda x: x > 0.7, "rank correlation above 0.7", TABLE),
+    _together(
+        "the order of Table 1",
+        "18,100 to 600",
+        "order of Table 1",
+        lambda x: x > 0.7,
+        "rank correlation above 0.7",
+        TABLE,
+    ),
     _together(
         "grokking is faster the larger the exponents",
         "faster",
@@ -235,8 +297,22 @@ CLAIMS = [
         SIZE,
         "§3.3",
     ),
-    _together("(5, 4) takes longer than (4, 5)", "4.5 times", "(5, 4) over (4, 5)", lambda x: x > 2, "over twice as long", TABLE),
-    _together("(3, 4) takes longest", "3.9 times (1, 1)", "(3, 4) over (1, 1)", lambda x: x > 2, "over twice (1, 1)", TABLE),
+    _together(
+        "(5, 4) takes longer than (4, 5)",
+        "4.5 times",
+        "(5, 4) over (4, 5)",
+        lambda x: x > 2,
+        "over twice as long",
+        TABLE,
+    ),
+    _together(
+        "(3, 4) takes longest",
+        "3.9 times (1, 1)",
+        "(3, 4) over (1, 1)",
+        lambda x: x > 2,
+        "over twice (1, 1)",
+        TABLE,
+    ),
     _together(
         "a = b is learned faster than others",
         "faster",
@@ -247,7 +323,13 @@ CLAIMS = [
         "§5.1",
     ),
     _claim(
-        "(3, 3) has all labels equally", "equally", "entropy of labels", lambda x: x > 0.99999, "entropy of ln p", LABELS, one_of("(3, 3)")
+        "(3, 3) has all labels equally",
+        "equally",
+        "entropy of labels",
+        lambda x: x > 0.99999,
+        "entropy of ln p",
+        LABELS,
+        one_of("(3, 3)"),
     ),
     _claim(
         "(7, 7) mod 113 lacks many labels",
@@ -302,7 +384,12 @@ CLAIMS = [
         lambda x: x < 0.9,
         "other p = 113 pairs: under 90 %",
         EVEN,
-        lambda row: generalised(row) and row["p"] == 113 and row["a"] > 1 and row["task"] not in ("(2, 2)", "(4, 4)"),
+        lambda row: (
+            generalised(row)
+            and row["p"] == 113
+            and row["a"] > 1
+            and row["task"] not in ("(2, 2)", "(4, 4)")
+        ),
     ),
     _claim(
         "(2n, 2n): only cosines",
@@ -396,31 +483,46 @@ def _intro(rows: Rows) -> list[str]:
     n_sums = sum(row["task"] == "(1, 1)" for row in runs)
     n_not = sum(not generalised(row) for row in runs)
     return [
-        "Patel et al., section 3.3, Table 1 and appendix, on (x^a + y^b) mod p; p = 113 where no p is named, 30 % of the pairs",
-        f"for training, settings as for modular addition: (1, 1), whose {n_sums} runs count here too. *Generalised*: test accuracy",
-        "above 99 % to the end, for five logged steps at least; *grokked*: that, at least five times later than training accuracy. The",
-        f"step of a run that had not generalised by its end ({n_not} of {len(runs)}) is the one after its last; in ranks it is last.",
-        "Correlations, ratios and p-values, measured on 1, are of all runs together: those on bijections cut off at step 12,000, where",
-        "p is the share of random relabellings of the runs. (1, 1), (3, 3), (5, 5) and (9, 9) mod 113, and (7, 7) mod 101, are bijections:",
-        "modular addition with its inputs renamed, exactly, which notebook 07 shows. With so few seeds of each, ranks could see",
+        "Patel et al., section 3.3, Table 1 and appendix, on (x^a + y^b) mod p; p = 113 where no "
+        "p is named, 30 % of the pairs",
+        f"for training, settings as for modular addition: (1, 1), whose {n_sums} runs count here "
+        "too. *Generalised*: test accuracy",
+        "above 99 % to the end, for five logged steps at least; *grokked*: that, at least five "
+        "times later than training accuracy. The",
+        f"step of a run that had not generalised by its end ({n_not} of {len(runs)}) is the one "
+        "after its last; in ranks it is last.",
+        "Correlations, ratios and p-values, measured on 1, are of all runs together: those on "
+        "bijections cut off at step 12,000, where",
+        "p is the share of random relabellings of the runs. (1, 1), (3, 3), (5, 5) and (9, 9) mod "
+        "113, and (7, 7) mod 101, are bijections:",
+        "modular addition with its inputs renamed, exactly, which notebook 07 shows. With so few "
+        "seeds of each, ranks could see",
         "nothing but large differences.",
     ]
 
 
 def _table(rows: Rows) -> list[str]:
     lines = [
-        "| task | published | seeds | memorised at | generalised at | grokked | classes | unseen | entropy of labels | key frequencies |",
+        "| task | published | seeds | memorised at | generalised at | grokked | classes | unseen "
+        "| entropy of labels | key frequencies |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for task, step in PUBLISHED.items():
-        own = sorted((row for row in rows.values() if of_run(row) and row["task"] == task), key=lambda row: row["step"])
-        steps = ", ".join(f"{row['step']}" if generalised(row) else f"> {row['steps']}" for row in own)
+        own = sorted(
+            (row for row in rows.values() if of_run(row) and row["task"] == task),
+            key=lambda row: row["step"],
+        )
+        steps = ", ".join(
+            f"{row['step']}" if generalised(row) else f"> {row['steps']}" for row in own
+        )
         memorised = statistics.median(row["memorised"] for row in own)
         keys = sorted(len(row["key frequencies"]) for row in own if generalised(row))
         said = {"(7, 7)": "no", "(4, 4)": "at once"}.get(task, step or "-")
         lines.append(
-            f"| {task} | {said} | {len(own)} | {memorised:.0f} | {steps} | {sum(row['grokked'] for row in own)} of {len(own)} "
-            f"| {own[0]['classes of x']} x {own[0]['classes of y']} | {statistics.median(row['unseen'] for row in own):.3f} "
+            f"| {task} | {said} | {len(own)} | {memorised:.0f} | {steps} | "
+            f"{sum(row['grokked'] for row in own)} of {len(own)} "
+            f"| {own[0]['classes of x']} x {own[0]['classes of y']} | "
+            f"{statistics.median(row['unseen'] for row in own):.3f} "
             f"| {own[0]['entropy of labels']:.4f} | {f'{keys[0]} to {keys[-1]}' if keys else '-'} |"
         )
     return lines

@@ -6,7 +6,19 @@ import statistics
 
 import torch
 
-from interp_utils import CachedModel, Run, crt, milestones, multitask, ranks, spectra, summaries, sweeps, tasks, trajectories
+from interp_utils import (
+    CachedModel,
+    Run,
+    milestones,
+    multitask,
+    rank_tests,
+    residues,
+    sparsity,
+    spectra,
+    sweeps,
+    tasks,
+    trajectories,
+)
 from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
 from tools.search_remainders import SHIPPED
 
@@ -27,10 +39,16 @@ NUMBERS, SEARCH = "n below 113²", "search, p = 23"
 
 def measure() -> Rows:
     """Run name -> measure -> number; a row for the numbers themselves, and one for the search."""
-    rows = {name: {"kind": "T_nanda", **multitask.headline(Run.load(CHECKPOINTS / name))} for name in ADDITION.values()}
+    rows = {
+        name: {"kind": "T_nanda", **multitask.headline(Run.load(CHECKPOINTS / name))}
+        for name in ADDITION.values()
+    }
     for path in sorted(CHECKPOINTS.glob("remainders_*")):
         run = Run.load(path)
-        row = {"kind": KINDS[path.name.split("_", 2)[2].rsplit("_", 1)[0]], "frac_train": run.task.params["frac_train"]}
+        row = {
+            "kind": KINDS[path.name.split("_", 2)[2].rsplit("_", 1)[0]],
+            "frac_train": run.task.params["frac_train"],
+        }
         row |= {**multitask.headline(run), **_order(run)}
         if row["p"] in ADDITION:
             for name in ("singular values, effective share", "frequencies, effective share"):
@@ -40,7 +58,8 @@ def measure() -> Rows:
 
 
 def _order(run: Run) -> Row:
-    """Places and correlations count a head that did not stay above 99 % as later than all that did."""
+    """Places and correlations count a head that did not stay above 99 % as later than all that "
+    "did."""
     reached = milestones.steps_by_head(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
     rest = reached.drop(list(FIRST))
@@ -50,9 +69,13 @@ def _order(run: Run) -> Row:
         if set(first) <= {*reached.index}
     }
     first = reached[list(FIRST)]
-    row["2, 3, 5 and 7 in this order"] = float(first.is_monotonic_increasing and first.max() < float("inf"))
+    row["2, 3, 5 and 7 in this order"] = float(
+        first.is_monotonic_increasing and first.max() < float("inf")
+    )
     if learned := [step for step in rest if step < float("inf")]:
-        row["the others, step with q"] = ranks.spearman(torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1).statistic
+        row["the others, step with q"] = rank_tests.spearman(
+            torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1
+        ).statistic
         row["the others, last over first"] = max(learned) / min(learned)
     memorised = milestones.generalisation(run.metrics).memorised
     if memorised:
@@ -61,7 +84,9 @@ def _order(run: Run) -> Row:
 
 
 def _activity(run: Run) -> Row:
-    """Active frequencies from the step at which training accuracy is 99 %: the largest count over the last."""
+    """Active frequencies from the step at which training accuracy is 99 %: the largest count over
+    the last.
+    """
 
     def amplitudes(model: CachedModel) -> torch.Tensor:
         return spectra.amplitudes(model.activation("post", 0)[1:, 1:])
@@ -70,57 +95,140 @@ def _activity(run: Run) -> Row:
     followed = trajectories.follow(run, amplitudes, steps=run.steps[1:], show_progress=False)
     history = torch.stack(list(followed.values()))  # "step freq neuron"
     late = [step >= memorised for step in followed]
-    by_code = [spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])]
+    by_code = [
+        spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])
+    ]
     code = torch.stack(by_code).double().nanmean(0)
     power = history[late].mean(2)[:, 1:].square()
     measures = {
         "code's count": code[late],
         "participation ratio": spectra.participation_ratio(power),
         "90 % of power": spectra.count_for(power).double(),
-        "1 - Gini": torch.tensor([1 - summaries.gini(each) for each in power]),
+        "1 - Gini": torch.tensor([1 - sparsity.gini(each) for each in power]),
     }
     largest = spectra.active(history.mean(2)).sum(1).max().item()
-    return {"active, by the text": largest, **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()}}
+    return {
+        "active, by the text": largest,
+        **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()},
+    }
 
 
 def _numbers() -> Row:
     task = tasks.remainders(113)
     is_prime = torch.zeros(113**2, dtype=torch.bool)
     is_prime[tasks.primes_below(113**2)] = True
-    found, grid = crt.detect_primes(task.labels, is_prime[tasks.numbers(task)]), task.labels.view(113, 113, -1)
+    found, grid = (
+        residues.detect_primes(task.labels, is_prime[tasks.numbers(task)]),
+        task.labels.view(113, 113, -1),
+    )
     return {
         "primes with a zero": found.missed_primes,
         "others without": found.false_primes,
-        "q that commute": sum(grid[..., head].equal(grid[..., head].T) for head in range(grid.shape[2])),
+        "q that commute": sum(
+            grid[..., head].equal(grid[..., head].T) for head in range(grid.shape[2])
+        ),
     }
 
 
 def _search() -> Row:
     values = [trial.value for trial in sweeps.load(SHIPPED).trials]
-    return {"trials": len(values), "rank of the published best": sum(value < values[0] for value in values) + 1}
+    return {
+        "trials": len(values),
+        "rank of the published best": sum(value < values[0] for value in values) + 1,
+    }
 
 
 def of_kind(*kinds: str):
     return lambda row: row.get("kind") in kinds
 
 
-def _claim(text: str, published: str, measure: str, holds, rule: str, section: str, about, source: str = "Fig. 5") -> Claim:
-    return Claim(text, source, published, measure, lambda row: holds(row[measure]), rule, f"08 · {section}", about)
+def _claim(
+    text: str,
+    published: str,
+    measure: str,
+    holds,
+    rule: str,
+    section: str,
+    about,
+    source: str = "Fig. 5",
+) -> Claim:
+    return Claim(
+        text,
+        source,
+        published,
+        measure,
+        lambda row: holds(row[measure]),
+        rule,
+        f"08 · {section}",
+        about,
+    )
 
 
 OURS = of_kind("T_miiii")
-TASK, TRAINING, CONTROLS, SEARCHED = "The task", "Training", "The controls, at equal length", "The search for hyper-parameters"
-POSITIONS, VALUES, SPECTRA, NEURONS = "Positional embeddings", "The embedding's singular values", "Spectra of the embedding", "Neurons"
-SPIKE, HEADS, CIRCUITS = "Is the spike in the number of active frequencies real?", "Attention", "Do circuits serve several q?"
+TASK, TRAINING, CONTROLS, SEARCHED = (
+    "The task",
+    "Training",
+    "The controls, at equal length",
+    "The search for hyper-parameters",
+)
+POSITIONS, VALUES, SPECTRA, NEURONS = (
+    "Positional embeddings",
+    "The embedding's singular values",
+    "Spectra of the embedding",
+    "Neurons",
+)
+SPIKE, HEADS, CIRCUITS = (
+    "Is the spike in the number of active frequencies real?",
+    "Attention",
+    "Do circuits serve several q?",
+)
 LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
 CLAIMS = [
-    _claim("learns all remainders", "accuracy 1", "lowest test accuracy", lambda x: x > 0.99, "lowest above 99 %", TRAINING, OURS),
-    _claim("2, 3, 5 and 7 first", "first four", LAST_FIRST, lambda x: x <= 4, "to 99 %, before all others", TRAINING, OURS),
-    _claim("these in this order", "in that order", "2, 3, 5 and 7 in this order", lambda x: x == 1, "steps to 99 % rise", TRAINING, OURS),
     _claim(
-        "the others in no particular order", "none", "the others, step with q", lambda x: abs(x) < 0.5, "rank correlation", TRAINING, OURS
+        "learns all remainders",
+        "accuracy 1",
+        "lowest test accuracy",
+        lambda x: x > 0.99,
+        "lowest above 99 %",
+        TRAINING,
+        OURS,
     ),
-    _claim("the others together", "around 40,000", "the others, last over first", lambda x: x < 1.25, "within a quarter", TRAINING, OURS),
+    _claim(
+        "2, 3, 5 and 7 first",
+        "first four",
+        LAST_FIRST,
+        lambda x: x <= 4,
+        "to 99 %, before all others",
+        TRAINING,
+        OURS,
+    ),
+    _claim(
+        "these in this order",
+        "in that order",
+        "2, 3, 5 and 7 in this order",
+        lambda x: x == 1,
+        "steps to 99 % rise",
+        TRAINING,
+        OURS,
+    ),
+    _claim(
+        "the others in no particular order",
+        "none",
+        "the others, step with q",
+        lambda x: abs(x) < 0.5,
+        "rank correlation",
+        TRAINING,
+        OURS,
+    ),
+    _claim(
+        "the others together",
+        "around 40,000",
+        "the others, last over first",
+        lambda x: x < 1.25,
+        "within a quarter",
+        TRAINING,
+        OURS,
+    ),
     _claim(
         "all tasks are grokked",
         "grokked",
@@ -140,7 +248,16 @@ CLAIMS = [
         of_kind("T_masked"),
         "Fig. 19",
     ),
-    _claim("does not converge at λ = 0", "no", "heads at 99 %", lambda x: x < 15, "not all heads", CONTROLS, of_kind("λ = 0"), "Results"),
+    _claim(
+        "does not converge at λ = 0",
+        "no",
+        "heads at 99 %",
+        lambda x: x < 15,
+        "not all heads",
+        CONTROLS,
+        of_kind("λ = 0"),
+        "Results",
+    ),
     _claim(
         "no dropout: all but 2 and 3 overfit",
         "2 of 29",
@@ -162,9 +279,25 @@ CLAIMS = [
         "Table 2",
     ),
     _claim(
-        "positions of addition agree", "0.95", "positions, Pearson", lambda x: x > 0.8, "above 0.8", POSITIONS, of_kind("T_nanda"), "Fig. 7"
+        "positions of addition agree",
+        "0.95",
+        "positions, Pearson",
+        lambda x: x > 0.8,
+        "above 0.8",
+        POSITIONS,
+        of_kind("T_nanda"),
+        "Fig. 7",
     ),
-    _claim("of remainders are opposed", "-0.64", "positions, Pearson", lambda x: x < -0.3, "below -0.3", POSITIONS, OURS, "Fig. 7"),
+    _claim(
+        "of remainders are opposed",
+        "-0.64",
+        "positions, Pearson",
+        lambda x: x < -0.3,
+        "below -0.3",
+        POSITIONS,
+        OURS,
+        "Fig. 7",
+    ),
     _claim(
         "which reflects the task",
         "non-commutative",
@@ -235,7 +368,16 @@ CLAIMS = [
         OURS,
         "Fig. 16",
     ),
-    _claim("in its text's definition", "18 of 57", "active, by the text", lambda x: x > 10, "more than 10", SPIKE, OURS, "Table 3"),
+    _claim(
+        "in its text's definition",
+        "18 of 57",
+        "active, by the text",
+        lambda x: x > 10,
+        "more than 10",
+        SPIKE,
+        OURS,
+        "Table 3",
+    ),
     *(
         _claim(
             f"without a scale: {name}",
@@ -306,8 +448,15 @@ BRIEF = "p = 113, 30 %"
 
 
 def _beside(row: Row) -> str | None:
-    """Trainings at the paper's size and split that ended long before the paper's, whose models have memorised."""
-    return BRIEF if (row.get("p"), row.get("frac_train"), row.get("kind") != "as published") == (113, 0.3, True) else None
+    """Trainings at the paper's size and split that ended long before the paper's, whose models have
+    memorised.
+    """
+    return (
+        BRIEF
+        if (row.get("p"), row.get("frac_train"), row.get("kind") != "as published")
+        == (113, 0.3, True)
+        else None
+    )
 
 
 def _intro(rows: Rows) -> list[str]:
@@ -315,24 +464,37 @@ def _intro(rows: Rows) -> list[str]:
     seeds, brief = ([row for row in ours if row["p"] == 53], [row for row in ours if _beside(row)])
     (large,) = (row for row in ours if row["p"] == 113 and not _beside(row))
     return [
-        f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} remainders for 65,536 steps;",
-        f"ours p = 53 with {seeds[0]['heads']}, {seeds[0]['steps']:,} steps, T_miiii on {len(seeds)} seeds and each control on one, and",
-        f"p = 113, {large['steps']:,} steps, T_miiii and T_masked, one seed. Both with 80 % of the numbers for training,",
-        "learning rate 1e-3, weight decay 1, Grokfast's λ 2, dropout 0.1. T_nanda is modular addition mod 59 and mod 113.",
-        "Active frequencies are followed on the seed whose snapshots ship, from when 99 % of training answers are right.",
+        f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} "
+        "remainders for 65,536 steps;",
+        f"ours p = 53 with {seeds[0]['heads']}, {seeds[0]['steps']:,} steps, T_miiii on "
+        f"{len(seeds)} seeds and each control on one, and",
+        f"p = 113, {large['steps']:,} steps, T_miiii and T_masked, one seed. Both with 80 % of "
+        "the numbers for training,",
+        "learning rate 1e-3, weight decay 1, Grokfast's λ 2, dropout 0.1. T_nanda is modular "
+        "addition mod 59 and mod 113.",
+        "Active frequencies are followed on the seed whose snapshots ship, from when 99 % of "
+        "training answers are right.",
         f'"{BRIEF}" has the paper\'s size and split for {brief[0]["steps"]:,} steps, in which models memorise; it decides nothing.',
-        f"The search is of {search['trials']} trials for p = 23 in the paper's space, with the weight decay of its Table 2.",
+        f"The search is of {search['trials']} trials for p = 23 in the paper's space, with the "
+        "weight decay of its Table 2.",
     ]
 
 
 def _table(rows: Rows) -> list[str]:
-    lines = ["| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | attention to one digit, least |"]
+    lines = [
+        "| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | "
+        "attention to one digit, least |"
+    ]
     lines.append("|---" * 7 + "|")
     for name, row in rows.items():
         if "heads" in row:
-            order = ", ".join(f"{q}: {step:,}" for q, step in list(row["steps to 99 %"].items())[:8]) or "-"
+            order = (
+                ", ".join(f"{q}: {step:,}" for q, step in list(row["steps to 99 %"].items())[:8])
+                or "-"
+            )
             lines.append(
-                f"| {name} | {row['test accuracy']:.4f} | {row['heads at 99 %']} of {row['heads']} | {order} | {row['n recovered']:.1%} "
+                f"| {name} | {row['test accuracy']:.4f} | {row['heads at 99 %']} of "
+                f"{row['heads']} | {order} | {row['n recovered']:.1%} "
                 f"| {row['positions, Pearson']:.2f} | {row['attention to one digit, least']:.2f} |"
             )
     return lines

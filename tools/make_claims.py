@@ -1,8 +1,10 @@
-"""Every published claim against this suite's runs: docs/claims.json (the numbers) and docs/claims.md (the table).
+"""Every published claim against this suite's runs: docs/claims.json (the numbers) and
+docs/claims.md (the table).
 
     python -m tools.make_claims
 
-Numbers are measured on the runs in checkpoints/; verdicts follow from them by the rules in the claims_* modules.
+Numbers are measured on the runs in checkpoints/; verdicts follow from them by the rules in the
+claims_* modules.
 """
 
 from __future__ import annotations
@@ -15,7 +17,12 @@ from tools.claims import Rows, render
 
 DOCS = Path(__file__).parents[1] / "docs"
 NUMBERS, TABLE = DOCS / "claims.json", DOCS / "claims.md"
-SUITES = [claims_addition.SUITE, claims_sorting.SUITE, claims_exponents.SUITE, claims_remainders.SUITE]
+SUITES = [
+    claims_addition.SUITE,
+    claims_sorting.SUITE,
+    claims_exponents.SUITE,
+    claims_remainders.SUITE,
+]
 INTRO = """# Published claims, checked
 
 Made by `python -m tools.make_claims` from the runs in `checkpoints/`; a test measures them again. A claim *holds* if every run it is
@@ -25,7 +32,9 @@ about fulfils the rule, *with a qualification* if at least half do.
 
 def page(numbers: dict[str, Rows]) -> str:
     """The whole document from the numbers, suite by suite."""
-    return "\n".join([INTRO, *(line for suite in SUITES for line in render(suite, numbers[suite.title]))])
+    return "\n".join(
+        [INTRO, *(line for suite in SUITES for line in render(suite, numbers[suite.title]))]
+    )
 
 
 def main() -> None:

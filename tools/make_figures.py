@@ -1,4 +1,6 @@
-"""The README's figures, from the shipped run: docs/figures/*.png. Needs Chrome or Chromium, and the extra `figures`."""
+"""The README's figures, from the shipped run: docs/figures/*.png. Needs Chrome or Chromium, and the
+extra `figures`.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,19 @@ def main() -> None:
     W_E = run.weights()["embed.W_E"][: run.task.grid[0]]
     keys = fourier.key_frequencies(model.logits)
     planes = {f"frequency {k}": fourier.frequency_plane(W_E, k) for k in keys}
-    order = {f"frequency {k}": sorted(range(len(W_E)), key=lambda n, k=k: k * n % len(W_E)) for k in keys}
+    order = {
+        f"frequency {k}": sorted(range(len(W_E)), key=lambda n, k=k: k * n % len(W_E)) for k in keys
+    }
     figures = {
-        "circles": plots.token_scatters(planes, title="Each key frequency is a circle of tokens", axis_title="direction", order=order),
-        "grokking": plots.loss_curves(run.metrics, milestones.phases(run.metrics), title="Grokking (a + b) mod 113"),
+        "circles": plots.token_scatters(
+            planes,
+            title="Each key frequency is a circle of tokens",
+            axis_title="direction",
+            order=order,
+        ),
+        "grokking": plots.loss_curves(
+            run.metrics, milestones.phases(run.metrics), title="Grokking (a + b) mod 113"
+        ),
     }
     for name, figure in figures.items():
         figure.write_image(ROOT / "docs" / "figures" / f"{name}.png", scale=1.5)

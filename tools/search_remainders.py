@@ -1,4 +1,5 @@
-"""The search in notebook 08: python -m tools.search_remainders, in as many processes as you like, again after any of them died.
+"""The search in notebook 08: python -m tools.search_remainders, in as many processes as you like,
+again after any of them died.
 
 Runs and the study are in runs/search_remainders; what ships is the study, in docs/studies.
 """
@@ -10,7 +11,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interp_utils import ModelConfig, TrainConfig, studies, sweeps, tasks
+from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
+from interp_utils.sweeps import studies
 
 if TYPE_CHECKING:
     import optuna
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RUNS, SHIPPED = ROOT / "runs" / "search_remainders", ROOT / "docs" / "studies" / "remainders"
 TRIALS = 30
-# Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which their Table 1 lacks.
+# Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which
+# their Table 1 lacks.
 SPACE = {
     "dropout": (0.0, 0.1, 0.2, 0.5),
     "grokfast_lambda": (0.0, 0.5, 2.0),
@@ -29,18 +32,37 @@ SPACE = {
     "lr": (1e-4, 3e-4),
     "n_heads": (4, 8),
 }
-PUBLISHED_BEST = {"dropout": 0.1, "grokfast_lambda": 0.5, "weight_decay": 1 / 3, "d_model": 256, "lr": 3e-4, "n_heads": 4}
+PUBLISHED_BEST = {
+    "dropout": 0.1,
+    "grokfast_lambda": 0.5,
+    "weight_decay": 1 / 3,
+    "d_model": 256,
+    "lr": 3e-4,
+    "n_heads": 4,
+}
 
 
 def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
     values = {name: trial.suggest_categorical(name, of) for name, of in SPACE.items()}
     d_model, n_heads = values.pop("d_model"), values.pop("n_heads")
-    model = ModelConfig(d_model=d_model, n_heads=n_heads, d_head=d_model // n_heads, d_mlp=4 * d_model)
-    return tasks.remainders(23, 0.8), model, TrainConfig(steps=1000, snapshot_every=None, grokfast="ema", **values)
+    model = ModelConfig(
+        d_model=d_model, n_heads=n_heads, d_head=d_model // n_heads, d_mlp=4 * d_model
+    )
+    return (
+        tasks.remainders(23, 0.8),
+        model,
+        TrainConfig(steps=1000, snapshot_every=None, grokfast="ema", **values),
+    )
 
 
 def main() -> None:
-    search = functools.partial(sweeps.sweep, make, out=RUNS, objective=functools.partial(sweeps.held_out_loss, rows=10), seed=0)
+    search = functools.partial(
+        sweeps.sweep,
+        make,
+        out=RUNS,
+        objective=functools.partial(sweeps.held_out_loss, rows=10),
+        seed=0,
+    )
     search(trials=[PUBLISHED_BEST])
     search(trials=TRIALS)
     SHIPPED.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,13 @@ from torch import Tensor
 
 
 def by_token(
-    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], asked: Bool[Tensor, "n query"], d_vocab: int
+    pattern: Float[Tensor, "n head query key"],
+    tokens: Int[Tensor, "n key"],
+    asked: Bool[Tensor, "n query"],
+    d_vocab: int,
 ) -> Float[Tensor, "asked head vocab"]:
-    """Attention that each token of the vocabulary receives, over all its places, from each of the positions that are asked.
+    """Attention that each token of the vocabulary receives, over all its places, from each of the
+    positions that are asked.
 
     Raises ValueError if none is.
     """
@@ -23,7 +27,10 @@ def by_token(
 
 
 def attends_to_answer(
-    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], labels: Int[Tensor, "n query"], d_vocab: int
+    pattern: Float[Tensor, "n head query key"],
+    tokens: Int[Tensor, "n key"],
+    labels: Int[Tensor, "n query"],
+    d_vocab: int,
 ) -> Float[Tensor, "head"]:
     """Share of the answers at which a head attends to the answer's token more than to any other.
 
@@ -37,13 +44,18 @@ def attends_to_answer(
 
 
 def by_rank(
-    pattern: Float[Tensor, "n head query key"], tokens: Int[Tensor, "n key"], labels: Int[Tensor, "n query"], d_vocab: int
+    pattern: Float[Tensor, "n head query key"],
+    tokens: Int[Tensor, "n key"],
+    labels: Int[Tensor, "n query"],
+    d_vocab: int,
 ) -> tuple[Int[Tensor, "offset"], Float[Tensor, "offset head"]]:
-    """Mean attention to the number `offset` places after the answer in sorted order (0: the answer itself), over all answers.
+    """Mean attention to the number `offset` places after the answer in sorted order (0: the answer
+    itself), over all answers.
 
     Wherever it stands: numbers before the answer stand in the list and, again, in the sorted part.
 
-    labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal elements share their attention.
+    labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal
+    elements share their attention.
     """
     asked = labels >= 0
     which, _ = asked.nonzero(as_tuple=True)
@@ -52,12 +64,18 @@ def by_rank(
     longest = int(counts.max())
     element = torch.arange(longest, device=labels.device)
     real = element < counts[:, None]
-    ordered = torch.zeros(len(labels), longest, dtype=torch.long, device=labels.device).masked_scatter_(real, labels[asked])
+    ordered = torch.zeros(
+        len(labels), longest, dtype=torch.long, device=labels.device
+    ).masked_scatter_(real, labels[asked])
     same = (ordered[:, :, None] == ordered[:, None]) & real[:, None] & real[:, :, None]
     copies = same.sum(-1)[which]  # "asked longest"
-    received = attention.gather(2, ordered[which][:, None].expand(-1, attention.shape[1], -1)) / copies[:, None].clamp(min=1)
+    received = attention.gather(
+        2, ordered[which][:, None].expand(-1, attention.shape[1], -1)
+    ) / copies[:, None].clamp(min=1)
     own = element.expand(len(labels), -1)[real]  # the answer's place in the list
     offset = (element - own[:, None])[real[which]] + longest - 1
     received = received.transpose(1, 2)[real[which]]  # "pairs head"
     sums = received.new_zeros(2 * longest - 1, received.shape[1]).index_add_(0, offset, received)
-    return torch.arange(1 - longest, longest, device=labels.device), sums / offset.bincount(minlength=2 * longest - 1)[:, None]
+    return torch.arange(1 - longest, longest, device=labels.device), sums / offset.bincount(
+        minlength=2 * longest - 1
+    )[:, None]

@@ -1,7 +1,8 @@
-"""What heads read, attend to and write: products of weights (Elhage et al. 2021), and scores of them.
+"""What heads read, attend to and write: products of weights (Elhage et al. 2021), and scores of
+them.
 
-Weights are in HookedTransformer's orientation (inputs first), so that a circuit's rows are what is read, its columns what is written.
-Leading head axes are allowed throughout.
+Weights are in HookedTransformer's orientation (inputs first), so that a circuit's rows are what is
+read, its columns what is written. Leading head axes are allowed throughout.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ def ov_to_neurons(
     W_O: Float[Tensor, "head d_head d_model"],
     W_in: Float[Tensor, "d_model neuron"],
 ) -> Float[Tensor, "head p neuron"]:
-    """W_E W_V W_O W_in: what each token sends to each neuron if a head attends to it (Nanda et al. 2023, W_neur)."""
+    """W_E W_V W_O W_in: what each token sends to each neuron if a head attends to it (Nanda et al.
+    2023, W_neur).
+    """
     return einsum(W_E @ W_V, W_O @ W_in, "head p d, head d neuron -> head p neuron")
 
 
@@ -31,12 +34,16 @@ def attention_scores(
     W_Q: Float[Tensor, "head d_model d_head"],
     W_K: Float[Tensor, "head d_model d_head"],
 ) -> Float[Tensor, "head p"]:
-    """Score of each token for one query, over sqrt(d_head). query: embedding plus position of "="; keys: of the numbers."""
+    """Score of each token for one query, over sqrt(d_head). query: embedding plus position of "=";
+    keys: of the numbers.
+    """
     return einsum(query @ W_Q, keys @ W_K, "head d, head p d -> head p") / W_Q.shape[-1] ** 0.5
 
 
 class Factored(NamedTuple):
-    """The matrix A B, kept as its factors, because the rank r is far below its size; leading axes (heads) are allowed."""
+    """The matrix A B, kept as its factors, because the rank r is far below its size; leading axes
+    (heads) are allowed.
+    """
 
     A: Float[Tensor, "*head row r"]
     B: Float[Tensor, "*head r column"]
@@ -66,14 +73,18 @@ def ov_circuit(
     direct: bool = False,
     sum_heads: bool = False,
 ) -> Factored:
-    """W_E W_V W_O W_U: what attending to each token (row) adds to each token's logit (column) (Elhage et al. 2021).
+    """W_E W_V W_O W_U: what attending to each token (row) adds to each token's logit (column)
+    (Elhage et al. 2021).
 
-    tokens:    rows and columns to keep; None is every token that is both read and predicted, the first min(vocab, vocab_out).
-    centre:    subtract each row's mean over the tokens that are kept, which softmax over them does not see.
+    tokens:    rows and columns to keep; None is every token that is both read and predicted, the
+               first min(vocab, vocab_out).
+    centre:    subtract each row's mean over the tokens that are kept, which softmax over them does
+               not see.
     direct:    add the path around attention, W_E W_U.
     sum_heads: one circuit, the sum over the head axis.
     With LayerNorm, fold it into the weights first: `fold_layer_norm`.
-    Raises ValueError for a token that is not in both vocabularies, or heads to sum where there is no head axis.
+    Raises ValueError for a token that is not in both vocabularies, or heads to sum where there is
+    no head axis.
     """
     W_E, W_U = _of_tokens(W_E, W_U.T, tokens)
     W_U = W_U.T
@@ -82,10 +93,15 @@ def ov_circuit(
     A, B = W_E @ W_V, W_O @ W_U
     if sum_heads:
         if W_V.ndim != 3:
-            raise ValueError(f"sum_heads needs weights of shape head x d_model x d_head, got {tuple(W_V.shape)}")
+            raise ValueError(
+                f"sum_heads needs weights of shape head x d_model x d_head, got {tuple(W_V.shape)}"
+            )
         A, B = A.permute(1, 0, 2).flatten(1), B.flatten(0, 1)
     if direct:
-        A, B = torch.cat([A, W_E.expand(*A.shape[:-1], -1)], -1), torch.cat([B, W_U.expand(*B.shape[:-2], -1, -1)], -2)
+        A, B = (
+            torch.cat([A, W_E.expand(*A.shape[:-1], -1)], -1),
+            torch.cat([B, W_U.expand(*B.shape[:-2], -1, -1)], -2),
+        )
     return Factored(A, B)
 
 
@@ -96,16 +112,19 @@ def qk_circuit(
     *,
     tokens: Sequence[int] | None = None,
 ) -> Factored:
-    """W_E W_Q W_K^T W_E^T / sqrt(d_head): the attention score of each key token (column) for each query token (row), positions aside."""
+    """W_E W_Q W_K^T W_E^T / sqrt(d_head): the attention score of each key token (column) for each
+    query token (row), positions aside.
+    """
     W_E, _ = _of_tokens(W_E, W_E, tokens)
     return Factored(W_E @ W_Q / W_Q.shape[-1] ** 0.5, (W_E @ W_K).mT)
 
 
 def eigenvalue_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
-    """sum of eigenvalues / sum of their absolute values, in [-1, 1]: 1 if all are positive, -1 if all are negative.
+    """sum of eigenvalues / sum of their absolute values, in [-1, 1]: 1 if all are positive, -1 if
+    all are negative.
 
-    The numerator is the trace, so positive is copying on average, not of every token (Elhage et al. 2021). NaN for a circuit
-    that is zero.
+    The numerator is the trace, so positive is copying on average, not of every token (Elhage et al.
+    2021). NaN for a circuit that is zero.
     """
     eigenvalues = circuit.eigenvalues
     score = eigenvalues.real.sum(-1) / eigenvalues.abs().sum(-1)
@@ -123,8 +142,12 @@ def copying_score(
     direct: bool = False,
     sum_heads: bool = False,
 ) -> float | Float[Tensor, "*head"]:
-    """`eigenvalue_score` of the `ov_circuit`: whether a head that attends to a token raises the logit of that token."""
-    circuit = ov_circuit(W_E, W_V, W_O, W_U, tokens=tokens, centre=centre, direct=direct, sum_heads=sum_heads)
+    """`eigenvalue_score` of the `ov_circuit`: whether a head that attends to a token raises the
+    logit of that token.
+    """
+    circuit = ov_circuit(
+        W_E, W_V, W_O, W_U, tokens=tokens, centre=centre, direct=direct, sum_heads=sum_heads
+    )
     return eigenvalue_score(circuit)
 
 
@@ -135,12 +158,15 @@ def matching_score(
     *,
     tokens: Sequence[int] | None = None,
 ) -> float | Float[Tensor, "*head"]:
-    """`eigenvalue_score` of the `qk_circuit`: whether a head attends from a token to the same token."""
+    """`eigenvalue_score` of the `qk_circuit`: whether a head attends from a token to the same
+    token.
+    """
     return eigenvalue_score(qk_circuit(W_E, W_Q, W_K, tokens=tokens))
 
 
 def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
-    """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al. 2022 with k = 5).
+    """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al.
+    2022 with k = 5).
 
     A tie counts against it, so that a circuit that is zero copies nothing.
     """
@@ -151,7 +177,9 @@ def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
 
 
 def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
-    """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard deviations; NaN for constant rows."""
+    """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard
+    deviations; NaN for constant rows.
+    """
     matrix = circuit.matrix.double()
     z = (matrix.diagonal(dim1=-2, dim2=-1) - matrix.mean(-1)) / matrix.std(-1, correction=0)
     score = z.mean(-1)
@@ -159,17 +187,23 @@ def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
 
 
 def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
-    """trace / nuclear norm, in [-1, 1]: 1 only for a positive semidefinite matrix. Unlike eigenvalues, singular values of a
-    matrix that is far from symmetric stay large, so this is the stricter score. NaN for a circuit that is zero."""
+    """trace / nuclear norm, in [-1, 1]: 1 only for a positive semidefinite matrix. Unlike
+    eigenvalues, singular values of a matrix that is far from symmetric stay large, so this is the
+    stricter score. NaN for a circuit that is zero.
+    """
     small = torch.linalg.qr(circuit.A.double()).R @ torch.linalg.qr(circuit.B.double().mT).R.mT
     share = circuit.diagonal.double().sum(-1) / torch.linalg.svdvals(small).sum(-1)
     return _by_head(share)
 
 
-def fold_layer_norm(W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]) -> Float[Tensor, "*head d_model out"]:
-    """W as it reads a residual stream that LayerNorm has only scaled: its gain and its centring folded in.
+def fold_layer_norm(
+    W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]
+) -> Float[Tensor, "*head d_model out"]:
+    """W as it reads a residual stream that LayerNorm has only scaled: its gain and its centring
+    folded in.
 
-    LN(x) W = (x / std(x)) fold_layer_norm(W, gain) + bias W (Elhage et al. 2021; TransformerLens's fold_ln).
+    LN(x) W = (x / std(x)) fold_layer_norm(W, gain) + bias W (Elhage et al. 2021; TransformerLens's
+    fold_ln).
     """
     gained = gain[:, None] * W
     return gained - gained.mean(-2, keepdim=True)
@@ -186,5 +220,8 @@ def _of_tokens(W_E: Tensor, W_out: Tensor, tokens: Sequence[int] | None) -> tupl
         return W_E[:both], W_out[:both]
     chosen = torch.as_tensor(list(tokens), device=W_E.device)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= both:
-        raise ValueError(f"tokens must be some of 0 .. {both - 1}, those that both rows and columns have, got {list(tokens)[:8]}")
+        raise ValueError(
+            f"tokens must be some of 0 .. {both - 1}, those that both rows and columns have, got "
+            f"{list(tokens)[:8]}"
+        )
     return W_E[chosen], W_out[chosen]

@@ -1,8 +1,8 @@
 """The Fourier basis of the integers mod p, and which frequencies a model uses.
 
-Rows of the basis are orthonormal: const, cos 1, sin 1, cos 2, sin 2, ...; frequencies are 1 .. p // 2, and for even p the
-last one is the single alternating row. With w_k = 2 pi k / p. A frequency axis has index 0 for the constant, so that
-index k is frequency k.
+Rows of the basis are orthonormal: const, cos 1, sin 1, cos 2, sin 2, ...; frequencies are 1 .. p //
+2, and for even p the last one is the single alternating row. With w_k = 2 pi k / p. A frequency
+axis has index 0 for the constant, so that index k is frequency k.
 """
 
 from __future__ import annotations
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rule = Literal["logits", "logit_similarity", "W_L", "W_E", "neurons"]
-THRESHOLD: dict[str, float] = {"logits": 0.1, "logit_similarity": 0.1, "W_L": 0.25, "W_E": 0.25, "neurons": 0.0}
+THRESHOLD: dict[str, float] = {
+    "logits": 0.1,
+    "logit_similarity": 0.1,
+    "W_L": 0.25,
+    "W_E": 0.25,
+    "neurons": 0.0,
+}
 
 
-def fourier_basis(p: int, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> Float[Tensor, "p p"]:
-    """F[0] = 1/sqrt(p), F[2k-1] = sqrt(2/p) cos(w_k n), F[2k] = sqrt(2/p) sin(w_k n); even p: F[p-1] = (-1)^n/sqrt(p).
+def fourier_basis(
+    p: int, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
+) -> Float[Tensor, "p p"]:
+    """F[0] = 1/sqrt(p), F[2k-1] = sqrt(2/p) cos(w_k n), F[2k] = sqrt(2/p) sin(w_k n); even p:
+    F[p-1] = (-1)^n/sqrt(p).
 
     F F^T = I. Raises ValueError for p < 1.
     """
@@ -58,7 +67,9 @@ def transform(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
 
 def inverse(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
     """Undoes `transform`: F^T x."""
-    return _along(fourier_basis(components.shape[dim], components.dtype, components.device).T, components, dim)
+    return _along(
+        fourier_basis(components.shape[dim], components.dtype, components.device).T, components, dim
+    )
 
 
 def transform_2d(grid: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]:
@@ -72,7 +83,9 @@ def inverse_2d(components: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]
 
 
 def power(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
-    """Squared norm of x at each frequency 0 .. p // 2 along one axis, in that axis's place (Parseval: sums to |x|^2)."""
+    """Squared norm of x at each frequency 0 .. p // 2 along one axis, in that axis's place
+    (Parseval: sums to |x|^2).
+    """
     return by_frequency(transform(x, dim).square(), dim)
 
 
@@ -81,16 +94,26 @@ def by_frequency(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor
     p = components.shape[dim]
     shape = list(components.shape)
     shape[dim] = p // 2 + 1
-    return components.new_zeros(shape).index_add_(dim, component_frequencies(p).to(components.device), components)
+    return components.new_zeros(shape).index_add_(
+        dim, component_frequencies(p).to(components.device), components
+    )
 
 
-def sum_directions(p: int, k: int, dtype: torch.dtype = torch.float32) -> Float[Tensor, "direction p p"]:
-    """cos w_k(a + b) and sin w_k(a + b) on the grid, each of norm 1; for k = p / 2 the one that is not zero."""
+def sum_directions(
+    p: int, k: int, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "direction p p"]:
+    """cos w_k(a + b) and sin w_k(a + b) on the grid, each of norm 1; for k = p / 2 the one that is
+    not zero.
+    """
     return _directions(p, k, +1, dtype)
 
 
-def difference_directions(p: int, k: int, dtype: torch.dtype = torch.float32) -> Float[Tensor, "direction p p"]:
-    """cos w_k(a - b) and sin w_k(a - b) on the grid, each of norm 1; for k = p / 2 the one that is not zero."""
+def difference_directions(
+    p: int, k: int, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "direction p p"]:
+    """cos w_k(a - b) and sin w_k(a - b) on the grid, each of norm 1; for k = p / 2 the one that is
+    not zero.
+    """
     return _directions(p, k, -1, dtype)
 
 
@@ -104,8 +127,8 @@ def _directions(p: int, k: int, sign: int, dtype: torch.dtype) -> Tensor:
 def diagonal_sums(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tensor, "p ..."]:
     """out[s] = sum of grid[a, b] over a + sign * b = s (mod p).
 
-    The inner product of a grid with F_i(a + b) / sqrt(p) is that of out with F_i / sqrt(p): projections on all sum directions at
-    once cost one pass over the grid and a p x p product.
+    The inner product of a grid with F_i(a + b) / sqrt(p) is that of out with F_i / sqrt(p):
+    projections on all sum directions at once cost one pass over the grid and a p x p product.
     """
     p = check_grid(grid)
     n = torch.arange(p, device=grid.device)
@@ -114,7 +137,9 @@ def diagonal_sums(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tensor
 
 
 def sum_components(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tensor, "p ..."]:
-    """Inner products of a grid with the unit directions F_i(a + sign * b) / sqrt(p), i = 0 .. p - 1."""
+    """Inner products of a grid with the unit directions F_i(a + sign * b) / sqrt(p), i = 0 .. p -
+    1.
+    """
     return transform(diagonal_sums(grid, sign)) / math.sqrt(grid.shape[0])
 
 
@@ -122,12 +147,16 @@ def answer_components(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p"]:
     """Inner products of logits with the unit vectors F_i(a + b - c) / p, i = 0 .. p - 1."""
     p = check_grid(logits)
     if logits.shape[2:] != (p,):
-        raise ValueError(f"expected logits of shape (p, p, p), as many classes as tokens, got {tuple(logits.shape)}")
+        raise ValueError(
+            "expected logits of shape (p, p, p), as many classes as tokens, got "
+            f"{tuple(logits.shape)}"
+        )
     return transform(diagonal_sums(diagonal_sums(logits), sign=-1)) / p
 
 
 def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
-    """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a circle, where x has one.
+    """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a
+    circle, where x has one.
 
     Raises ValueError for k = p / 2, which alternates and so spans a line.
     """
@@ -139,11 +168,15 @@ def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
     return x @ axes
 
 
-def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Float[Tensor, "freq neuron"]:
-    """Share of each neuron's variance over the grid in the eight terms of one frequency; row 0 is zero, dead neurons NaN.
+def neuron_variance_by_frequency(
+    activations: Float[Tensor, "p p neuron"],
+) -> Float[Tensor, "freq neuron"]:
+    """Share of each neuron's variance over the grid in the eight terms of one frequency; row 0 is
+    zero, dead neurons NaN.
 
-    FVE_k = sum of A^2 over components (i, j) in {const, cos k, sin k}^2 but (const, const), over all but (const, const)
-    (Nanda et al. 2023, section 4.2). A constant neuron has no variance to explain.
+    FVE_k = sum of A^2 over components (i, j) in {const, cos k, sin k}^2 but (const, const), over
+    all but (const, const) (Nanda et al. 2023, section 4.2). A constant neuron has no variance to
+    explain.
     """
     check_grid(activations)
     squares = transform_2d(activations).square()
@@ -157,39 +190,51 @@ def neuron_variance_by_frequency(activations: Float[Tensor, "p p neuron"]) -> Fl
 
 
 def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Tensor, "freq"]:
-    """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0 is frequency 1).
+    """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0
+    is frequency 1).
 
     "logits" (logits, "p p c"): norm on cos w_k(a + b), sin w_k(a + b), over all classes.
-    "logit_similarity" (logits, "p p p"): |cosine similarity| with cos w_k(a + b - c) (Chughtai et al. 2023).
-    "W_L" (W_out W_U, "neuron p"): norm at frequency k along the classes (Nanda et al. 2023, appendix C.2).
-    "W_E" (token embeddings, "p d_model"): norm of its larger row, cos k or sin k (TransformerLens Grokking_Demo).
-    "neurons" (activations, "p p neuron"): number of neurons with k as best frequency (Nanda et al. 2023, released code).
-    Raises ValueError for another rule or shape, values that are not finite, or no variation to measure.
+    "logit_similarity" (logits, "p p p"): |cosine similarity| with cos w_k(a + b - c) (Chughtai et
+    al. 2023). "W_L" (W_out W_U, "neuron p"): norm at frequency k along the classes (Nanda et al.
+    2023, appendix C.2). "W_E" (token embeddings, "p d_model"): norm of its larger row, cos k or sin
+    k (TransformerLens Grokking_Demo). "neurons" (activations, "p p neuron"): number of neurons with
+    k as best frequency (Nanda et al. 2023, released code).
+    Raises ValueError for another rule or shape, values that are not finite, or no variation to
+    measure.
     """
     axes = {"logits": 3, "logit_similarity": 3, "neurons": 3, "W_L": 2, "W_E": 2}
     if rule not in axes:
         raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}")
     if x.ndim != axes[rule]:
-        raise ValueError(f'rule "{rule}" reads a tensor of {axes[rule]} axes (see frequency_scores), got shape {tuple(x.shape)}')
+        raise ValueError(
+            f'rule "{rule}" reads a tensor of {axes[rule]} axes (see frequency_scores), got shape {tuple(x.shape)}'
+        )
     if axes[rule] == 3:
         check_grid(x)
     if not x.isfinite().all():
         raise ValueError(f'rule "{rule}" reads finite values, got NaN or infinity')
     norm = x.norm()
     scores = _SCORES[rule](x / norm)[1:] if norm > 0 else x.new_zeros(0)
-    if scores.numel() == 0 or scores.max() < 1e-6:  # of |x|: what rounding leaves of a frequency that is not there
-        raise ValueError(f'rule "{rule}" finds no frequency: the values do not vary with the tokens')
+    if (
+        scores.numel() == 0 or scores.max() < 1e-6
+    ):  # of |x|: what rounding leaves of a frequency that is not there
+        raise ValueError(
+            f'rule "{rule}" finds no frequency: the values do not vary with the tokens'
+        )
     return scores
 
 
-def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float | None = None) -> list[int]:
+def key_frequencies(
+    x: Float[Tensor, "..."], rule: Rule = "logits", threshold: float | None = None
+) -> list[int]:
     """The frequencies whose score is above `threshold` times the largest, ascending.
 
-    threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any that a neuron prefers), and
-    1/10 on the logits, whose size is a product of the two that the other rules see, and so falls off twice as steeply.
+    threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any
+    that a neuron prefers), and 1/10 on the logits, whose size is a product of the two that the
+    other rules see, and so falls off twice as steeply.
 
-    Takes what `frequency_scores` takes for the rule. The published rules disagree on real models (`key_frequency_table`). Choose
-    once, on the final model, and pass the result to every measure.
+    Takes what `frequency_scores` takes for the rule. The published rules disagree on real models
+    (`key_frequency_table`). Choose once, on the final model, and pass the result to every measure.
     """
     scores = frequency_scores(x, rule)
     least = (THRESHOLD[rule] if threshold is None else threshold) * scores.max()
@@ -197,9 +242,11 @@ def key_frequencies(x: Float[Tensor, "..."], rule: Rule = "logits", threshold: f
 
 
 def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
-    """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score" and "key").
+    """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score"
+    and "key").
 
-    tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the rule's largest.
+    tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the
+    rule's largest.
     """
     import pandas as pd
 
@@ -208,14 +255,18 @@ def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
     for rule, score in scores.items():
         columns[rule, "score"] = (score / score.max()).tolist()
         columns[rule, "key"] = (score > THRESHOLD[rule] * score.max()).tolist()
-    table = pd.DataFrame(columns, index=pd.RangeIndex(1, 1 + len(next(iter(scores.values()))), name="frequency"))
+    table = pd.DataFrame(
+        columns, index=pd.RangeIndex(1, 1 + len(next(iter(scores.values()))), name="frequency")
+    )
     return table[table.xs("key", axis=1, level=1).any(axis=1)]
 
 
 def check_grid(grid: Tensor) -> int:
     """p of a tensor on the (a, b) grid. Raises ValueError unless its first two axes are equal."""
     if grid.ndim < 2 or grid.shape[0] != grid.shape[1]:
-        raise ValueError(f"expected a tensor on the (a, b) grid, shape (p, p, ...), got {tuple(grid.shape)}")
+        raise ValueError(
+            f"expected a tensor on the (a, b) grid, shape (p, p, ...), got {tuple(grid.shape)}"
+        )
     return grid.shape[0]
 
 
@@ -226,7 +277,9 @@ def _check_frequency(p: int, k: int) -> None:
 
 def _along(matrix: Tensor, x: Tensor, dim: int) -> Tensor:
     if not x.is_floating_point():
-        raise TypeError(f"a Fourier transform needs a floating-point tensor, got {x.dtype}; call .float() on it")
+        raise TypeError(
+            f"a Fourier transform needs a floating-point tensor, got {x.dtype}; call .float() on it"
+        )
     return torch.movedim(torch.tensordot(matrix, x, dims=([1], [dim])), 0, dim)
 
 
@@ -235,7 +288,9 @@ def _logits(logits: Tensor) -> Tensor:
 
 
 def _logit_similarity(logits: Tensor) -> Tensor:
-    return answer_components(logits)[[0, *range(1, len(logits), 2)]].abs() / logits.norm()  # the constant and the cosines
+    return (
+        answer_components(logits)[[0, *range(1, len(logits), 2)]].abs() / logits.norm()
+    )  # the constant and the cosines
 
 
 def _neurons(activations: Tensor) -> Tensor:

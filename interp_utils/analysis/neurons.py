@@ -1,4 +1,6 @@
-"""Which neurons compute which frequency, and what is left of them when that is all they may compute."""
+"""Which neurons compute which frequency, and what is left of them when that is all they may
+compute.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,20 @@ from interp_utils.analysis import fourier, progress
 
 
 class Clusters(NamedTuple):
-    """Per neuron: its best frequency (0 for a dead one), the share of its variance in that frequency's eight terms, membership."""
+    """Per neuron: its best frequency (0 for a dead one), the share of its variance in that
+    frequency's eight terms, membership.
+    """
 
     frequency: Int[Tensor, "neuron"]
     variance_explained: Float[Tensor, "neuron"]
     clustered: Bool[Tensor, "neuron"]
 
 
-def frequency_clusters(activations: Float[Tensor, "p p neuron"], threshold: float = 0.85) -> Clusters:
-    """Neurons by the frequency that explains most of their variance; clustered where it is at least `threshold`.
+def frequency_clusters(
+    activations: Float[Tensor, "p p neuron"], threshold: float = 0.85
+) -> Clusters:
+    """Neurons by the frequency that explains most of their variance; clustered where it is at least
+    `threshold`.
 
     Nanda et al. 2023, section 4.2 and released code. Dead (constant) neurons belong to no cluster.
     """
@@ -28,15 +35,20 @@ def frequency_clusters(activations: Float[Tensor, "p p neuron"], threshold: floa
     return Clusters(best.indices, best.values, best.values >= threshold)
 
 
-def polynomial(activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]) -> Float[Tensor, "p p neuron"]:
-    """Each neuron as the degree-2 polynomial in cos, sin of its frequency that fits it best, by least squares: mean and eight terms.
+def polynomial(
+    activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]
+) -> Float[Tensor, "p p neuron"]:
+    """Each neuron as the degree-2 polynomial in cos, sin of its frequency that fits it best, by
+    least squares: mean and eight terms.
 
     Frequency 0 leaves the mean alone.
     """
     return activations.mean((0, 1)) + _by_frequency(activations, frequency, "block3x3")
 
 
-def sums_only(activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]) -> Float[Tensor, "p p neuron"]:
+def sums_only(
+    activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]
+) -> Float[Tensor, "p p neuron"]:
     """Each neuron as its mean, cos w_k(a + b) and sin w_k(a + b) at its frequency."""
     return activations.mean((0, 1)) + _by_frequency(activations, frequency, "sum")
 

@@ -1,8 +1,10 @@
-"""Which q a model's values repeat with, where inputs are numbers in base p: shares of variance by the remainders of n or of its digits.
+"""Which q a model's values repeat with, where inputs are numbers in base p: shares of variance by
+the remainders of n or of its digits.
 
-A discrete Fourier transform over p digits has no frequency for period q: cos 2 pi k x / q leaks into many. Classes and least squares do
-not leak. The share that k classes of n inputs explain of noise is (k - 1) / (n - 1) on average: see it beside, or `adjusted`.
-`renaming.frequency_shares(values, torch.arange(p), q)` has the waves of period q one by one.
+A discrete Fourier transform over p digits has no frequency for period q: cos 2 pi k x / q leaks
+into many. Classes and least squares do not leak. The share that k classes of n inputs explain of
+noise is (k - 1) / (n - 1) on average: see it beside, or `adjusted`.
+`relabelling.frequency_shares(values, torch.arange(p), q)` has the waves of period q one by one.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils.analysis import renaming
+from interp_utils.analysis import relabelling
 
 
-def class_shares(values: Float[Tensor, "n m"], labels: Int[Tensor, "n head"]) -> Float[Tensor, "head m"]:
-    """Share of each column's variance that lies between the classes of each head (the correlation ratio); NaN for a constant column.
+def class_shares(
+    values: Float[Tensor, "n m"], labels: Int[Tensor, "n head"]
+) -> Float[Tensor, "head m"]:
+    """Share of each column's variance that lies between the classes of each head (the correlation
+    ratio); NaN for a constant column.
 
-    With neurons by input and a task's labels: what is a function of n mod q. With tokens as labels: of one digit.
+    With neurons by input and a task's labels: what is a function of n mod q. With tokens as labels:
+    of one digit.
     """
     centred = values - values.mean(0)
     total = centred.square().sum(0)
@@ -28,32 +34,45 @@ def class_shares(values: Float[Tensor, "n m"], labels: Int[Tensor, "n head"]) ->
     shares = []
     for head in labels.T:
         _, which, counts = head.unique(return_inverse=True, return_counts=True)
-        means = renaming.class_means(centred, which)
+        means = relabelling.class_means(centred, which)
         shares.append((counts.to(values.dtype)[:, None] * means.square()).sum(0) / total)
     return torch.where(alive, torch.stack(shares), torch.nan)
 
 
-def adjusted(shares: Float[Tensor, "head *m"], classes: Sequence[int], n: int) -> Float[Tensor, "head *m"]:
-    """Shares that n inputs in so many classes explain, less what they would of noise: 1 - (1 - share) (n - 1) / (n - classes).
+def adjusted(
+    shares: Float[Tensor, "head *m"], classes: Sequence[int], n: int
+) -> Float[Tensor, "head *m"]:
+    """Shares that n inputs in so many classes explain, less what they would of noise: 1 - (1 -
+    share) (n - 1) / (n - classes).
 
-    0 on average where there is nothing (it can be below), 1 where all is explained; NaN where each input is a class of its own.
+    0 on average where there is nothing (it can be below), 1 where all is explained; NaN where each
+    input is a class of its own.
     """
-    k = torch.tensor(classes, dtype=shares.dtype, device=shares.device).view(-1, *[1] * (shares.ndim - 1))
+    k = torch.tensor(classes, dtype=shares.dtype, device=shares.device).view(
+        -1, *[1] * (shares.ndim - 1)
+    )
     return torch.where(k < n, 1 - (1 - shares) * (n - 1) / (n - k).clamp(min=1), torch.nan)
 
 
 def period_shares(values: Float[Tensor, "p m"], periods: Sequence[int]) -> Float[Tensor, "period"]:
-    """Share of the variance over the digits x = 0 .. p - 1, all columns together, that is a function of x mod q, for each q; `adjusted`.
+    """Share of the variance over the digits x = 0 .. p - 1, all columns together, that is a
+    function of x mod q, for each q; `adjusted`.
 
-    The same functions of the high digit are functions of p x mod q, where p and q share no factor, so that one embedding serves both.
+    The same functions of the high digit are functions of p x mod q, where p and q share no factor,
+    so that one embedding serves both.
     """
     p, x = len(values), torch.arange(len(values), device=values.device)
-    between = torch.tensor([1 - renaming.within_share(values, x % q) for q in periods], dtype=values.dtype)
+    between = torch.tensor(
+        [1 - relabelling.within_share(values, x % q) for q in periods], dtype=values.dtype
+    )
     return adjusted(between, [min(p, q) for q in periods], p)
 
 
-def digit_classes(tokens: Int[Tensor, "n ctx"], periods: Sequence[int], digits: Sequence[int] = (0, 1)) -> Int[Tensor, "n period"]:
-    """The class of each input by some of its digits mod q, all q^2 pairs of them for two, for each q.
+def digit_classes(
+    tokens: Int[Tensor, "n ctx"], periods: Sequence[int], digits: Sequence[int] = (0, 1)
+) -> Int[Tensor, "n period"]:
+    """The class of each input by some of its digits mod q, all q^2 pairs of them for two, for each
+    q.
 
     `class_shares` by it is what any function of these digits mod q explains, n mod q among them.
     """
@@ -67,30 +86,49 @@ def digit_classes(tokens: Int[Tensor, "n ctx"], periods: Sequence[int], digits: 
 
 
 class Waves(NamedTuple):
-    """Per neuron: the q and the k of its best wave k n / q (0 for a dead one), and the share of its variance in that wave's eight terms."""
+    """Per neuron: the q and the k of its best wave k n / q (0 for a dead one), and the share of its
+    variance in that wave's eight terms.
+    """
 
     period: Int[Tensor, "neuron"]
     frequency: Int[Tensor, "neuron"]
     share: Float[Tensor, "neuron"]
 
 
-def best_waves(activations: Float[Tensor, "a b neuron"], places: tuple[int, int], periods: Sequence[int]) -> Waves:
-    """The wave cos 2 pi k n / q, of all k <= q / 2 and all q, whose products explain most of each neuron.
+def best_waves(
+    activations: Float[Tensor, "a b neuron"], places: tuple[int, int], periods: Sequence[int]
+) -> Waves:
+    """The wave cos 2 pi k n / q, of all k <= q / 2 and all q, whose products explain most of each
+    neuron.
 
-    places: what the two digits count, (p, 1) or (1, p), n = places[0] a + places[1] b. The products are those of {1, cos, sin} of a's
-    part and of b's, but the constant, as in `neurons.frequency_clusters`; a neuron that adds two waves and takes ReLU has all of them.
+    places: what the two digits count, (p, 1) or (1, p), n = places[0] a + places[1] b. The products
+    are those of {1, cos, sin} of a's part and of b's, but the constant, as in
+    `neurons.frequency_clusters`; a neuron that adds two waves and takes ReLU has all of them.
     """
     a, b = (torch.arange(size, device=activations.device) for size in activations.shape[:2])
-    best = Waves(*(activations.new_zeros(activations.shape[2], dtype=dtype) for dtype in (torch.long, torch.long, activations.dtype)))
+    best = Waves(
+        *(
+            activations.new_zeros(activations.shape[2], dtype=dtype)
+            for dtype in (torch.long, torch.long, activations.dtype)
+        )
+    )
     for q in periods:
-        shares = renaming.grid_frequency_shares(activations, places[0] * a % q, places[1] * b % q, q).nan_to_num(0).max(0)
+        shares = (
+            relabelling.grid_frequency_shares(activations, places[0] * a % q, places[1] * b % q, q)
+            .nan_to_num(0)
+            .max(0)
+        )
         better = shares.values > best.share
         found = (torch.full_like(best.period, q), shares.indices + 1, shares.values)
         best = Waves(*(torch.where(better, new, old) for new, old in zip(found, best, strict=True)))
     return best
 
 
-def without_classes(values: Float[Tensor, "p m"], classes: Int[Tensor, "p"]) -> Float[Tensor, "p m"]:
-    """Values by digit without what is a function of its class, x mod q say; the mean stays. Control: the classes in random order."""
+def without_classes(
+    values: Float[Tensor, "p m"], classes: Int[Tensor, "p"]
+) -> Float[Tensor, "p m"]:
+    """Values by digit without what is a function of its class, x mod q say; the mean stays.
+    Control: the classes in random order.
+    """
     which = classes.unique(return_inverse=True)[1]
-    return values - renaming.class_means(values, which)[which] + values.mean(0)
+    return values - relabelling.class_means(values, which)[which] + values.mean(0)

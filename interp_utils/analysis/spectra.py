@@ -1,4 +1,6 @@
-"""How many frequencies, or singular values, there are: published counts, and counts that do not change with scale."""
+"""How many frequencies, or singular values, there are: published counts, and counts that do not
+change with scale.
+"""
 
 from __future__ import annotations
 
@@ -10,46 +12,58 @@ from torch import Tensor
 
 
 def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq neuron"]:
-    """Size of each neuron's two-dimensional DFT at each frequency 0 .. b // 2 of the second digit, mean over all of the first's.
+    """Size of each neuron's two-dimensional DFT at each frequency 0 .. b // 2 of the second digit,
+    mean over all of the first's.
 
-    The spectrum that Syrkis and Søgaard 2024 follow over training; their code leaves out digit 0 on both axes, activations[1:, 1:].
-    With the digits exchanged, activations.transpose(0, 1): frequencies of the first.
+    The spectrum that Syrkis and Søgaard 2024 follow over training; their code leaves out digit 0 on
+    both axes, activations[1:, 1:]. With the digits exchanged, activations.transpose(0, 1):
+    frequencies of the first.
     """
     return torch.fft.rfft2(activations, dim=(0, 1)).abs().mean(0)
 
 
-def active(spectrum: Float[Tensor, "*step freq"], sigmas: float = 2.0) -> Bool[Tensor, "*step freq"]:
+def active(
+    spectrum: Float[Tensor, "*step freq"], sigmas: float = 2.0
+) -> Bool[Tensor, "*step freq"]:
     """Frequencies above the mean of their step's spectrum by so many standard deviations.
 
-    The definition in the text of Syrkis and Søgaard 2024, for a spectrum that is the mean over neurons. No more than 1 / (1 + sigmas^2)
-    of the frequencies can be (Cantelli's inequality): 11 of 57.
+    The definition in the text of Syrkis and Søgaard 2024, for a spectrum that is the mean over
+    neurons. No more than 1 / (1 + sigmas^2) of the frequencies can be (Cantelli's inequality): 11
+    of 57.
     """
     spread = spectrum.std(-1, correction=0, keepdim=True)
     return spectrum > spectrum.mean(-1, keepdim=True) + sigmas * spread
 
 
 def active_over_time(history: Float[Tensor, "step freq"]) -> Bool[Tensor, "step freq"]:
-    """What the paper's code draws: each frequency divided by its sum over the steps, then above mean + one standard deviation of the table.
+    """What the paper's code draws: each frequency divided by its sum over the steps, then above
+    mean + one standard deviation of the table.
 
-    That asks whether a frequency is above its own time average, so that a passing growth of all activations looks like new frequencies.
-    The code does it for the first neuron alone, on 168 log-spaced steps, each a mean of three.
+    That asks whether a frequency is above its own time average, so that a passing growth of all
+    activations looks like new frequencies. The code does it for the first neuron alone, on 168
+    log-spaced steps, each a mean of three.
     """
     shares = history / history.sum(0)
     return shares > shares.mean() + shares.std(correction=0)
 
 
 def printed_count(count: Int[Tensor, "step"]) -> Int[Tensor, "step"]:
-    """The number that the paper's figure prints for a count of active frequencies: the whole part of count^0.75."""
+    """The number that the paper's figure prints for a count of active frequencies: the whole part
+    of count^0.75.
+    """
     return count.double().pow(0.75).long()
 
 
 def participation_ratio(power: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """(sum p)^2 / sum p^2: how many of n equal parts would be spread as these are; 1 for a single one, n for all equal."""
+    """(sum p)^2 / sum p^2: how many of n equal parts would be spread as these are; 1 for a single
+    one, n for all equal.
+    """
     return power.sum(-1).square() / power.square().sum(-1)
 
 
 def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tensor, "*batch"]:
-    """How many of the largest parts it takes to have at least this share of their sum (a count: 1 is the largest alone).
+    """How many of the largest parts it takes to have at least this share of their sum (a count: 1
+    is the largest alone).
 
     Raises ValueError for a share that is not in (0, 1], or negative parts.
     """
@@ -62,7 +76,9 @@ def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tenso
 
 
 class SingularValues(NamedTuple):
-    """Largest first; of the first 1, 2, ... of them, the share of the sum and of the sum of squares (the variance, if centred)."""
+    """Largest first; of the first 1, 2, ... of them, the share of the sum and of the sum of squares
+    (the variance, if centred).
+    """
 
     values: Float[Tensor, "k"]
     share_of_sum: Float[Tensor, "k"]
@@ -72,15 +88,19 @@ class SingularValues(NamedTuple):
 def singular_values(matrix: Float[Tensor, "row column"], centre: bool = False) -> SingularValues:
     """Singular values of a matrix, as it is, or of its rows less their mean (centre).
 
-    Syrkis and Søgaard 2024 call shares of the sum "variance", do not centre, and mark the last 0-based index below a share,
-    which is `count_for(values, share) - 2`.
+    Syrkis and Søgaard 2024 call shares of the sum "variance", do not centre, and mark the last
+    0-based index below a share, which is `count_for(values, share) - 2`.
     """
     values = torch.linalg.svdvals(matrix - matrix.mean(0) if centre else matrix)
-    return SingularValues(values, *((powers.cumsum(0) / powers.sum()) for powers in (values, values.square())))
+    return SingularValues(
+        values, *((powers.cumsum(0) / powers.sum()) for powers in (values, values.square()))
+    )
 
 
 class Pair(NamedTuple):
-    """Two vectors: their Pearson correlation, and the norms of half their sum and half their difference."""
+    """Two vectors: their Pearson correlation, and the norms of half their sum and half their
+    difference.
+    """
 
     pearson: float
     half_sum: float
@@ -88,10 +108,15 @@ class Pair(NamedTuple):
 
 
 def compare(x: Float[Tensor, "d"], y: Float[Tensor, "d"]) -> Pair:
-    """What two positional embeddings have in common, and what tells them apart; the norms' squares add up to (|x|^2 + |y|^2) / 2.
+    """What two positional embeddings have in common, and what tells them apart; the norms' squares
+    add up to (|x|^2 + |y|^2) / 2.
 
     Raises ValueError for vectors of less than two entries.
     """
     if len(x) < 2:
         raise ValueError("a correlation needs vectors of at least two entries")
-    return Pair(torch.corrcoef(torch.stack([x, y]))[0, 1].item(), ((x + y) / 2).norm().item(), ((x - y) / 2).norm().item())
+    return Pair(
+        torch.corrcoef(torch.stack([x, y]))[0, 1].item(),
+        ((x + y) / 2).norm().item(),
+        ((x - y) / 2).norm().item(),
+    )

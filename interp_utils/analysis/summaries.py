@@ -1,113 +1,28 @@
-"""One number that sums up weights or logits: how sparse, how periodic, clock or pizza."""
+"""The names of an earlier version: `algorithm` and `sparsity` are their homes now."""
 
-from __future__ import annotations
+from interp_utils.analysis.algorithm import (
+    CosineFit,
+    cosine_fit,
+    distance_irrelevance,
+    variance_explained,
+)
+from interp_utils.analysis.answers import SequenceAccuracy, sequence_accuracy
+from interp_utils.analysis.sparsity import (
+    FourierDensity,
+    fourier_density,
+    gini,
+    inverse_participation_ratio,
+)
 
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
-
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
-from interp_utils.analysis import fourier, progress
-
-
-class CosineFit(NamedTuple):
-    """coefficients: alpha_k of cos w_k(a + b - c), index 0 is frequency 1; variance_explained by those of the keys."""
-
-    coefficients: Float[Tensor, "freq"]
-    approximation: Float[Tensor, "p p p"]
-    variance_explained: float
-
-
-def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit:
-    """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023, section 4.3).
-
-    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a projection. A constant per class is not
-    counted as variance (`variance_explained`).
-    """
-    p = fourier.check_grid(logits)
-    along = fourier.answer_components(logits)
-    cosines = [0, *range(1, p, 2)]
-    norms = torch.full((p // 2 + 1,), p**1.5 / math.sqrt(2), dtype=logits.dtype, device=logits.device)
-    norms[-1] = p**1.5 if p % 2 == 0 else norms[-1]
-    coefficients = (along[cosines] / norms)[1:]
-    approximation = progress.project(logits, keys, "sum_3d")
-    return CosineFit(coefficients, approximation, variance_explained(logits, approximation))
-
-
-def variance_explained(values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]) -> float:
-    """Of the variance of each output over the pairs, the share that the approximation explains, up to a constant per output.
-
-    1 - |r - mean r|^2 / |values - mean|^2, r = values - approximation, means over pairs. Raises ValueError where nothing varies.
-    """
-    residual, total = values - approximation, (values - values.mean((0, 1))).square().sum()
-    if not total > 0:
-        raise ValueError("there is no variance to explain: the values are the same for all pairs")
-    return 1 - ((residual - residual.mean((0, 1))).square().sum() / total).item()
-
-
-def gini(values: Float[Tensor, "n"]) -> float:
-    """Gini coefficient: 0 for equal values, near 1 for a single large one. G = sum (2i - n - 1) x_i / (n sum x), x ascending.
-
-    Raises ValueError for negative values or a sum of zero.
-    """
-    if values.min() < 0 or not values.sum() > 0:
-        raise ValueError("a Gini coefficient needs values of at least 0, not all of them 0")
-    n = len(values)
-    rank = torch.arange(1, n + 1, device=values.device, dtype=values.dtype)
-    return ((2 * rank - n - 1) * values.sort().values).sum().div(n * values.sum()).item()
-
-
-def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
-    """How little the right answer's logit depends on a - b: 0 on nothing else (pizza: 0 to 0.4), 1 not at all (clock: 0.4 to 1).
-
-    q = mean over d of std over i of L[i, i + d], over std of L, with L[a, b] the logit of a + b (Zhong et al. 2023, definition 4.2).
-    Raises ValueError where that logit is the same for all pairs.
-    """
-    p = fourier.check_grid(logits)
-    right = logits.gather(2, progress.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
-    n = torch.arange(p, device=logits.device)
-    by_difference = right[n, (n + n[:, None]) % p]  # "difference i"
-    spread = right.std(correction=0)
-    if not spread > 0:
-        raise ValueError("distance irrelevance needs logits of the right answer that differ between pairs")
-    return (by_difference.std(1, correction=0).mean() / spread).item()
-
-
-def inverse_participation_ratio(x: Float[Tensor, "neuron p"], r: int = 2) -> Float[Tensor, "neuron"]:
-    """Sum of (|x_k| / |x|)^(2r) over the frequencies of each row: 1 for a single frequency (Gromov 2023)."""
-    spectrum = torch.fft.rfft(x, dim=-1).abs()
-    return (spectrum / spectrum.norm(dim=-1, keepdim=True)).pow(2 * r).sum(-1)
-
-
-class FourierDensity(NamedTuple):
-    """ffd: share of cosine and sine norms above half the largest; fcr: mean ratio of a frequency's smaller to its larger norm."""
-
-    ffd: float
-    fcr: float
-
-
-def fourier_density(weights: Float[Tensor, "p d"], eta: float = 0.5) -> FourierDensity:
-    """Fourier frequency density and Fourier coefficient ratio along the tokens (Furuta et al. 2024, section 4). For odd p."""
-    p = weights.shape[0]
-    if p % 2 == 0:
-        raise ValueError(f"Fourier density pairs each cosine with a sine, which needs an odd p, got {p}")
-    norms = fourier.transform(weights)[1:].norm(dim=-1).view(-1, 2)  # "freq (cos, sin)"
-    dense = norms / norms.max(0).values > eta
-    return FourierDensity(dense.double().mean().item(), (norms.min(1).values / norms.max(1).values).mean().item())
-
-
-class SequenceAccuracy(NamedTuple):
-    """Share of the inputs whose every answer is right, and share of the answers that are right."""
-
-    whole: float
-    token: float
-
-
-def sequence_accuracy(logits: Float[Tensor, "n ctx c"], labels: Int[Tensor, "n ctx"]) -> SequenceAccuracy:
-    """Accuracy at the positions that are asked: those whose label is not negative."""
-    asked = labels >= 0
-    right = logits.argmax(-1) == labels
-    return SequenceAccuracy((right | ~asked).all(1).double().mean().item(), right[asked].double().mean().item())
+__all__ = [
+    "CosineFit",
+    "FourierDensity",
+    "SequenceAccuracy",
+    "cosine_fit",
+    "distance_irrelevance",
+    "fourier_density",
+    "gini",
+    "inverse_participation_ratio",
+    "sequence_accuracy",
+    "variance_explained",
+]

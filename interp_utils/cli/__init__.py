@@ -1,4 +1,5 @@
-"""The same things from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`, `verify`.
+"""The same things from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`,
+`verify`.
 
 Only what --help needs is imported here; a command brings torch with it when it runs.
 """
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import NoReturn
 
 ABOUT = (
-    "Train small transformers on algorithmic tasks, and measure what they learned. The commands do what the library does, on the same runs."
+    "Train small transformers on algorithmic tasks, and measure what they learned. The "
+    "commands do what the library does, on the same runs."
 )
 EXAMPLES = {
-    "train": "interp-utils train modular_addition --p 53 --frac-train 0.5 --lr 3e-3 --steps 2000 --out runs/mine",
+    "train": (
+        "interp-utils train modular_addition --p 53 --frac-train 0.5 --lr 3e-3 --steps 2000 "
+        "--out runs/mine"
+    ),
     "resume": "interp-utils resume runs/mine",
     "sweep": "interp-utils sweep modular_addition --p 53 --frac-train 0.5 --steps 2000 "
     "--vary lr=1e-3,3e-3 --vary model-seed=0,1,2 --out runs/sweep",
@@ -30,21 +35,33 @@ SUMMARIES = {
     "sweep": "train many models that differ in some options, with as many workers as you start",
     "measure": "what a trained model learned, as a table of numbers; every snapshot as CSV",
     "list": "every run below a folder, with its last losses and accuracies",
-    "verify": "check every file of every run, and the losses and accuracies of its last snapshot against the log",
+    "verify": (
+        "check every file of every run, and the losses and accuracies of its last snapshot "
+        "against the log"
+    ),
 }
 DETAILS = {
-    "train": "\n`interp-utils train TASK --help` lists the options of a task, its model and its training.",
-    "resume": "\nIt ends with the weights of a run that never stopped. A finished run stays as it is.",
+    "train": (
+        "\n`interp-utils train TASK --help` lists the options of a task, its model and its "
+        "training."
+    ),
+    "resume": (
+        "\nIt ends with the weights of a run that never stopped. A finished run stays as it is."
+    ),
     "sweep": "\nEvery combination of the listed values is trained once; with --trials N that many are chosen by what did best so far."
-    "\nThe same command in another terminal, or on another machine with the same folder (and --storage a database), is another worker."
-    "\nAfter a crash or Ctrl-C it goes on, too: a worker that dies leaves its trial to the others, who train on from its last save."
-    "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and the sweep.",
+    "\nThe same command in another terminal, or on another machine with the same folder (and "
+    "--storage a database), is another worker."
+    "\nAfter a crash or Ctrl-C it goes on, too: a worker that dies leaves its trial to the "
+    "others, who train on from its last save."
+    "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and "
+    "the sweep.",
     "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and excluded loss (Nanda et al. 2023)."
     "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
     "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong,"
     "\nand the exit code is then 1.",
     "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (two inputs, or 1e-3 if that is more)"
-    "\nof the last snapshot, again from its weights. Earlier rows of the log are checked by their digest alone.",
+    "\nof the last snapshot, again from its weights. Earlier rows of the log are checked by their "
+    "digest alone.",
 }
 EXIT_CODES = """exit codes:
   0    fine
@@ -55,12 +72,18 @@ EXIT_CODES = """exit codes:
 
 
 class Parser(argparse.ArgumentParser):
-    """Whole option names only, so that a new option never changes what an old command means; errors are raised."""
+    """Whole option names only, so that a new option never changes what an old command means; errors
+    are raised.
+    """
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings
+        )
 
-    def parse_known_args(self, *args: object, **settings: object) -> tuple[argparse.Namespace, list[str]]:
+    def parse_known_args(
+        self, *args: object, **settings: object
+    ) -> tuple[argparse.Namespace, list[str]]:
         namespace, unknown = super().parse_known_args(*args, **settings)
         if unknown:  # said by the command, not by the whole, whose --help does not have its options
             self.error(f"there is no option or argument {' '.join(unknown)}")
@@ -71,10 +94,16 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(training: bool = True) -> Parser:
-    """The whole command line. training False leaves out the options of `train` and `sweep`, which import torch."""
+    """The whole command line. training False leaves out the options of `train` and `sweep`, which
+    import torch.
+    """
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
-    whole = Parser(prog="interp-utils", description=ABOUT, epilog=f"examples:\n{examples}\n\n{EXIT_CODES}")
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    whole = Parser(
+        prog="interp-utils", description=ABOUT, epilog=f"examples:\n{examples}\n\n{EXIT_CODES}"
+    )
+    commands = whole.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, title="commands"
+    )
     of = {
         name: commands.add_parser(
             name,
@@ -93,16 +122,34 @@ def parser(training: bool = True) -> Parser:
     add_running(of["resume"])
     measure = of["measure"]
     measure.add_argument("path", metavar="PATH", type=Path, help="the run's folder")
-    measure.add_argument("--out", metavar="FILE.csv", type=Path, help="write the measures of every snapshot there")
+    measure.add_argument(
+        "--out", metavar="FILE.csv", type=Path, help="write the measures of every snapshot there"
+    )
     measure.add_argument("--force", action="store_true", help="replace FILE.csv if it is there")
     add_running(measure)
-    of["list"].add_argument("folders", metavar="FOLDER", nargs="*", type=Path, default=[Path("checkpoints")], help="default: checkpoints")
-    of["verify"].add_argument("folders", metavar="FOLDER", nargs="*", type=Path, default=[Path("checkpoints")], help="default: checkpoints")
+    of["list"].add_argument(
+        "folders",
+        metavar="FOLDER",
+        nargs="*",
+        type=Path,
+        default=[Path("checkpoints")],
+        help="default: checkpoints",
+    )
+    of["verify"].add_argument(
+        "folders",
+        metavar="FOLDER",
+        nargs="*",
+        type=Path,
+        default=[Path("checkpoints")],
+        help="default: checkpoints",
+    )
     return whole
 
 
 def add_running(command: argparse._ActionsContainer) -> None:
-    command.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
+    command.add_argument(
+        "--device", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)"
+    )
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -128,9 +175,12 @@ def complain(error: BaseException, code: int) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """An error's message with fields of the configurations, and their None, as options are typed."""
+    """An error's message with fields of the configurations, and their None, as options are "
+    "typed."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     message = re.sub(r"ModelConfig\.seed\b", "--model-seed", str(error)) or "stopped"
-    message = re.sub(r"(?:Model|Train)Config\.(\w+)", lambda field: "--" + field[1].replace("_", "-"), message)
+    message = re.sub(
+        r"(?:Model|Train)Config\.(\w+)", lambda field: "--" + field[1].replace("_", "-"), message
+    )
     return re.sub(r"(--[\w-]+) None\b", r"\1 none", message)

@@ -1,4 +1,6 @@
-"""Options of `train` and `sweep`, read off the signatures of tasks and configurations: what is added there appears here by itself."""
+"""Options of `train` and `sweep`, read off the signatures of tasks and configurations: what is
+added there appears here by itself.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +25,26 @@ RENAMED = {("model", "seed"): "--model-seed"}
 EXAMPLES = {
     "modular_addition": "--p 53 --frac-train 0.5 --lr 3e-3 --steps 2000",
     "exponentiated_addition": "--p 53 --a 2 --b 3 --frac-train 0.7 --lr 3e-3 --steps 4000",
-    "remainders": "--p 23 --frac-train 0.8 --weight-decay 1 --dropout 0.05 --grokfast ema --lr 3e-3 --steps 3000",
+    "remainders": (
+        "--p 23 --frac-train 0.8 --weight-decay 1 --dropout 0.05 --grokfast ema --lr "
+        "3e-3 --steps 3000"
+    ),
     "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none --no-positions --batch-size 128 "
     "--weight-decay 0 --betas 0.9,0.999 --warmup-steps 0 --steps 20000",
 }
-DURATIONS = {"modular_addition": "half a minute", "sorting": "five minutes"}  # of the examples, on two cores
+DURATIONS = {
+    "modular_addition": "half a minute",
+    "sorting": "five minutes",
+}  # of the examples, on two cores
 HELP = {
     ("task", "p"): "the modulus",
     ("task", "frac_train"): "fraction of the inputs for training, in (0, 1]",
     ("task", "seed"): "which inputs are for training; the initial weights have a --model-seed",
     ("task", "split"): "who draws them from that seed: we, or the code of a published run",
-    ("modular_addition", "seed"): "which inputs are for training, none for the split's published seed; initial weights have a --model-seed",
+    (
+        "modular_addition",
+        "seed",
+    ): "which inputs are for training, none for the split's published seed; initial weights have a --model-seed",
     ("sorting", "seed"): "which lists are drawn; the initial weights have a --model-seed",
     ("task", "n_values"): "the numbers are 0 .. n_values - 1",
     ("task", "length"): "numbers in a list, or the fewest and the most: 25 or 1,100",
@@ -49,7 +60,10 @@ HELP = {
     ("model", "positions"): "positional embeddings",
     ("model", "seed"): "of the initial weights; the task has a --seed of its own",
     ("training", "steps"): "updates in all",
-    ("training", "batch_size"): "fresh inputs per step, which sorting needs; none trains on all training inputs at once",
+    (
+        "training",
+        "batch_size",
+    ): "fresh inputs per step, which sorting needs; none trains on all training inputs at once",
     ("training", "lr"): "learning rate",
     ("training", "weight_decay"): "of AdamW, decoupled",
     ("training", "betas"): "of AdamW",
@@ -62,15 +76,23 @@ def constructors() -> dict[str, Callable]:
     """Every task that can be made from options alone, by name."""
     made = {name: getattr(tasks, name) for name in tasks.__all__}
     functions = {name: function for name, function in made.items() if inspect.isfunction(function)}
-    return {name: function for name, function in functions.items() if _is_constructor(get_type_hints(function))}
+    return {
+        name: function
+        for name, function in functions.items()
+        if _is_constructor(get_type_hints(function))
+    }
 
 
 def _is_constructor(hints: dict[str, Any]) -> bool:
-    return hints.pop("return", None) in (tasks.Task, tasks.StreamTask) and all(map(_readable, hints.values()))
+    return hints.pop("return", None) in (tasks.Task, tasks.StreamTask) and all(
+        map(_readable, hints.values())
+    )
 
 
 def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | None = None) -> None:
-    """A parser for each task, with its options and those of the model, the training and the run; or those that `sweep` adds for many."""
+    """A parser for each task, with its options and those of the model, the training and the run; or
+    those that `sweep` adds for many.
+    """
     of = command.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
     for name, made in constructors().items():
         about = inspect.getdoc(made).splitlines()[0]
@@ -78,7 +100,11 @@ def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | No
             name,
             help=about.replace("%", "%%"),
             description=about,
-            usage=f"%(prog)s {'--vary NAME=VALUES' if sweep else ' '.join(required(name).values())} --out FOLDER [options]",
+            usage=(
+                "%(prog)s "
+                f"{'--vary NAME=VALUES' if sweep else ' '.join(required(name).values())} --out "
+                "FOLDER [options]"
+            ),
             epilog=f"{_example(name, command.prog, sweep is not None)}{codes}",
         )
         for title, owner in _owners(name).items():
@@ -87,7 +113,13 @@ def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | No
             sweep(task.add_argument_group("sweep"))
             continue
         run = task.add_argument_group("run")
-        run.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the run goes, or is and goes on (required)")
+        run.add_argument(
+            "--out",
+            metavar="FOLDER",
+            type=Path,
+            required=True,
+            help="where the run goes, or is and goes on (required)",
+        )
         cli.add_running(run)
 
 
@@ -105,11 +137,17 @@ def _owners(task: str) -> dict[str, Callable]:
 
 def required(task: str) -> dict[str, str]:
     """The options that a task cannot do without, as they are typed, by name."""
-    return {name: f"{_flag('task', name)} {spell_hint(hint)}" for name, hint, default in _arguments(constructors()[task]) if default is ...}
+    return {
+        name: f"{_flag('task', name)} {spell_hint(hint)}"
+        for name, hint, default in _arguments(constructors()[task])
+        if default is ...
+    }
 
 
 def variables(task: str) -> dict[str, tuple[str, Any]]:
-    """What can be varied, by its option's name with underscores: where `parse_args` puts it, and its type."""
+    """What can be varied, by its option's name with underscores: where `parse_args` puts it, and
+    its type.
+    """
     return {
         _flag(title, name)[2:].replace("-", "_"): (f"{title}.{name}", hint)
         for title, owner in _owners(task).items()
@@ -120,22 +158,36 @@ def variables(task: str) -> dict[str, tuple[str, Any]]:
 
 def given(arguments: argparse.Namespace, title: str) -> dict[str, Any]:
     """What was given of a group's options. The others are left to their owner's defaults."""
-    return {name.removeprefix(f"{title}."): value for name, value in vars(arguments).items() if name.startswith(f"{title}.")}
+    return {
+        name.removeprefix(f"{title}."): value
+        for name, value in vars(arguments).items()
+        if name.startswith(f"{title}.")
+    }
 
 
 def make(arguments: argparse.Namespace) -> tuple[tasks.AnyTask, ModelConfig, TrainConfig]:
     """What `train` takes."""
-    return make_task(arguments), ModelConfig(**given(arguments, "model")), TrainConfig(**given(arguments, "training"))
+    return (
+        make_task(arguments),
+        ModelConfig(**given(arguments, "model")),
+        TrainConfig(**given(arguments, "training")),
+    )
 
 
 def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
     """The task that was asked for. Errors have its arguments under their names as options."""
     made = constructors()[arguments.task]
-    names = "|".join(name for name in inspect.signature(made).parameters if len(name) > 1)  # "a" is a word, too
+    names = "|".join(
+        name for name in inspect.signature(made).parameters if len(name) > 1
+    )  # "a" is a word, too
     try:
         return made(**given(arguments, "task"))
     except ValueError as error:
-        spelt = re.sub(rf"^\w(?= must)|\b({names})\b(=True)?", lambda found: _flag("task", found[0].removesuffix("=True")), str(error))
+        spelt = re.sub(
+            rf"^\w(?= must)|\b({names})\b(=True)?",
+            lambda found: _flag("task", found[0].removesuffix("=True")),
+            str(error),
+        )
         raise ValueError(spelt) from None
 
 
@@ -144,17 +196,27 @@ def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: 
         if name in DERIVED:
             continue
         note = "required" if default is ... else f"default: {spell(default)}"
-        about = HELP.get((owner.__name__, name)) or HELP.get((title, name)) or _documented(owner, name)
+        about = (
+            HELP.get((owner.__name__, name)) or HELP.get((title, name)) or _documented(owner, name)
+        )
         about = f"{about} ({note})".strip().replace("%", "%%")
-        common = {"dest": f"{title}.{name}", "default": argparse.SUPPRESS, "required": required and default is ..., "help": about}
+        common = {
+            "dest": f"{title}.{name}",
+            "default": argparse.SUPPRESS,
+            "required": required and default is ...,
+            "help": about,
+        }
         if hint is bool:
             group.add_argument(_flag(title, name), action=argparse.BooleanOptionalAction, **common)
         else:
-            group.add_argument(_flag(title, name), type=_reader(hint), metavar=spell_hint(hint), **common)
+            group.add_argument(
+                _flag(title, name), type=_reader(hint), metavar=spell_hint(hint), **common
+            )
 
 
 def _arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
-    """Name, type and default (... for none) of each argument of a task or field of a configuration."""
+    """Name, type and default (... for none) of each argument of a task or field of a "
+    "configuration."""
     hints = get_type_hints(owner)
     parameters = inspect.signature(owner).parameters.values()
     return [(p.name, hints[p.name], ... if p.default is p.empty else p.default) for p in parameters]
@@ -181,7 +243,8 @@ def _reader(hint: Any) -> Callable[[str], Any]:
 
 
 def read(hint: Any, text: str) -> Any:
-    """The value of this type that a text spells. Raises ValueError or TypeError if there is none."""
+    """The value of this type that a text spells. Raises ValueError or TypeError if there is "
+    "none."""
     parts = get_args(hint)
     if get_origin(hint) in UNIONS:
         for part in parts:
@@ -192,14 +255,17 @@ def read(hint: Any, text: str) -> Any:
         return parts[[str(part) for part in parts].index(text)]
     if get_origin(hint) in TUPLES:
         items = text.split(",")
-        return tuple(read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True))
+        return tuple(
+            read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True)
+        )
     if hint is bool:
         return bool(["no", "yes"].index(text))
     return None if hint is NoneType and text == "none" else hint(text)
 
 
 def _items(hint: Any, n: int) -> tuple[Any, ...]:
-    """The type of each of n items: a tuple's own, or n times the one of a sequence of any length."""
+    """The type of each of n items: a tuple's own, or n times the one of a sequence of any "
+    "length."""
     parts = get_args(hint)
     return parts[:1] * n if _any_length(hint) else parts
 
@@ -230,7 +296,9 @@ def spell_hint(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
     if get_origin(hint) in TUPLES:
-        return ",".join([*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])])
+        return ",".join(
+            [*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])]
+        )
     return "none" if hint is NoneType else hint.__name__
 
 
@@ -240,5 +308,6 @@ def device(arguments: argparse.Namespace) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
-            f"--device must be one that torch can use here, got {name!r} ({str(error).splitlines()[0]}); leave it out to take what is there"
+            f"--device must be one that torch can use here, got {name!r} "
+            f"({str(error).splitlines()[0]}); leave it out to take what is there"
         ) from None

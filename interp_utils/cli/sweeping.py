@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from interp_utils import cli, studies, sweeps
+from interp_utils import cli, sweeps
 from interp_utils.cli import options, text
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-from interp_utils.runs import Run
+from interp_utils.runs.run import Run
+from interp_utils.sweeps import studies
 from interp_utils.tasks import AnyTask, StreamTask
 from interp_utils.training import objectives
 
@@ -50,7 +51,12 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help="an option of the groups above without its dashes, and its values: a list, lr=1e-3,3e-3; a range, lr=0.001:0.003, or by its "
         "logarithm, lr=1e-4:1e-2:log. Once for each option that is varied (required)",
     )
-    group.add_argument("--trials", metavar="N", type=int, help="in all, by all workers; default: every combination of the lists once")
+    group.add_argument(
+        "--trials",
+        metavar="N",
+        type=int,
+        help="in all, by all workers; default: every combination of the lists once",
+    )
     group.add_argument(
         "--objective",
         choices=OBJECTIVES,
@@ -58,15 +64,28 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help="what is best: the lowest held-out loss at the end, the lowest mean of its last ten logged rows, or the first step from which "
         "held-out accuracy stays at 0.99 (default: loss)",
     )
-    group.add_argument("--sampler-seed", metavar="int", type=int, help="makes the trials of one worker repeatable (with --trials)")
-    group.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="where the runs go; the same for all workers (required)")
+    group.add_argument(
+        "--sampler-seed",
+        metavar="int",
+        type=int,
+        help="makes the trials of one worker repeatable (with --trials)",
+    )
+    group.add_argument(
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="where the runs go; the same for all workers (required)",
+    )
     group.add_argument(
         "--storage",
         metavar="URL|FILE",
         help="what workers share beside the folder: a database's URL, e.g. postgresql://host/name for several machines, or a journal "
         f"file for one (default: FOLDER/{studies.JOURNAL})",
     )
-    group.add_argument("--study", metavar="NAME", default="sweep", help="of the study in there (default: sweep)")
+    group.add_argument(
+        "--study", metavar="NAME", default="sweep", help="of the study in there (default: sweep)"
+    )
     cli.add_running(group)
 
 
@@ -79,11 +98,20 @@ def sweep(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--trials must be at least 1, got {trials}")
     if trials is None:
         if ranges := [name for name, values in vary.items() if values.is_range]:
-            raise ValueError(f"how many values of {', '.join(ranges)}? Say --trials N, or give a list of values")
-        trials = [dict(zip(vary, chosen, strict=True)) for chosen in itertools.product(*(values.of for values in vary.values()))]
+            raise ValueError(
+                f"how many values of {', '.join(ranges)}? Say --trials N, or give a list of values"
+            )
+        trials = [
+            dict(zip(vary, chosen, strict=True))
+            for chosen in itertools.product(*(values.of for values in vary.values()))
+        ]
 
     def make(trial: optuna.Trial) -> tuple[AnyTask, ModelConfig, TrainConfig]:
-        return options.make(with_values(arguments, {name: values.suggest(trial, name) for name, values in vary.items()}))
+        return options.make(
+            with_values(
+                arguments, {name: values.suggest(trial, name) for name, values in vary.items()}
+            )
+        )
 
     try:
         study = sweeps.sweep(
@@ -99,7 +127,9 @@ def sweep(arguments: argparse.Namespace) -> int:
             progress=not arguments.quiet,
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("stopped; what was trained is saved, and the same command goes on from there") from None
+        raise KeyboardInterrupt(
+            "stopped; what was trained is saved, and the same command goes on from there"
+        ) from None
     return _print_outcome(study, arguments)
 
 
@@ -119,10 +149,14 @@ def read_vary(arguments: argparse.Namespace) -> dict[str, Values]:
             raise ValueError(f"{name} is given twice; give it its values once, in one --vary")
         vary[key] = _read_values(name, values, hint)
     missing = [
-        spelt for name, spelt in options.required(arguments.task).items() if name not in vary and f"task.{name}" not in vars(arguments)
+        spelt
+        for name, spelt in options.required(arguments.task).items()
+        if name not in vary and f"task.{name}" not in vars(arguments)
     ]
     if missing:
-        raise ValueError(f"the following arguments are required: {', '.join(missing)}, or a --vary of it")
+        raise ValueError(
+            f"the following arguments are required: {', '.join(missing)}, or a --vary of it"
+        )
     return vary
 
 
@@ -133,42 +167,70 @@ def _read_values(name: str, spelt: str, hint: Any) -> Values:
     try:
         values = tuple(options.read(hint, item) for item in items)
     except (ValueError, TypeError):
-        raise ValueError(f"argument --vary: expected {options.spell_hint(hint)} for each value of {name}, got {spelt!r}") from None
+        raise ValueError(
+            f"argument --vary: expected {options.spell_hint(hint)} for each value of {name}, got "
+            f"{spelt!r}"
+        ) from None
     if is_range:
         numbers = all(type(value) in (int, float) for value in values)
-        if not (numbers and ends[2:] in ([], ["log"]) and values[0] < values[1] and (values[0] > 0 or not log)):
-            raise ValueError(f"argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW above 0, got {name}={spelt}")
+        if not (
+            numbers
+            and ends[2:] in ([], ["log"])
+            and values[0] < values[1]
+            and (values[0] > 0 or not log)
+        ):
+            raise ValueError(
+                "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW "
+                f"above 0, got {name}={spelt}"
+            )
     return Values(values, is_range, log)
 
 
 def with_values(arguments: argparse.Namespace, values: Mapping[str, Any]) -> argparse.Namespace:
     """The options, as if these had been given, too."""
     known = options.variables(arguments.task)
-    return argparse.Namespace(**vars(arguments), **{known[name][0]: value for name, value in values.items()})
+    return argparse.Namespace(
+        **vars(arguments), **{known[name][0]: value for name, value in values.items()}
+    )
 
 
 def check(arguments: argparse.Namespace, vary: Mapping[str, Values]) -> None:
-    """Raises ValueError for options or values that make no training, before there is a study of them."""
+    """Raises ValueError for options or values that make no training, before there is a study of
+    them.
+    """
     first = {name: values.of[0] for name, values in vary.items()}
     for name, values in vary.items():
         for value in values.of:
             task, model, training = options.make(with_values(arguments, {**first, name: value}))
             objectives.check(task, RunConfig(model.for_task(task), training))
             if not isinstance(task, StreamTask) and not task.test_mask.any():
-                raise ValueError("a sweep looks for the best on held-out inputs, and there are none: --frac-train must be below 1")
+                raise ValueError(
+                    "a sweep looks for the best on held-out inputs, and there are none: "
+                    "--frac-train must be below 1"
+                )
 
 
 def about(arguments: argparse.Namespace, vary: Mapping[str, Values]) -> dict[str, Any]:
     """What workers on one study must agree on."""
-    fixed = {name: value for name, value in vars(arguments).items() if name.startswith(("task.", "model.", "training."))}
+    fixed = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name.startswith(("task.", "model.", "training."))
+    }
     varied = {f"--vary {name}": values._asdict() for name, values in vary.items()}
     return {"task": arguments.task, "objective": arguments.objective, **fixed, **varied}
 
 
 def _print_outcome(study: optuna.Study, arguments: argparse.Namespace) -> int:
     states = [trial.state.name for trial in study.trials]
-    done = sorted((trial for trial in study.trials if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
-    print(f"{len(done)} trials are done, {states.count('PRUNED')} diverged." + (f" The best {min(BEST, len(done))}:" if done else ""))
+    done = sorted(
+        (trial for trial in study.trials if trial.state.name == "COMPLETE"),
+        key=lambda trial: trial.value,
+    )
+    print(
+        f"{len(done)} trials are done, {states.count('PRUNED')} diverged."
+        + (f" The best {min(BEST, len(done))}:" if done else "")
+    )
     rows = [
         {
             "trial": trial.number,
@@ -179,7 +241,16 @@ def _print_outcome(study: optuna.Study, arguments: argparse.Namespace) -> int:
         for trial in done[:BEST]
     ]
     if not rows:
-        return cli.complain(ValueError(next(trial.user_attrs["reason"] for trial in study.trials if trial.state.name == "PRUNED")), 1)
+        return cli.complain(
+            ValueError(
+                next(
+                    trial.user_attrs["reason"]
+                    for trial in study.trials
+                    if trial.state.name == "PRUNED"
+                )
+            ),
+            1,
+        )
     print(text.table(rows, list(rows[0])))
     where = "" if arguments.storage is None else ", storage=..."
     where += "" if arguments.study == "sweep" else f", study={arguments.study!r}"

@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 import torch
 
-from interp_utils.runs import Run
-from interp_utils.storage import DamagedFile
+from interp_utils.runs.run import Run
+from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import StreamTask
 from interp_utils.training.objectives import objective
 
-# The loss keeps its relative precision at any margin: computed in another order, by HookedTransformer's own forward, the losses of
-# the runs that ship differ by 2e-5 at most. The published loss is a difference of numbers near 1 in float64, whence the floor.
-# An accuracy moves by one input where another machine decides a near-tie otherwise: twice that is allowed.
+# The loss keeps its relative precision at any margin: computed in another order, by
+# HookedTransformer's own forward, the losses of
+# the runs that ship differ by 2e-5 at most. The published loss is a difference of numbers near 1 in
+# float64, whence the floor.
+# An accuracy moves by one input where another machine decides a near-tie otherwise: twice that is
+# allowed.
 LOSS_RELATIVE, LOSS_FLOOR, ACCURACY = 1e-2, 1e-14, 1e-3
 
 
@@ -44,25 +47,45 @@ def verify(path: Path) -> Result:
         numbers, sizes = remeasured(run), n_inputs(run)
     except (ValueError, OSError) as error:
         return Result(files, "FAILED", str(error))
-    differ = {name: pair for name, pair in numbers.items() if not agree(name, *pair, sizes[name.split("_")[0]])}
+    differ = {
+        name: pair
+        for name, pair in numbers.items()
+        if not agree(name, *pair, sizes[name.split("_")[0]])
+    }
     if differ:
-        what = ", ".join(f"{name} {logged:.6g} in the log, {now:.6g} from the weights" for name, (logged, now) in differ.items())
-        problem = f"at step {run.steps[-1]}: {what}; log and weights are not of one training, or this installation computes something else"
+        what = ", ".join(
+            f"{name} {logged:.6g} in the log, {now:.6g} from the weights"
+            for name, (logged, now) in differ.items()
+        )
+        problem = (
+            f"at step {run.steps[-1]}: {what}; log and weights are not of one training, or "
+            "this installation computes something else"
+        )
         return Result(files, f"{len(differ)} of {len(numbers)} FAILED", problem)
     worst = max(deviation(*pair) for pair in numbers.values())
-    return Result(files, f"{len(numbers)} ok, {f'within {worst:.0e}' if worst else 'the same digits'}")
+    return Result(
+        files, f"{len(numbers)} ok, {f'within {worst:.0e}' if worst else 'the same digits'}"
+    )
 
 
 @torch.no_grad()
 def remeasured(run: Run) -> dict[str, tuple[float, float]]:
-    """Losses and accuracies at the last snapshot: as logged, and from its weights by the code that logged them. NaN where undefined."""
+    """Losses and accuracies at the last snapshot: as logged, and from its weights by the code that
+    logged them. NaN where undefined.
+    """
     step = run.steps[-1]
     row = run.raw_metrics["step"].index(step)
     measured = objective(run.task, run.config, torch.device("cpu")).measure(run.weights(step), step)
     logged = {name: column[row] for name, column in run.raw_metrics.items() if name in measured}
     if not logged:
-        raise ValueError("its log has none of the numbers that this version measures; read it with the version that wrote it")
-    return {name: (math.nan if value is None else value, measured[name].item()) for name, value in logged.items()}
+        raise ValueError(
+            "its log has none of the numbers that this version measures; read it with the version "
+            "that wrote it"
+        )
+    return {
+        name: (math.nan if value is None else value, measured[name].item())
+        for name, value in logged.items()
+    }
 
 
 def n_inputs(run: Run) -> dict[str, int]:
@@ -84,4 +107,8 @@ def agree(name: str, logged: float, now: float, n: int) -> bool:
 
 def deviation(logged: float, now: float) -> float:
     """Relative to the larger; 0 where both are undefined."""
-    return abs(now - logged) / max(abs(now), abs(logged)) if math.isfinite(logged) and now != logged else 0.0
+    return (
+        abs(now - logged) / max(abs(now), abs(logged))
+        if math.isfinite(logged) and now != logged
+        else 0.0
+    )

@@ -28,22 +28,48 @@ def curves(
     log_y: bool = False,
     phases: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
-    """Lines over training. columns: column name -> legend name; phases: name -> (first step, last step), drawn as bands."""
+    """Lines over training. columns: column name -> legend name; phases: name -> (first step, last
+    step), drawn as bands.
+    """
     fig = go.Figure()
     for index, (column, name) in enumerate(columns.items()):
-        fig.add_scatter(x=table[x], y=to_numpy(table[column]), name=name, mode="lines", line_dash=again(index, ("solid", "dash", "dot")))
+        fig.add_scatter(
+            x=table[x],
+            y=to_numpy(table[column]),
+            name=name,
+            mode="lines",
+            line_dash=again(index, ("solid", "dash", "dot")),
+        )
     fig.update_layout(title=title)
     fig.update_xaxes(title=x_title)
-    fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
-    for color, (name, (start, end)) in zip((SKY, ORANGE, GREEN), (phases or {}).items(), strict=False):
-        fig.add_vrect(x0=start, x1=end, fillcolor=color, opacity=0.15, line_width=0, name=name, showlegend=True)
+    fig.update_yaxes(
+        title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {})
+    )
+    for color, (name, (start, end)) in zip(
+        (SKY, ORANGE, GREEN), (phases or {}).items(), strict=False
+    ):
+        fig.add_vrect(
+            x0=start,
+            x1=end,
+            fillcolor=color,
+            opacity=0.15,
+            line_width=0,
+            name=name,
+            showlegend=True,
+        )
     return fig
 
 
-def loss_curves(metrics: pd.DataFrame, phases: Mapping[str, tuple[int, int]] | None = None, title: str = "Loss over training") -> go.Figure:
+def loss_curves(
+    metrics: pd.DataFrame,
+    phases: Mapping[str, tuple[int, int]] | None = None,
+    title: str = "Loss over training",
+) -> go.Figure:
     """Train and test loss of a run's metrics, logarithmic."""
     columns = {"train_loss": "train", "test_loss": "test"}
-    return curves(metrics, columns, title=title, y_title="cross-entropy (nats)", log_y=True, phases=phases)
+    return curves(
+        metrics, columns, title=title, y_title="cross-entropy (nats)", log_y=True, phases=phases
+    )
 
 
 def lines(
@@ -58,35 +84,67 @@ def lines(
     fig = go.Figure()
     for name, values in series.items():
         places = np.arange(1, len(values) + 1) if x is None else to_numpy(x)
-        fig.add_scatter(x=places, y=to_numpy(values), name=name, mode="lines+markers", marker_size=5, showlegend=len(series) > 1)
-    return fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero")
+        fig.add_scatter(
+            x=places,
+            y=to_numpy(values),
+            name=name,
+            mode="lines+markers",
+            marker_size=5,
+            showlegend=len(series) > 1,
+        )
+    return fig.update_layout(
+        title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero"
+    )
 
 
 def points(
-    table: pd.DataFrame, x: str, y: str, names: Sequence[str], *, title: str, x_title: str, y_title: str, log_y: bool = False
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    names: Sequence[str],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    log_y: bool = False,
 ) -> go.Figure:
     """A point per row of the table, in a colour and symbol per name."""
     fig = go.Figure()
     for index, name in enumerate(dict.fromkeys(names)):
         own = table[[other == name for other in names]]
         marker = {"size": 9, "symbol": again(index, ("circle", "diamond", "square"))}
-        fig.add_scatter(x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker)
+        fig.add_scatter(
+            x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker
+        )
     fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title)
     return fig.update_yaxes(type="log", dtick=1, exponentformat="power") if log_y else fig
 
 
-def complex_plane(panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3) -> go.Figure:
-    """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the line, negative, is red."""
+def complex_plane(
+    panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3
+) -> go.Figure:
+    """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the
+    line, negative, is red.
+    """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.09, vertical_spacing=0.16)
+    fig = make_subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.09, vertical_spacing=0.16
+    )
     for index, values in enumerate(panels.values()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         marker = {"color": np.where(to_numpy(values.real) < 0, RED, BLUE), "size": 7}
-        fig.add_trace(go.Scatter(x=to_numpy(values.real), y=to_numpy(values.imag), mode="markers", marker=marker), **place)
+        fig.add_trace(
+            go.Scatter(
+                x=to_numpy(values.real), y=to_numpy(values.imag), mode="markers", marker=marker
+            ),
+            **place,
+        )
         fig.add_vline(x=0, line={"color": GREY, "width": 1}, **place)
         fig.update_xaxes(title="real part", **place)
-        fig.update_yaxes(title="imaginary part", scaleanchor=f"x{index + 1 if index else ''}", **place)
+        fig.update_yaxes(
+            title="imaginary part", scaleanchor=f"x{index + 1 if index else ''}", **place
+        )
     return fig.update_layout(title=title, showlegend=False, height=110 + 340 * rows)
 
 
@@ -114,23 +172,44 @@ def heatmap(
     )
     fig.update_layout(title=title, width=640, height=600)
     fig.update_xaxes(title=x_title, constrain="domain")
-    fig.update_yaxes(title=y_title, autorange="reversed", scaleanchor="x" if values.shape[0] == values.shape[1] else None)
+    fig.update_yaxes(
+        title=y_title,
+        autorange="reversed",
+        scaleanchor="x" if values.shape[0] == values.shape[1] else None,
+    )
     return fig
 
 
 def heatmaps(
-    panels: Mapping[str, Float[Tensor, "row column"]], *, title: str, x_title: str, y_title: str, color_title: str = "", columns: int = 2
+    panels: Mapping[str, Float[Tensor, "row column"]],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    color_title: str = "",
+    columns: int = 2,
 ) -> go.Figure:
     """Several matrices with one colour scale, dark is large."""
     rows = -(-len(panels) // columns)
-    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.14)
+    fig = make_subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.14
+    )
     for index, values in enumerate(panels.values()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         fig.add_trace(go.Heatmap(z=to_numpy(values), coloraxis="coloraxis"), **place)
         fig.update_xaxes(title=x_title, constrain="domain", **place)
-        fig.update_yaxes(title=y_title, autorange="reversed", scaleanchor=f"x{index + 1 if index else ''}", **place)
+        fig.update_yaxes(
+            title=y_title,
+            autorange="reversed",
+            scaleanchor=f"x{index + 1 if index else ''}",
+            **place,
+        )
     height = 110 + rows * (130 + 520 // columns)
-    return fig.update_layout(title=title, height=height, coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}})
+    return fig.update_layout(
+        title=title,
+        height=height,
+        coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}},
+    )
 
 
 def histograms(
@@ -150,21 +229,47 @@ def histograms(
         fig.add_histogram(x=to_numpy(values), name=name, opacity=0.75, xbins=bins)
     if threshold is not None:
         fig.add_vline(
-            x=threshold, line={"dash": "dash", "color": BLACK}, annotation_text=f"threshold {threshold}", annotation_position="top left"
+            x=threshold,
+            line={"dash": "dash", "color": BLACK},
+            annotation_text=f"threshold {threshold}",
+            annotation_position="top left",
         )
-    return fig.update_layout(title=title, barmode="overlay", xaxis_title=x_title, yaxis_title=y_title)
+    return fig.update_layout(
+        title=title, barmode="overlay", xaxis_title=x_title, yaxis_title=y_title
+    )
 
 
-def strips(table: pd.DataFrame, columns: Sequence[str], *, marks: pd.Series, title: str, mark_name: str = "paper") -> go.Figure:
-    """One panel per column: a point per row of the table, named on hover, and a line at the marked (published) value."""
+def strips(
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    marks: pd.Series,
+    title: str,
+    mark_name: str = "paper",
+) -> go.Figure:
+    """One panel per column: a point per row of the table, named on hover, and a line at the marked
+    (published) value.
+    """
     fig = make_subplots(1, len(columns), subplot_titles=list(columns), horizontal_spacing=0.12)
     for col, column in enumerate(columns, start=1):
         spread = np.linspace(-0.3, 0.3, len(table))  # so that equal values do not hide each other
         points = go.Scatter(
-            x=to_numpy(spread), y=to_numpy(table[column].astype(float)), mode="markers", text=list(table.index), name="runs"
+            x=to_numpy(spread),
+            y=to_numpy(table[column].astype(float)),
+            mode="markers",
+            text=list(table.index),
+            name="runs",
         )
-        fig.add_trace(points.update(marker={"color": BLUE, "size": 9}, showlegend=col == 1), row=1, col=col)
-        mark = go.Scatter(x=[-0.4, 0.4], y=to_numpy([marks[column]] * 2), mode="lines", name=mark_name, showlegend=col == 1)
+        fig.add_trace(
+            points.update(marker={"color": BLUE, "size": 9}, showlegend=col == 1), row=1, col=col
+        )
+        mark = go.Scatter(
+            x=[-0.4, 0.4],
+            y=to_numpy([marks[column]] * 2),
+            mode="lines",
+            name=mark_name,
+            showlegend=col == 1,
+        )
         fig.add_trace(mark.update(line={"color": RED, "dash": "dash"}), row=1, col=col)
         fig.update_xaxes(visible=False, range=[-0.6, 0.6], row=1, col=col)
         fig.update_yaxes(title="value" if col == 1 else None, row=1, col=col)
@@ -179,23 +284,49 @@ def token_scatters(
     columns: int = 2,
     order: Mapping[str, Sequence[int]] | None = None,
 ) -> go.Figure:
-    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this order."""
+    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this
+    order.
+    """
     rows = -(-len(panels) // columns)
-    fig = make_subplots(rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.16)
+    fig = make_subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.16
+    )
     for index, (name, points) in enumerate(panels.items()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         xy = to_numpy(points)
         if order and name in order:
             loop = xy[[*order[name], order[name][0]]]
-            fig.add_trace(go.Scatter(x=loop[:, 0], y=loop[:, 1], mode="lines", line={"color": GREY, "width": 1}, hoverinfo="skip"), **place)
+            fig.add_trace(
+                go.Scatter(
+                    x=loop[:, 0],
+                    y=loop[:, 1],
+                    mode="lines",
+                    line={"color": GREY, "width": 1},
+                    hoverinfo="skip",
+                ),
+                **place,
+            )
         tokens = np.arange(len(xy))
-        marker = {"color": tokens, "colorscale": "Viridis", "size": 7, "showscale": index == 0, "colorbar": {"title": "token"}}
+        marker = {
+            "color": tokens,
+            "colorscale": "Viridis",
+            "size": 7,
+            "showscale": index == 0,
+            "colorbar": {"title": "token"},
+        }
         fig.add_trace(
             go.Scatter(
-                x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marker, text=[str(token) for token in tokens], hovertemplate="token %{text}"
+                x=xy[:, 0],
+                y=xy[:, 1],
+                mode="markers",
+                marker=marker,
+                text=[str(token) for token in tokens],
+                hovertemplate="token %{text}",
             ),
             **place,
         )
         fig.update_xaxes(title=f"{axis_title} 1", **place)
-        fig.update_yaxes(title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place)
+        fig.update_yaxes(
+            title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place
+        )
     return fig.update_layout(title=title, showlegend=False, height=110 + 390 * rows)

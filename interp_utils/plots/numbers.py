@@ -18,26 +18,54 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def head_curves(metrics: pd.DataFrame, measure: str, *, title: str, y_title: str, log_y: bool = False) -> go.Figure:
-    """A line for each head, columns "test_accuracy/2", "test_accuracy/3", ..., from dark (the first) to light, over log-scaled steps."""
-    heads = {name.removeprefix(f"{measure}/"): name for name in metrics if name.startswith(f"{measure}/")}
+def head_curves(
+    metrics: pd.DataFrame, measure: str, *, title: str, y_title: str, log_y: bool = False
+) -> go.Figure:
+    """A line for each head, columns "test_accuracy/2", "test_accuracy/3", ..., from dark (the
+    first) to light, over log-scaled steps.
+    """
+    heads = {
+        name.removeprefix(f"{measure}/"): name for name in metrics if name.startswith(f"{measure}/")
+    }
     trained = metrics[metrics["step"] > 0]  # a logarithm has no place for step 0
     fig = go.Figure()
-    for (head, column), color in zip(heads.items(), sample_colorscale("Viridis", np.linspace(0, 0.95, max(2, len(heads)))), strict=False):
-        fig.add_scatter(x=trained["step"], y=to_numpy(trained[column]), name=head, mode="lines", line={"color": color, "width": 1.5})
+    for (head, column), color in zip(
+        heads.items(),
+        sample_colorscale("Viridis", np.linspace(0, 0.95, max(2, len(heads)))),
+        strict=False,
+    ):
+        fig.add_scatter(
+            x=trained["step"],
+            y=to_numpy(trained[column]),
+            name=head,
+            mode="lines",
+            line={"color": color, "width": 1.5},
+        )
     fig.update_xaxes(title="training step", type="log", exponentformat="power", dtick=1)
-    fig.update_yaxes(title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {}))
+    fig.update_yaxes(
+        title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {})
+    )
     return fig.update_layout(
-        title=title, legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}}, height=max(520, 200 + 19 * len(heads))
+        title=title,
+        legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}},
+        height=max(520, 200 + 19 * len(heads)),
     )
 
 
 def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
     """Integers n at radius n and angle n, in radians, a panel per set of them."""
-    fig = make_subplots(1, len(panels), specs=[[{"type": "polar"}] * len(panels)], subplot_titles=list(panels))
+    fig = make_subplots(
+        1, len(panels), specs=[[{"type": "polar"}] * len(panels)], subplot_titles=list(panels)
+    )
     for column, n in enumerate(panels.values(), start=1):
         radius = to_numpy(n)
-        dots = go.Scatterpolargl(r=radius, theta=np.degrees(n.double().cpu().numpy() % (2 * np.pi)).astype(np.float32), mode="markers")
-        fig.add_trace(dots.update(marker={"size": 2, "color": BLUE}, showlegend=False), row=1, col=column)
+        dots = go.Scatterpolargl(
+            r=radius,
+            theta=np.degrees(n.double().cpu().numpy() % (2 * np.pi)).astype(np.float32),
+            mode="markers",
+        )
+        fig.add_trace(
+            dots.update(marker={"size": 2, "color": BLUE}, showlegend=False), row=1, col=column
+        )
     fig.update_polars(radialaxis={"showticklabels": False}, angularaxis={"showticklabels": False})
     return fig.update_layout(title=title, margin_t=120)

@@ -22,39 +22,80 @@ def frequency_bars(
     keys: Sequence[int] = (),
     first: int = 1,
 ) -> go.Figure:
-    """One row of bars per spectrum; index 0 is frequency `first`. Key frequencies are coloured and named."""
-    fig = make_subplots(rows=len(spectra), shared_xaxes=True, vertical_spacing=min(0.1, 0.3 / len(spectra)), subplot_titles=list(spectra))
+    """One row of bars per spectrum; index 0 is frequency `first`. Key frequencies are coloured and
+    named.
+    """
+    fig = make_subplots(
+        rows=len(spectra),
+        shared_xaxes=True,
+        vertical_spacing=min(0.1, 0.3 / len(spectra)),
+        subplot_titles=list(spectra),
+    )
     for row, values in enumerate(spectra.values(), start=1):
         fig.add_trace(_bars(values, keys, first), row=row, col=1)
         fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
     fig.update_xaxes(title=x_title, row=len(spectra), col=1)
     height = 160 + (230 if len(spectra) < 5 else 150) * len(spectra)
-    return fig.update_layout(title=_with_keys(title, keys), showlegend=False, margin_t=110, height=height, bargap=0.15)
+    return fig.update_layout(
+        title=_with_keys(title, keys), showlegend=False, margin_t=110, height=height, bargap=0.15
+    )
 
 
 def component_bars(
-    values: Float[Tensor, "component"], names: Sequence[str], *, title: str, y_title: str, keys: Sequence[int] = ()
+    values: Float[Tensor, "component"],
+    names: Sequence[str],
+    *,
+    title: str,
+    y_title: str,
+    keys: Sequence[int] = (),
 ) -> go.Figure:
-    """One bar per basis function: cosines and sines in two colours. names: "cos 1", "sin 1", ...; key frequencies are named on the axis."""
+    """One bar per basis function: cosines and sines in two colours. names: "cos 1", "sin 1", ...;
+    key frequencies are named on the axis.
+    """
     fig = go.Figure()
     kinds = [name.split()[0] for name in names]
     frequencies = [int(name.split()[1]) for name in names]
     for kind, color in (("cos", BLUE), ("sin", ORANGE)):
         own = [i for i, other in enumerate(kinds) if other == kind]
         x = [frequencies[i] for i in own]
-        fig.add_bar(x=x, y=to_numpy(values[own]), name=kind, marker_color=color, hovertemplate=kind + " %{x}: %{y:.3g}<extra></extra>")
-    fig.update_xaxes(title="frequency k (cycles per p tokens)", **({"tickvals": list(keys)} if keys else {}))
+        fig.add_bar(
+            x=x,
+            y=to_numpy(values[own]),
+            name=kind,
+            marker_color=color,
+            hovertemplate=kind + " %{x}: %{y:.3g}<extra></extra>",
+        )
+    fig.update_xaxes(
+        title="frequency k (cycles per p tokens)", **({"tickvals": list(keys)} if keys else {})
+    )
     fig.update_yaxes(title=y_title)
     return fig.update_layout(title=title, barmode="group", bargap=0.1)
 
 
 def spectrum_over_training(
-    steps: Sequence[int], spectra: Float[Tensor, "step freq"], *, title: str, y_title: str, keys: Sequence[int] = (), first: int = 1
+    steps: Sequence[int],
+    spectra: Float[Tensor, "step freq"],
+    *,
+    title: str,
+    y_title: str,
+    keys: Sequence[int] = (),
+    first: int = 1,
 ) -> go.Figure:
     """Bars per frequency, with a slider and a play button over the steps."""
-    frames = [go.Frame(data=[_bars(values, keys, first)], name=str(step)) for step, values in zip(steps, spectra, strict=True)]
-    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    play = {"fromcurrent": True, "frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}}
+    frames = [
+        go.Frame(data=[_bars(values, keys, first)], name=str(step))
+        for step, values in zip(steps, spectra, strict=True)
+    ]
+    still = {
+        "mode": "immediate",
+        "frame": {"duration": 0, "redraw": True},
+        "transition": {"duration": 0},
+    }
+    play = {
+        "fromcurrent": True,
+        "frame": {"duration": 120, "redraw": True},
+        "transition": {"duration": 0},
+    }
     fig = go.Figure(data=frames[0].data, frames=frames)
     fig.update_xaxes(title="frequency k (cycles per p tokens)")
     fig.update_yaxes(title=y_title, range=[0, 1.05 * float(spectra.max())])
@@ -65,7 +106,10 @@ def spectrum_over_training(
             {
                 "currentvalue": {"prefix": "training step "},
                 "pad": {"t": 60},
-                "steps": [{"label": frame.name, "method": "animate", "args": [[frame.name], still]} for frame in frames],
+                "steps": [
+                    {"label": frame.name, "method": "animate", "args": [[frame.name], still]}
+                    for frame in frames
+                ],
             }
         ],
         updatemenus=[
@@ -88,11 +132,20 @@ def spectrum_over_training(
 def _with_keys(title: str, keys: Sequence[int]) -> str:
     """The title, and under it which bars are coloured and why."""
     names = ", ".join(map(str, keys))
-    return f'{title}<br><span style="font-size:13px;color:{RED}">key frequencies {names}</span>' if keys else title
+    return (
+        f'{title}<br><span style="font-size:13px;color:{RED}">key frequencies {names}</span>'
+        if keys
+        else title
+    )
 
 
 def _bars(values: Tensor, keys: Sequence[int], first: int) -> go.Bar:
     heights = to_numpy(values)
     frequencies = np.arange(first, first + len(heights))
     colors = [RED if k in keys else BLUE for k in frequencies]
-    return go.Bar(x=frequencies, y=heights, marker_color=colors, hovertemplate="frequency %{x}: %{y:.3g}<extra></extra>")
+    return go.Bar(
+        x=frequencies,
+        y=heights,
+        marker_color=colors,
+        hovertemplate="frequency %{x}: %{y:.3g}<extra></extra>",
+    )

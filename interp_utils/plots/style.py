@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Okabe and Ito's palette, in an order whose first two differ most.
-BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"
+BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#000000",
+)
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK)
 GREY = "#B0B0B0"
 WIDTH, HEIGHT = 900, 450
@@ -39,7 +47,9 @@ pio.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype+noteb
 
 
 def again(index: int, marks: Sequence[str]) -> str:
-    """What tells line or point `index` from the one of the same colour: the next mark each time the palette starts again."""
+    """What tells line or point `index` from the one of the same colour: the next mark each time the
+    palette starts again.
+    """
     return marks[index // len(PALETTE) % len(marks)]
 
 

@@ -31,13 +31,22 @@ __all__ = [
 
 
 def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
-    """The task that a run has stored. Raises ValueError if what was stored is not what its description makes."""
+    """The task that a run has stored. Raises ValueError if what was stored is not what its
+    description makes.
+    """
     if about["name"] != "sorting":
         return Task.restore(about, tensors)
     params = {**about["params"], "length": _tuple(about["params"]["length"])}
     longest = max(params["length"]) if isinstance(params["length"], tuple) else params["length"]
-    for name in ("validation", "test"):  # before lists are drawn: a description that is not theirs may ask for any number of any size
-        if tuple(tensors[name].shape) != (params[f"n_{name}"], 2 * longest + 2) or tensors[name][0, 0] != params["n_values"]:
+    for name in (
+        "validation",
+        "test",
+        # before lists are drawn: a description that is not theirs may ask for any number of any size
+    ):
+        if (
+            tuple(tensors[name].shape) != (params[f"n_{name}"], 2 * longest + 2)
+            or tensors[name][0, 0] != params["n_values"]
+        ):
             raise ValueError(f"its {name} lists are of another number or size")
     task = sorting(**params)
     if any(not own.equal(tensors[name].long()) for name, own in task.tensors().items()):

@@ -1,4 +1,6 @@
-"""Many remainders at once: n mod q for every prime q below p, of all n < p^2 as two digits in base p."""
+"""Many remainders at once: n mod q for every prime q below p, of all n < p^2 as two digits in base
+p.
+"""
 
 from __future__ import annotations
 
@@ -29,24 +31,36 @@ def remainders(
     masked: Sequence[int] | None = None,
     split: Split = "random",
 ) -> Task:
-    """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n head". Any p >= 3.
+    """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n
+    head". Any p >= 3.
 
     The loss is the mean over the heads of their losses divided by ln q, which is a uniform guess's.
     primes:      the moduli, if not all primes below p; any distinct integers from 2.
-    digit_order: "low_first" [n mod p, n // p] is the text's, "high_first" that of the code that made its figures.
-    labels:      "permuted" is T_basis: the labels of all n in random order, those of one n together.
-    masked:      moduli whose losses are left out (T_masked: 2, 3, 5, 7); the mean is still over all heads.
-    Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task, e.g. no prime below p.
+    digit_order: "low_first" [n mod p, n // p] is the text's, "high_first" that of the code that
+    made its figures.
+    labels:      "permuted" is T_basis: the labels of all n in random order, those of one n
+                 together.
+    masked:      moduli whose losses are left out (T_masked: 2, 3, 5, 7); the mean is still over all
+                 heads.
+    Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task,
+    e.g. no prime below p.
     """
     if type(p) is not int or p < 2:
         raise ValueError(f"p must be an integer of at least 2, got {p!r}")
-    for name, value, options in (("digit_order", digit_order, DigitOrder), ("labels", labels, Labels)):
+    for name, value, options in (
+        ("digit_order", digit_order, DigitOrder),
+        ("labels", labels, Labels),
+    ):
         if value not in get_args(options):
             raise ValueError(f"{name} must be one of {get_args(options)}, got {value!r}")
     moduli = primes_below(p) if primes is None else list(primes)
     if not moduli and primes is None:
         raise ValueError(f"there is no prime below p = {p}; the smallest base with one is 3")
-    if not moduli or len(set(moduli)) < len(moduli) or not all(type(q) is int and q >= 2 for q in moduli):
+    if (
+        not moduli
+        or len(set(moduli)) < len(moduli)
+        or not all(type(q) is int and q >= 2 for q in moduli)
+    ):
         raise ValueError(f"primes must be distinct integers from 2, got {moduli}")
     masked = list(masked or [])
     if unknown := sorted(set(masked) - set(moduli)):
@@ -75,7 +89,11 @@ def remainders(
             "split": split,
         },
     )
-    return task if labels == "true" else dataclasses.replace(random_labels(task, seed), name=task.name, params=task.params)
+    return (
+        task
+        if labels == "true"
+        else dataclasses.replace(random_labels(task, seed), name=task.name, params=task.params)
+    )
 
 
 def primes_below(n: int) -> list[int]:

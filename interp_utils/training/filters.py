@@ -1,4 +1,6 @@
-"""Gradient filters between backward and the optimiser: Grokfast (Lee et al. 2024), which amplifies what changes slowly."""
+"""Gradient filters between backward and the optimiser: Grokfast (Lee et al. 2024), which amplifies
+what changes slowly.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class GradientFilter(Protocol):
     state: State  # group -> weight's name -> tensor; what a resumed training needs
 
     def apply(self, step: int, gradients: Mapping[str, Tensor]) -> None:
-        """Replaces the gradients of update `step` = 0, 1, ... in place. Steps must come in order."""
+        """Replaces the gradients of update `step` = 0, 1, ... in place. Steps must come in "
+        "order."""
 
 
 def gradient_filter(config: TrainConfig, weights: Mapping[str, Tensor]) -> GradientFilter:
@@ -36,13 +39,16 @@ class Unfiltered:
 class Ema:
     """g + lambda mu with mu <- alpha mu + (1 - alpha) g (Grokfast-EMA).
 
-    mu starts as the first gradient (Lee et al., released code) or as zero (Syrkis and Søgaard, released code). Of a gradient
-    that oscillates as e^(i w t) it passes 1 + lambda (1 - alpha) / (1 - alpha e^(-i w)): 1 + lambda of a constant one.
+    mu starts as the first gradient (Lee et al., released code) or as zero (Syrkis and Søgaard,
+    released code). Of a gradient that oscillates as e^(i w t) it passes 1 + lambda (1 - alpha) / (1
+    - alpha e^(-i w)): 1 + lambda of a constant one.
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
         self.config = config
-        self.state: State = {"grokfast_mean": {name: torch.zeros_like(weight) for name, weight in weights.items()}}
+        self.state: State = {
+            "grokfast_mean": {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        }
 
     @torch.no_grad()
     def apply(self, step: int, gradients: Mapping[str, Tensor]) -> None:
@@ -54,17 +60,24 @@ class Ema:
 
 
 class MovingAverage:
-    """g + lambda times the mean of the last `window` gradients, once there are so many (Grokfast-MA).
+    """g + lambda times the mean of the last `window` gradients, once there are so many
+    (Grokfast-MA).
 
-    Holds `window` gradients. Their sum is kept in float64: gradients fall by many orders of magnitude, and a running sum in
-    float32 would remember the rounding of the first ones for ever.
+    Holds `window` gradients. Their sum is kept in float64: gradients fall by many orders of
+    magnitude, and a running sum in float32 would remember the rounding of the first ones for ever.
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
         self.config = config
         self.state: State = {
-            "grokfast_window": {name: weight.new_zeros(config.grokfast_window, *weight.shape) for name, weight in weights.items()},
-            "grokfast_sum": {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in weights.items()},
+            "grokfast_window": {
+                name: weight.new_zeros(config.grokfast_window, *weight.shape)
+                for name, weight in weights.items()
+            },
+            "grokfast_sum": {
+                name: torch.zeros_like(weight, dtype=torch.float64)
+                for name, weight in weights.items()
+            },
         }
 
     @torch.no_grad()

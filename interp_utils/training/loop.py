@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-from interp_utils.run_writer import RunWriter
-from interp_utils.runs import Metrics, Run, state_name
+from interp_utils.runs.run import Metrics, Run, state_name
+from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.memory import reuse_large_buffers
@@ -36,12 +36,14 @@ def train(
     device: torch.device | str | None = None,
     progress: bool = True,
 ) -> Run:
-    """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns the finished one.
+    """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns
+    the finished one.
 
-    Configurations default to the public Grokking demo's. device None is a GPU where there is one. Ctrl-C saves and then
-    raises KeyboardInterrupt; the same call goes on from there.
-    Raises ValueError if `out` holds another run, RunInUse if another process is writing it, OSError if it cannot be
-    written, FloatingPointError if the loss is no longer finite. What was saved before stays.
+    Configurations default to the public Grokking demo's. device None is a GPU where there is one.
+    Ctrl-C saves and then raises KeyboardInterrupt; the same call goes on from there.
+    Raises ValueError if `out` holds another run, RunInUse if another process is writing it, OSError
+    if it cannot be written, FloatingPointError if the loss is no longer finite. What was saved
+    before stays.
     """
     model_config = (model_config or ModelConfig()).for_task(task)
     config = RunConfig(model_config, train_config or TrainConfig())
@@ -62,11 +64,16 @@ def _train(writer: RunWriter, trainer: Trainer, name: str, progress: bool) -> No
         try:
             trainer.load_state(writer.step, state, logged=max(metrics["step"], default=-1))
         except ValueError as error:
-            raise ValueError(f"{writer.path / state_name(writer.step)}: {error}; train the run again in a new folder") from None
+            raise ValueError(
+                f"{writer.path / state_name(writer.step)}: {error}; train the run again in a new "
+                "folder"
+            ) from None
     log_steps, snapshot_steps = set(config.log_steps()), set(config.snapshot_steps())
     last_saved = time.monotonic()
     with (
-        tqdm(total=config.steps, initial=trainer.step, disable=not progress, unit="step", desc=name) as bar,
+        tqdm(
+            total=config.steps, initial=trainer.step, disable=not progress, unit="step", desc=name
+        ) as bar,
         deferred_interrupt() as interrupted,
     ):
         while True:
@@ -78,18 +85,34 @@ def _train(writer: RunWriter, trainer: Trainer, name: str, progress: bool) -> No
                 if row["train_loss"] is None:
                     trainer.refuse("training loss", step, writer)
                 for column, value in row.items():
-                    metrics.setdefault(column, [None] * earlier).append(value)  # a run from before it had this column
-                shown = [name for name in row if name.endswith("_loss") and name != "highest_train_loss" and row[name] is not None]
+                    metrics.setdefault(column, [None] * earlier).append(
+                        value
+                    )  # a run from before it had this column
+                shown = [
+                    name
+                    for name in row
+                    if name.endswith("_loss")
+                    and name != "highest_train_loss"
+                    and row[name] is not None
+                ]
                 bar.set_postfix({name: f"{row[name]:.2e}" for name in shown}, refresh=False)
             done = step == config.steps
-            if done or step in snapshot_steps or interrupted() or time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
+            if (
+                done
+                or step in snapshot_steps
+                or interrupted()
+                or time.monotonic() - last_saved > SAVE_EVERY_SECONDS
+            ):
                 if step != writer.step:
                     trainer.take_losses(writer)
                     trainer.require_finite(writer)
                     writer.save(step, trainer.state(), metrics, snapshot=step in snapshot_steps)
                 last_saved = time.monotonic()
             if interrupted():
-                raise KeyboardInterrupt(f"stopped at step {step}, which is saved in {writer.path}; the same call goes on from there")
+                raise KeyboardInterrupt(
+                    f"stopped at step {step}, which is saved in {writer.path}; the same call goes "
+                    "on from there"
+                )
             if done:
                 return
             trainer.update()
@@ -104,9 +127,16 @@ class Trainer:
         self.config = config.train
         self.step = 0
         self.losses: list[Tensor] = []  # of the updates since `take_losses`, still on the device
-        self.logged, self.highest = -1, -math.inf  # the last step with a row of metrics, and the highest loss of those since
-        self.weights = {name: tensor.to(device) for name, tensor in models.initial_weights(config.model).items()}
-        self.trained = {name: self.weights[name].requires_grad_() for name in models.trainable(config.model)}
+        self.logged, self.highest = (
+            -1,
+            -math.inf,
+        )  # the last step with a row of metrics, and the highest loss of those since
+        self.weights = {
+            name: tensor.to(device) for name, tensor in models.initial_weights(config.model).items()
+        }
+        self.trained = {
+            name: self.weights[name].requires_grad_() for name in models.trainable(config.model)
+        }
         self.filter = gradient_filter(self.config, self.trained)
         self.optimizer = torch.optim.AdamW(
             self.trained.values(),
@@ -129,7 +159,9 @@ class Trainer:
         self.step += 1
 
     def take_losses(self, writer: RunWriter) -> None:
-        """Reads the losses of the updates since the last time in one transfer, so that none of them goes unseen."""
+        """Reads the losses of the updates since the last time in one transfer, so that none of them
+        goes unseen.
+        """
         losses = torch.stack(self.losses).tolist() if self.losses else []
         self.losses.clear()
         for step, loss in enumerate(losses, self.step - len(losses)):
@@ -142,7 +174,9 @@ class Trainer:
     def measure(self) -> dict[str, float | None]:
         """A row of metrics, None for what is not finite. The highest loss starts anew."""
         row = self.objective.measure(self.weights, self.step)
-        row["sum_squared_weights"] = sum(weight.double().square().sum() for weight in self.trained.values())
+        row["sum_squared_weights"] = sum(
+            weight.double().square().sum() for weight in self.trained.values()
+        )
         values = torch.stack(list(row.values())).tolist()  # one synchronisation, not one each
         row = dict(zip(row, values, strict=True))
         row["highest_train_loss"] = max(self.highest, row["train_loss"])
@@ -158,11 +192,16 @@ class Trainer:
         raise not_finite(what, step, writer)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        moments = {name: self.optimizer.state.get(weight, {}) for name, weight in self.trained.items()}
+        moments = {
+            name: self.optimizer.state.get(weight, {}) for name, weight in self.trained.items()
+        }
         return {
             "weights": self.weights,
             **{
-                moment: {name: state.get(moment, torch.zeros_like(self.trained[name])) for name, state in moments.items()}
+                moment: {
+                    name: state.get(moment, torch.zeros_like(self.trained[name]))
+                    for name, state in moments.items()
+                }
                 for moment in ("exp_avg", "exp_avg_sq")
             },
             **self.filter.state,
@@ -172,7 +211,9 @@ class Trainer:
     @torch.no_grad()
     def load_state(self, step: int, state: dict[str, dict[str, Tensor]], logged: int) -> None:
         """Raises ValueError where the state is not one of this model."""
-        unknown = torch.tensor(-math.inf if step == logged else math.nan)  # until the next row, in a state from before it was kept
+        unknown = torch.tensor(
+            -math.inf if step == logged else math.nan
+        )  # until the next row, in a state from before it was kept
         state = {"highest": {"train_loss": unknown}, **state}
         if _shapes(state) != _shapes(self.state()):
             raise ValueError("this state is not one of this model")
@@ -185,28 +226,40 @@ class Trainer:
         for name, weight in self.trained.items():
             self.optimizer.state[weight] = {
                 "step": torch.tensor(float(step), device=weight.device),
-                **{moment: state[moment][name].to(weight.device) for moment in ("exp_avg", "exp_avg_sq")},
+                **{
+                    moment: state[moment][name].to(weight.device)
+                    for moment in ("exp_avg", "exp_avg_sq")
+                },
             }
 
 
 def not_finite(what: str, step: int, writer: RunWriter) -> FloatingPointError:
     return FloatingPointError(
-        f"the {what} is not finite at step {step}; the run in {writer.path} is kept as of step {writer.step}. "
+        f"the {what} is not finite at step {step}; the run in {writer.path} is kept as of step "
+        f"{writer.step}. "
         f"Try a lower learning rate than {writer.config.train.lr}"
     )
 
 
 def _shapes(state: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
-    return {group: {name: tensor.shape for name, tensor in tensors.items()} for group, tensors in state.items()}
+    return {
+        group: {name: tensor.shape for name, tensor in tensors.items()}
+        for group, tensors in state.items()
+    }
 
 
 @contextlib.contextmanager
 def deterministic(on: bool) -> Iterator[None]:
     """Bitwise reproducible kernels, and whatever was set before afterwards."""
-    before, before_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before, before_warn = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     before_fill = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(on or before)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any, and filling every buffer takes time
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # nothing here reads any, and filling every buffer takes time
+    )
     try:
         yield
     finally:
@@ -216,9 +269,13 @@ def deterministic(on: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C does not wait."""
+    """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C
+    does not wait.
+    """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # only the main thread receives signals
         yield lambda: False
         return
 

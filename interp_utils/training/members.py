@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-from interp_utils.run_writer import RunWriter
-from interp_utils.runs import Metrics
+from interp_utils.runs.run import Metrics
+from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask, Task
 from interp_utils.training.loop import not_finite
 from interp_utils.training.objectives import check
@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Member:
-    """One training among many: what it is, what it has logged, and why it has stopped before the others."""
+    """One training among many: what it is, what it has logged, and why it has stopped before the
+    others.
+    """
 
     task: Task
     config: RunConfig
@@ -44,7 +46,9 @@ class Member:
         row = {"step": step, **row, "highest_train_loss": self.highest}
         earlier = len(self.metrics.get("step", []))
         for column, value in row.items():
-            self.metrics.setdefault(column, [None] * earlier).append(value if math.isfinite(value) else None)
+            self.metrics.setdefault(column, [None] * earlier).append(
+                value if math.isfinite(value) else None
+            )
         self.highest = -math.inf
 
 
@@ -56,10 +60,17 @@ def list_members(
     seeds: Iterable[int] | None,
     out: Path,
 ) -> list[Member]:
-    """The members that `train_many` is asked for. Raises ValueError, before there is a folder, where they cannot be."""
+    """The members that `train_many` is asked for. Raises ValueError, before there is a folder,
+    where they cannot be.
+    """
     model_configs = ModelConfig() if model_configs is None else model_configs
     train_configs = TrainConfig() if train_configs is None else train_configs
-    given = {"tasks": tasks, "model_configs": model_configs, "train_configs": train_configs, "names": names}
+    given = {
+        "tasks": tasks,
+        "model_configs": model_configs,
+        "train_configs": train_configs,
+        "names": names,
+    }
     lengths = {name: len(values) for name, values in given.items() if isinstance(values, Sequence)}
     n = max(lengths.values(), default=1)
     if n == 0 or set(lengths.values()) - {n}:
@@ -68,28 +79,43 @@ def list_members(
         raise ValueError(f"give names, the folders in {out} of these {n} configurations")
     seeds = seeds if seeds is None else list(seeds)
     members = []
-    for task, model, train, name in zip(*(v if isinstance(v, Sequence) else [v] * n for v in given.values()), strict=True):
+    for task, model, train, name in zip(
+        *(v if isinstance(v, Sequence) else [v] * n for v in given.values()), strict=True
+    ):
         folder = out / (name or "")
-        seeded = [(folder, model)] if seeds is None else [(folder / f"seed_{s}", dataclasses.replace(model, seed=s)) for s in seeds]
+        seeded = (
+            [(folder, model)]
+            if seeds is None
+            else [(folder / f"seed_{s}", dataclasses.replace(model, seed=s)) for s in seeds]
+        )
         for path, model_config in seeded:
             config = RunConfig(model_config.for_task(task), train)
             _require_stackable(task, config)
             members.append(Member(task, config, RunWriter(path, task, config)))
     paths = [member.writer.path for member in members]
     if not paths or len(set(paths)) < len(paths):
-        raise ValueError(f"every member needs a folder of its own: give distinct names and seeds, got {names} and {seeds}")
+        raise ValueError(
+            f"every member needs a folder of its own: give distinct names and seeds, got {names} "
+            f"and {seeds}"
+        )
     return members
 
 
 def _require_stackable(task: AnyTask, config: RunConfig) -> None:
     check(task, config)
     if not isinstance(task, Task) or task.labels.ndim != 1:
-        raise ValueError(f"train_many is for tasks with finitely many inputs and one label each, which {task.name} is not; use train")
+        raise ValueError(
+            "train_many is for tasks with finitely many inputs and one label each, which "
+            f"{task.name} is not; use train"
+        )
     if task.weights or config.train.dropout or config.train.grokfast != "none":
-        raise ValueError("train_many has neither weighted losses nor dropout nor gradient filters; use train")
+        raise ValueError(
+            "train_many has neither weighted losses nor dropout nor gradient filters; use train"
+        )
     if config.model.n_layers > 1 or config.train.forward == "hooked":
         raise ValueError(
-            "train_many has the table forward only, for one-layer models: set ModelConfig.n_layers = 1 and TrainConfig.forward = "
+            "train_many has the table forward only, for one-layer models: set "
+            "ModelConfig.n_layers = 1 and TrainConfig.forward = "
             f'"auto", got {config.model.n_layers} and "{config.train.forward}"; or use train'
         )
 

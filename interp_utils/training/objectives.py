@@ -1,4 +1,6 @@
-"""What a step minimises and what is measured: for tasks with finitely many inputs, and for those that draw fresh ones."""
+"""What a step minimises and what is measured: for tasks with finitely many inputs, and for those
+that draw fresh ones.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ class Objective(Protocol):
         """The mean loss that this step's update follows, in nats."""
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
-        """A row of metrics, as float64 scalars on the device: the training loss under "train_loss"."""
+        """A row of metrics, as float64 scalars on the device: the training loss under "
+        ""train_loss"."""
 
 
 def check(task: AnyTask, config: RunConfig) -> None:
@@ -28,24 +31,43 @@ def check(task: AnyTask, config: RunConfig) -> None:
     batch_size = config.train.batch_size
     if isinstance(task, StreamTask):
         if batch_size is None:
-            raise ValueError(f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. to 128")
+            raise ValueError(
+                f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. "
+                "to 128"
+            )
         if config.train.dropout:
-            raise ValueError(f"dropout is for tasks with finitely many inputs, {task.name} draws fresh ones: leave TrainConfig.dropout 0")
+            raise ValueError(
+                f"dropout is for tasks with finitely many inputs, {task.name} draws fresh ones: "
+                "leave TrainConfig.dropout 0"
+            )
         if config.model.attention != "causal":
-            raise ValueError(f"bidirectional attention reads {task.name}'s answers in its inputs: leave ModelConfig.attention causal")
+            raise ValueError(
+                f"bidirectional attention reads {task.name}'s answers in its inputs: leave "
+                "ModelConfig.attention causal"
+            )
     elif batch_size is not None:
-        raise ValueError(f"{task.name} is trained on all its training inputs at once: leave TrainConfig.batch_size None, got {batch_size}")
+        raise ValueError(
+            f"{task.name} is trained on all its training inputs at once: leave "
+            f"TrainConfig.batch_size None, got {batch_size}"
+        )
     elif config.train.dropout and not takes_tables(config.model, config.train.forward):
-        raise ValueError('dropout is in the table forward of one-layer models alone: leave TrainConfig.dropout 0, or forward "auto"')
+        raise ValueError(
+            'dropout is in the table forward of one-layer models alone: leave TrainConfig.dropout 0, or forward "auto"'
+        )
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
     check(task, config)
-    return _FreshBatches(task, config, device) if isinstance(task, StreamTask) else _FullBatch(task, config, device)
+    return (
+        _FreshBatches(task, config, device)
+        if isinstance(task, StreamTask)
+        else _FullBatch(task, config, device)
+    )
 
 
 class _FullBatch:
-    """A task with several labels per input has, beside the totals, a column for each head: "test_accuracy/7" is of 7 classes.
+    """A task with several labels per input has, beside the totals, a column for each head:
+    "test_accuracy/7" is of 7 classes.
 
     Totals are the weighted sum of losses, which training follows, and the mean accuracy over heads.
     """
@@ -53,14 +75,24 @@ class _FullBatch:
     def __init__(self, task: Task, config: RunConfig, device: torch.device) -> None:
         self.config, self.task = config, task.to(device)
         self.loss_fn = LOSSES[config.train.loss]
-        self.weights = torch.tensor(task.weights or (1.0,) * len(task.n_classes), dtype=torch.float64, device=device)
+        self.weights = torch.tensor(
+            task.weights or (1.0,) * len(task.n_classes), dtype=torch.float64, device=device
+        )
         self.train_labels = self.task.labels[self.task.train_mask]
-        self.train_logits = logits_fn(config.model, self.task.tokens[self.task.train_mask], config.train.forward)
+        self.train_logits = logits_fn(
+            config.model, self.task.tokens[self.task.train_mask], config.train.forward
+        )
         self.all_logits = logits_fn(config.model, self.task.tokens, config.train.forward)
 
     def loss(self, weights: Weights, step: int) -> Tensor:
-        masks = (dropout_masks(self.config, step, self.train_labels.shape[0], self.weights.device),) if self.config.train.dropout else ()
-        losses = self.loss_fn(self.train_logits(weights, *masks), self.train_labels, self.task.n_classes)
+        masks = (
+            (dropout_masks(self.config, step, self.train_labels.shape[0], self.weights.device),)
+            if self.config.train.dropout
+            else ()
+        )
+        losses = self.loss_fn(
+            self.train_logits(weights, *masks), self.train_labels, self.task.n_classes
+        )
         return (losses.mean(0) * self.weights.to(losses.dtype)).sum()
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
@@ -72,24 +104,39 @@ class _FullBatch:
             for name, values in (("loss", losses), ("accuracy", right))
             for split, mask in (("train", task.train_mask), ("test", task.test_mask))
         }
-        totals = {name: (mean * self.weights).sum() if name.endswith("loss") else mean.mean() for name, mean in means.items()}
+        totals = {
+            name: (mean * self.weights).sum() if name.endswith("loss") else mean.mean()
+            for name, mean in means.items()
+        }
         if losses.ndim == 1:
             return totals
         of_heads = {name: zip(task.n_classes, mean, strict=True) for name, mean in means.items()}
-        return totals | {f"{name}/{classes}": value for name, heads in of_heads.items() for classes, value in heads}
+        return totals | {
+            f"{name}/{classes}": value
+            for name, heads in of_heads.items()
+            for classes, value in heads
+        }
 
 
 def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) -> Tensor:
-    """The masks of update `step`, drawn from the model's seed: "site d_model", or "site n d_model" where each input has its own."""
+    """The masks of update `step`, drawn from the model's seed: "site d_model", or "site n d_model"
+    where each input has its own.
+    """
     seed = np.random.SeedSequence([config.model.seed, step]).generate_state(1, np.uint64)[0]
     generator = torch.Generator(device).manual_seed(int(seed))
-    shape = (2, config.model.d_model) if config.train.dropout_mask == "step" else (2, n, config.model.d_model)
+    shape = (
+        (2, config.model.d_model)
+        if config.train.dropout_mask == "step"
+        else (2, n, config.model.d_model)
+    )
     kept = torch.rand(shape, generator=generator, device=device) >= config.train.dropout
     return kept / (1 - config.train.dropout)
 
 
 class _FreshBatches:
-    """The training loss of a row is that of the batch its step is about to learn from, which it has not seen."""
+    """The training loss of a row is that of the batch its step is about to learn from, which it has
+    not seen.
+    """
 
     def __init__(self, task: StreamTask, config: RunConfig, device: torch.device) -> None:
         self.task, self.size, self.device = task, config.train.batch_size, device
@@ -101,7 +148,10 @@ class _FreshBatches:
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
         row = {}
-        for name, sequences in (("train", self.task.batch(step, self.size)), ("validation", self.task.validation)):
+        for name, sequences in (
+            ("train", self.task.batch(step, self.size)),
+            ("validation", self.task.validation),
+        ):
             losses, right, asked = self._answers(weights, sequences)
             wrong = torch.zeros(asked.shape, dtype=torch.bool, device=self.device)
             wrong[asked] = ~right
@@ -111,7 +161,9 @@ class _FreshBatches:
         return row
 
     def _answers(self, weights: Weights, sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss, and whether the top logit is right, of each answer; the mask of answers in the sequences."""
+        """Loss, and whether the top logit is right, of each answer; the mask of answers in the
+        sequences.
+        """
         sequences = sequences.to(self.device)
         asked = sequences.asked
         logits, labels = self.logits(weights, sequences.tokens, asked), sequences.labels[asked]

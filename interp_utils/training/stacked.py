@@ -20,25 +20,42 @@ BUFFERS = ("weights", "exp_avg", "exp_avg_sq")
 
 
 class StackedTrainer:
-    """Weights, optimisers and the one step of many trainings in progress. A member's row of any buffer is its own alone.
+    """Weights, optimisers and the one step of many trainings in progress. A member's row of any
+    buffer is its own alone.
 
-    Members have the same sizes, numbers of inputs and of training inputs, and schedule; seed, learning rate, weight decay, labels and
-    split are each member's own.
+    Members have the same sizes, numbers of inputs and of training inputs, and schedule; seed,
+    learning rate, weight decay, labels and split are each member's own.
     """
 
-    def __init__(self, tasks: Sequence[Task], configs: Sequence[RunConfig], device: torch.device) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], configs: Sequence[RunConfig], device: torch.device
+    ) -> None:
         self.model, self.config, self.step = configs[0].model, configs[0].train, 0
         self.trained = models.trainable(self.model)
         self.shapes = models.weight_shapes(self.model)
         weights = [models.initial_weights(config.model) for config in configs]
-        self.frozen = {name: torch.stack([own[name] for own in weights]).to(device) for name in self.shapes.keys() - set(self.trained)}
-        self.weights = torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()  # "member parameter"
-        self.exp_avg, self.exp_avg_sq = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+        self.frozen = {
+            name: torch.stack([own[name] for own in weights]).to(device)
+            for name in self.shapes.keys() - set(self.trained)
+        }
+        self.weights = (
+            torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()
+        )  # "member parameter"
+        self.exp_avg, self.exp_avg_sq = (
+            torch.zeros_like(self.weights),
+            torch.zeros_like(self.weights),
+        )
         self.lr, self.weight_decay = (
-            torch.tensor([[getattr(config.train, name)] for config in configs], dtype=torch.float64, device=device)
+            torch.tensor(
+                [[getattr(config.train, name)] for config in configs],
+                dtype=torch.float64,
+                device=device,
+            )
             for name in ("lr", "weight_decay")
         )
-        self.losses: list[Float[Tensor, "member"]] = []  # of the updates since `take_losses`, still on the device
+        self.losses: list[
+            Float[Tensor, "member"]
+        ] = []  # of the updates since `take_losses`, still on the device
 
         def stack(tensors: list[Tensor]) -> Tensor:
             return torch.stack(tensors).to(device)
@@ -48,12 +65,16 @@ class StackedTrainer:
         self.train = stack([task.train_mask.nonzero()[:, 0] for task in tasks])
         self.test = stack([task.test_mask.nonzero()[:, 0] for task in tasks])
         self.train_labels = self.labels.gather(1, self.train)
-        self.train_logits = members_logits_fn(self.model, stack([task.tokens[task.train_mask] for task in tasks]))
+        self.train_logits = members_logits_fn(
+            self.model, stack([task.tokens[task.train_mask] for task in tasks])
+        )
         self.all_logits = members_logits_fn(self.model, stack([task.tokens for task in tasks]))
 
     def update(self) -> None:
         warmup = min(self.step / self.config.warmup_steps, 1.0) if self.config.warmup_steps else 1.0
-        losses = self._losses(self.train_logits(self._named(self.weights) | self.frozen), self.train_labels).mean(1)
+        losses = self._losses(
+            self.train_logits(self._named(self.weights) | self.frozen), self.train_labels
+        ).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), self.weights)
         self.losses.append(losses.detach())
         self.step += 1
@@ -69,12 +90,18 @@ class StackedTrainer:
             eps=self.config.eps,
         )
 
-    def _losses(self, logits: Float[Tensor, "member n c"], labels: Tensor) -> Float[Tensor, "member n"]:
+    def _losses(
+        self, logits: Float[Tensor, "member n c"], labels: Tensor
+    ) -> Float[Tensor, "member n"]:
         return self.loss_fn(logits.flatten(0, 1), labels.flatten()).unflatten(0, labels.shape)
 
     def take_losses(self) -> Float[Tensor, "update member"]:
         """The losses of the updates since the last time, in one transfer."""
-        losses = torch.stack(self.losses).double().cpu() if self.losses else torch.empty(0, len(self.weights))
+        losses = (
+            torch.stack(self.losses).double().cpu()
+            if self.losses
+            else torch.empty(0, len(self.weights))
+        )
         self.losses.clear()
         return losses
 
@@ -87,8 +114,14 @@ class StackedTrainer:
             "accuracy": (logits.argmax(-1) == self.labels).double(),
         }
         splits = {"train": self.train, "test": self.test}
-        columns = {f"{split}_{what}": own.gather(1, which).mean(1) for what, own in values.items() for split, which in splits.items()}
-        columns["sum_squared_weights"] = torch.linalg.vector_norm(self.weights, dim=1, dtype=torch.float64).square()
+        columns = {
+            f"{split}_{what}": own.gather(1, which).mean(1)
+            for what, own in values.items()
+            for split, which in splits.items()
+        }
+        columns["sum_squared_weights"] = torch.linalg.vector_norm(
+            self.weights, dim=1, dtype=torch.float64
+        ).square()
         rows = torch.stack(list(columns.values()), dim=1).tolist()
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -101,7 +134,10 @@ class StackedTrainer:
         named = {group: self._named(getattr(self, group).detach().cpu()) for group in BUFFERS}
         named["weights"] |= {name: weight.cpu() for name, weight in self.frozen.items()}
         return [
-            {group: {name: tensor[member] for name, tensor in tensors.items()} for group, tensors in named.items()}
+            {
+                group: {name: tensor[member] for name, tensor in tensors.items()}
+                for group, tensors in named.items()
+            }
             for member in range(len(self.weights))
         ]
 
@@ -121,13 +157,22 @@ class StackedTrainer:
     def _named(self, buffer: Float[Tensor, "member parameter"]) -> dict[str, Tensor]:
         """Views of it, each "member ..." with the shape of its weight."""
         parts = buffer.split([math.prod(self.shapes[name]) for name in self.trained], dim=1)
-        return {name: part.unflatten(1, self.shapes[name]) for name, part in zip(self.trained, parts, strict=True)}
+        return {
+            name: part.unflatten(1, self.shapes[name])
+            for name, part in zip(self.trained, parts, strict=True)
+        }
 
 
 def bytes_per_member(task: Task, model: ModelConfig) -> int:
-    """What a member needs at most: its buffers, and the activations of all inputs, which a row of metrics takes."""
+    """What a member needs at most: its buffers, and the activations of all inputs, which a row of
+    metrics takes.
+    """
     parameters = sum(math.prod(shape) for shape in models.weight_shapes(model).values())
-    per_input = 3 * model.n_ctx * model.n_heads * model.d_head + 4 * (model.d_mlp or model.d_model) + 8 * model.d_vocab_out
+    per_input = (
+        3 * model.n_ctx * model.n_heads * model.d_head
+        + 4 * (model.d_mlp or model.d_model)
+        + 8 * model.d_vocab_out
+    )
     return 4 * (8 * parameters + len(task) * per_input)
 
 
@@ -144,9 +189,11 @@ def adamw_(
     betas: tuple[float, float],
     eps: float,
 ) -> None:
-    """Update number `step` (from 1) in place, to rounding that of torch.optim.AdamW, with a learning rate and a weight decay per member.
+    """Update number `step` (from 1) in place, to rounding that of torch.optim.AdamW, with a
+    learning rate and a weight decay per member.
 
-    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (arXiv 1711.05101), algorithm 2.
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (arXiv 1711.05101),
+    algorithm 2.
     """
     beta1, beta2 = betas
     exp_avg.lerp_(gradient, 1 - beta1)

@@ -1,4 +1,5 @@
-"""A circuit that computes with waves: attention as a sine wave, and the directions that neurons' cosines and sines are read along.
+"""A circuit that computes with waves: attention as a sine wave, and the directions that neurons'
+cosines and sines are read along.
 
 Weights are in HookedTransformer's orientation (inputs first); "p" is the tokens that are numbers.
 """
@@ -14,12 +15,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils.analysis import fourier
+from interp_utils.analysis.algorithm import variance_explained
 from interp_utils.analysis.progress import check_keys
-from interp_utils.analysis.summaries import variance_explained
 
 
 class AttentionFit(NamedTuple):
-    """Fit of one head's attention to a: c, alpha, beta (none for k = p / 2); the fitted grid; the share of variance it explains."""
+    """Fit of one head's attention to a: c, alpha, beta (none for k = p / 2); the fitted grid; the
+    share of variance it explains.
+    """
 
     coefficients: Float[Tensor, "terms"]
     fitted: Float[Tensor, "p p"]
@@ -27,20 +30,26 @@ class AttentionFit(NamedTuple):
 
 
 def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
-    """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k b) (Nanda et al. 2023, appendix)."""
+    """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k
+    b) (Nanda et al. 2023, appendix).
+    """
     p = fourier.check_grid(attention)
     check_keys(p, [k])
     n = torch.arange(p, device=attention.device)
     angles = (k * n % p).to(attention.dtype) * (2 * math.pi / p)
     rows = [angles.cos()] if 2 * k == p else [angles.cos(), angles.sin()]
-    design = torch.stack([torch.ones_like(attention), *(row[:, None] - row for row in rows)], -1).flatten(0, 1)
+    design = torch.stack(
+        [torch.ones_like(attention), *(row[:, None] - row for row in rows)], -1
+    ).flatten(0, 1)
     coefficients = torch.linalg.lstsq(design, attention.flatten()[:, None]).solution.squeeze(1)
     fitted = (design @ coefficients).view(p, p)
     return AttentionFit(coefficients, fitted, variance_explained(attention, fitted))
 
 
 class ReadOut(NamedTuple):
-    """W_L = sum over keys of u_k cos w_k c + v_k sin w_k c + residual; u and v by neuron, and the residual's share of the norm."""
+    """W_L = sum over keys of u_k cos w_k c + v_k sin w_k c + residual; u and v by neuron, and the
+    residual's share of the norm.
+    """
 
     u: Float[Tensor, "key neuron"]
     v: Float[Tensor, "key neuron"]
@@ -48,7 +57,8 @@ class ReadOut(NamedTuple):
 
 
 def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> ReadOut:
-    """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section 4.3): least squares, rank 2 x keys.
+    """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section
+    4.3): least squares, rank 2 x keys.
 
     residual is |W_L - fit| / |W_L|, Frobenius. For k = p / 2 there is no sine, and v is 0.
     """
@@ -65,8 +75,11 @@ def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> 
     return ReadOut(u, v, residual.item())
 
 
-def single_cosine_shares(direction: Float[Tensor, "neuron"], activations: Float[Tensor, "p p neuron"], k: int) -> tuple[float, float]:
-    """Shares of the variance of `activations @ direction` over the grid that cos w_k(a + b) and sin w_k(a + b) alone explain.
+def single_cosine_shares(
+    direction: Float[Tensor, "neuron"], activations: Float[Tensor, "p p neuron"], k: int
+) -> tuple[float, float]:
+    """Shares of the variance of `activations @ direction` over the grid that cos w_k(a + b) and sin
+    w_k(a + b) alone explain.
 
     The paper's Table 1: the first for u_k, the second for v_k.
     """
@@ -76,11 +89,16 @@ def single_cosine_shares(direction: Float[Tensor, "neuron"], activations: Float[
     return shares[0], shares[1] if len(shares) > 1 else 0.0
 
 
-def off_directions(activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]) -> Float[Tensor, "p p neuron"]:
-    """Activations without their part in the span of the directions; activations minus it is the part on them.
+def off_directions(
+    activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]
+) -> Float[Tensor, "p p neuron"]:
+    """Activations without their part in the span of the directions; activations minus it is the
+    part on them.
 
     Directions may be zero or depend on each other: only what they span counts.
     """
     _, singular, rows = torch.linalg.svd(directions, full_matrices=False)
-    axes = rows[singular > singular.max() * max(directions.shape) * torch.finfo(directions.dtype).eps].T
+    axes = rows[
+        singular > singular.max() * max(directions.shape) * torch.finfo(directions.dtype).eps
+    ].T
     return activations - activations @ axes @ axes.T

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from interp_utils import storage as disk
+from interp_utils.runs import storage as disk
 
 if TYPE_CHECKING:
     import optuna
@@ -23,46 +23,75 @@ def import_optuna() -> Any:
     try:
         import optuna
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("sweeps need Optuna: pip install 'interp-utils[sweeps]'", name="optuna") from None
+        raise ModuleNotFoundError(
+            "sweeps need Optuna: pip install 'interp-utils[sweeps]'", name="optuna"
+        ) from None
     return optuna
 
 
 def load(out: str | Path, storage: str | Path | None = None, study: str = "sweep") -> optuna.Study:
-    """The study of a sweep, to look at: `.trials_dataframe()`, `.best_trial`, `optuna.visualization`.
+    """The study of a sweep, to look at: `.trials_dataframe()`, `.best_trial`,
+    `optuna.visualization`.
 
-    Raises FileNotFoundError where there is no journal, ValueError where the storage has no such study.
+    Raises FileNotFoundError where there is no journal, ValueError where the storage has no such
+    study.
     """
     optuna = import_optuna()
-    if "://" not in str(storage) and not (journal := Path(storage or Path(out) / JOURNAL)).is_file():
-        raise FileNotFoundError(f"there is no sweep in {Path(out).resolve()}: {journal} is missing; if a database holds it, say which")
+    if (
+        "://" not in str(storage)
+        and not (journal := Path(storage or Path(out) / JOURNAL)).is_file()
+    ):
+        raise FileNotFoundError(
+            f"there is no sweep in {Path(out).resolve()}: {journal} is missing; if a database "
+            "holds it, say which"
+        )
     opened = _open_storage(Path(out), storage)
     if study not in (names := optuna.get_all_study_names(opened)):
         raise ValueError(f"there is no study {study!r} in this storage; it has {names}")
     return optuna.load_study(study_name=study, storage=opened)
 
 
-def open_study(folder: Path, storage: str | Path | None, name: str, about: Mapping[str, Any] | None) -> optuna.Study:
+def open_study(
+    folder: Path, storage: str | Path | None, name: str, about: Mapping[str, Any] | None
+) -> optuna.Study:
     """The study, new if it is not there. Only for whoever holds the folder's lock.
 
     Raises ValueError where it has its runs elsewhere, or is `about` something else.
     """
-    study = import_optuna().create_study(storage=_open_storage(folder, storage), study_name=name, load_if_exists=True)
+    study = import_optuna().create_study(
+        storage=_open_storage(folder, storage), study_name=name, load_if_exists=True
+    )
     there, here = study.user_attrs, {"folder": _identity(folder)}
     if there.get("folder", here["folder"]) != here["folder"]:
-        raise ValueError(f"study {name!r} has its runs in another folder than {folder}: all its workers share one; or take another name")
+        raise ValueError(
+            f"study {name!r} has its runs in another folder than {folder}: all its workers share "
+            "one; or take another name"
+        )
     if about is not None:
         here["about"] = json.loads(disk.json_bytes(about))  # as it will be read back
         before = there.get("about", here["about"])
-        if different := sorted(key for key in before.keys() | here["about"].keys() if before.get(key) != here["about"].get(key)):
-            changes = ", ".join(f"{key} = {before.get(key)!r} there, {here['about'].get(key)!r} here" for key in different)
-            raise ValueError(f"study {name!r} is another one ({changes}); take another name: runs of the same settings are found again")
+        if different := sorted(
+            key
+            for key in before.keys() | here["about"].keys()
+            if before.get(key) != here["about"].get(key)
+        ):
+            changes = ", ".join(
+                f"{key} = {before.get(key)!r} there, {here['about'].get(key)!r} here"
+                for key in different
+            )
+            raise ValueError(
+                f"study {name!r} is another one ({changes}); take another name: runs of the same "
+                "settings are found again"
+            )
     for key in here.keys() - there.keys():
         study.set_user_attr(key, here[key])
     return study
 
 
 def _identity(folder: Path) -> str:
-    """Tells a folder from others that workers on the same database may have, wherever it is mounted."""
+    """Tells a folder from others that workers on the same database may have, wherever it is
+    mounted.
+    """
     if not (folder / FOLDER).exists():
         disk.write_atomic(folder / FOLDER, disk.json_bytes({"id": uuid.uuid4().hex}))
     return json.loads((folder / FOLDER).read_bytes())["id"]
@@ -72,24 +101,30 @@ def _open_storage(folder: Path, storage: str | Path | None) -> optuna.storages.B
     """A database by its URL, or a journal file."""
     optuna = import_optuna()
     if "://" in str(storage):
-        from sqlalchemy.pool import NullPool  # no connection stays open for the hours of a training, which servers end
+        from sqlalchemy.pool import (
+            NullPool,  # no connection stays open for the hours of a training, which servers end
+        )
 
         try:
             return optuna.storages.RDBStorage(str(storage), engine_kwargs={"poolclass": NullPool})
         except Exception as error:  # of SQLAlchemy, of Optuna or of the database's own module
             reason = str(error).splitlines()[0]
             raise ValueError(
-                f"cannot open this storage ({reason}); a database's URL is e.g. sqlite:///sweeps.db or postgresql://host/name"
+                f"cannot open this storage ({reason}); a database's URL is e.g. "
+                "sqlite:///sweeps.db or postgresql://host/name"
             ) from error
     path = Path(storage or folder / JOURNAL)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+    return optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(path), lock_obj=_JournalLock(path))
+    )
 
 
 class _JournalLock:
     """In place of Optuna's own, which outlives a killed process by half a minute.
 
-    A record that a kill or a full disk has cut short would make all that follow unreadable: it is removed.
+    A record that a kill or a full disk has cut short would make all that follow unreadable: it is
+    removed.
     """
 
     def __init__(self, path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interp_utils.analysis import crt
+from interp_utils.analysis import residues
 from tests.planted import primes_below
 
 
@@ -16,11 +16,15 @@ def remainders(numbers, moduli):
     return torch.tensor([[n % q for q in moduli] for n in numbers])
 
 
-@pytest.mark.parametrize("moduli", [[2, 3, 5, 7], [7, 2, 5, 3], [4, 9, 25], primes_below(113), primes_below(300)])
+@pytest.mark.parametrize(
+    "moduli", [[2, 3, 5, 7], [7, 2, 5, 3], [4, 9, 25], primes_below(113), primes_below(300)]
+)
 def test_mixed_radix_digits_make_the_number(moduli):
     product = math.prod(moduli)
     numbers = [0, 1, product - 1, product // 2, product // 3 + 7]
-    for n, digits in zip(numbers, crt.mixed_radix(remainders(numbers, moduli), moduli).tolist(), strict=True):
+    for n, digits in zip(
+        numbers, residues.mixed_radix(remainders(numbers, moduli), moduli).tolist(), strict=True
+    ):
         assert sum(digit * math.prod(moduli[:i]) for i, digit in enumerate(digits)) == n
         assert all(0 <= digit < q for digit, q in zip(digits, moduli, strict=True))
 
@@ -28,7 +32,7 @@ def test_mixed_radix_digits_make_the_number(moduli):
 @pytest.mark.parametrize("p", [11, 12, 23, 53, 113])
 def test_remainders_by_all_primes_below_p_give_every_number_below_p_squared(p):
     moduli, n = primes_below(p), torch.arange(p * p)
-    assert crt.number(remainders(range(p * p), moduli), moduli, p * p).equal(n)
+    assert residues.number(remainders(range(p * p), moduli), moduli, p * p).equal(n)
 
 
 def test_one_wrong_remainder_leaves_no_number_and_none_is_made_up():
@@ -37,33 +41,48 @@ def test_one_wrong_remainder_leaves_no_number_and_none_is_made_up():
     for head, q in enumerate(moduli):
         wrong = right.clone()
         wrong[:, head] = (wrong[:, head] + 1) % q
-        assert crt.number(wrong, moduli, p * p).eq(-1).all()
+        assert residues.number(wrong, moduli, p * p).eq(-1).all()
     # With few moduli another number below the limit may have the changed remainders.
     few = [2, 3, 5, 7]
     changed = remainders([10], few)
     changed[0, 0] = 1
-    assert crt.number(changed, few, 150).tolist() == [115] and crt.number(changed, few, 100).tolist() == [-1]
+    assert residues.number(changed, few, 150).tolist() == [115] and residues.number(
+        changed, few, 100
+    ).tolist() == [-1]
 
 
-@given(st.integers(2, 400), st.lists(st.sampled_from(primes_below(60)), min_size=1, max_size=6, unique=True), st.data())
+@given(
+    st.integers(2, 400),
+    st.lists(st.sampled_from(primes_below(60)), min_size=1, max_size=6, unique=True),
+    st.data(),
+)
 def test_number_is_found_by_search(limit, moduli, data):
     given_remainders = [data.draw(st.integers(0, q - 1)) for q in moduli]
     if math.prod(moduli) < limit:
         with pytest.raises(ValueError, match="numbers apart"):
-            crt.number(torch.tensor(given_remainders), moduli, limit)
+            residues.number(torch.tensor(given_remainders), moduli, limit)
         return
-    fitting = [n for n in range(limit) if all(n % q == r for q, r in zip(moduli, given_remainders, strict=True))]
-    assert crt.number(torch.tensor(given_remainders), moduli, limit).item() == (fitting or [-1])[0]
+    fitting = [
+        n
+        for n in range(limit)
+        if all(n % q == r for q, r in zip(moduli, given_remainders, strict=True))
+    ]
+    assert (
+        residues.number(torch.tensor(given_remainders), moduli, limit).item()
+        == (fitting or [-1])[0]
+    )
 
 
 def test_no_zero_means_prime_but_for_the_small_primes_and_one():
     p = 113
     moduli, prime = primes_below(p), torch.zeros(p * p, dtype=torch.bool)
     prime[primes_below(p * p)] = True
-    found = crt.detect_primes(remainders(range(p * p), moduli), prime)
+    found = residues.detect_primes(remainders(range(p * p), moduli), prime)
     assert found == (1494, 1, 29, p * p - 1494 - 1 - 29)
     assert found.true_primes + found.missed_primes == 1523, "primes below 113^2"
-    everything_prime = crt.detect_primes(torch.ones(p * p, len(moduli), dtype=torch.long), prime)
+    everything_prime = residues.detect_primes(
+        torch.ones(p * p, len(moduli), dtype=torch.long), prime
+    )
     assert everything_prime == (1523, p * p - 1523, 0, 0)
 
 
@@ -79,4 +98,4 @@ def test_no_zero_means_prime_but_for_the_small_primes_and_one():
 )
 def test_what_are_no_remainders_is_refused(values, moduli, message, as_a_user):
     with pytest.raises(ValueError, match=message):
-        crt.mixed_radix(torch.tensor(values), moduli)
+        residues.mixed_radix(torch.tensor(values), moduli)

@@ -1,6 +1,8 @@
-"""Spectra in other names: inputs x renamed to u[x], x^a mod p say, where several x may share a name and some names be missing.
+"""Spectra in other names: inputs x renamed to u[x], x^a mod p say, where several x may share a name
+and some names be missing.
 
-The Fourier basis of all p names is orthogonal; on the names that occur it need not be, so that shares are least-squares fits.
+The Fourier basis of all p names is orthogonal; on the names that occur it need not be, so that
+shares are least-squares fits.
 """
 
 from __future__ import annotations
@@ -14,57 +16,80 @@ from torch import Tensor
 
 
 def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
-    """The mean over the inputs of each name that occurs, in the order of the names (`u.unique()`)."""
+    """The mean over the inputs of each name that occurs, in the order of the names "
+    "(`u.unique()`)."""
     names, which = u.unique(return_inverse=True)
     sums = values.new_zeros(len(names), *values.shape[1:]).index_add_(0, which, values)
     return sums / which.bincount().to(values.dtype).view(-1, *[1] * (values.ndim - 1))
 
 
 def pair_names(u: Int[Tensor, "p"], v: Int[Tensor, "p"]) -> Int[Tensor, "n"]:
-    """A name for each pair (x, y), a-major: the same where u[x] and v[y] are, in the order of (u, v)."""
+    """A name for each pair (x, y), a-major: the same where u[x] and v[y] are, in the order of (u,
+    v).
+    """
     return (u[:, None] * (int(v.max()) + 1) + v).flatten()
 
 
 def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> float:
-    """Share of the test inputs whose name no training input has. Raises ValueError where no input is for testing."""
+    """Share of the test inputs whose name no training input has. Raises ValueError where no input
+    is for testing.
+    """
     if train_mask.all():
         raise ValueError("all inputs are for training: there is no test input")
     return 1 - torch.isin(names[~train_mask], names[train_mask]).double().mean().item()
 
 
-def grid_class_means(grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]) -> Float[Tensor, "k_u k_v *rest"]:
+def grid_class_means(
+    grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]
+) -> Float[Tensor, "k_u k_v *rest"]:
     """The same on pairs; where both are bijections, the grid in the order of its new names."""
     return class_means(class_means(grid, u).transpose(0, 1), v).transpose(0, 1)
 
 
 def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float:
-    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is all that matters.
+    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is
+    all that matters.
 
     For values on pairs, flattened, the names are `pair_names`.
     """
     which = names.unique(return_inverse=True)[1]
-    return ((values - class_means(values, names)[which]).square().sum() / (values - values.mean(0)).square().sum()).item()
+    return (
+        (values - class_means(values, names)[which]).square().sum()
+        / (values - values.mean(0)).square().sum()
+    ).item()
 
 
-def frequency_shares(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int) -> Float[Tensor, "freq"]:
-    """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency f = 1 .. p // 2, alone."""
+def frequency_shares(
+    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int
+) -> Float[Tensor, "freq"]:
+    """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency
+    f = 1 .. p // 2, alone.
+    """
     waves = _waves(names, p, values.dtype)
     centred = values - values.mean(0)
     return (waves.mT @ centred).square().sum((1, 2)) / centred.square().sum()
 
 
-def without_frequency(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: int, p: int) -> Float[Tensor, "k m"]:
-    """Values less what {cos, sin} 2 pi f name / p explain of them; the mean stays. Raises ValueError for another f than 1 .. p // 2."""
+def without_frequency(
+    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: int, p: int
+) -> Float[Tensor, "k m"]:
+    """Values less what {cos, sin} 2 pi f name / p explain of them; the mean stays. Raises
+    ValueError for another f than 1 .. p // 2.
+    """
     if not 1 <= f <= p // 2:
         raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
     waves = _waves(names, p, values.dtype)[f - 1]
     return values - waves @ (waves.mT @ values)
 
 
-def share_on(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequence[int], p: int) -> float:
-    """Share of the variance over names that the waves of all these frequencies explain together, by least squares.
+def share_on(
+    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequence[int], p: int
+) -> float:
+    """Share of the variance over names that the waves of all these frequencies explain together, by
+    least squares.
 
-    Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near 1 says little.
+    Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near
+    1 says little.
     """
     waves = _waves(names, p, values.dtype)[[key - 1 for key in keys]].transpose(0, 1).flatten(1)
     left, singular, _ = torch.linalg.svd(waves, full_matrices=False)
@@ -74,11 +99,16 @@ def share_on(values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequen
 
 
 def grid_frequency_shares(
-    values: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
+    values: Float[Tensor, "k_u k_v neuron"],
+    names_u: Int[Tensor, "k_u"],
+    names_v: Int[Tensor, "k_v"],
+    p: int,
 ) -> Float[Tensor, "freq neuron"]:
-    """The same on pairs: share of each neuron's variance that products of {1, cos, sin} of f u and f v explain (all but the constant).
+    """The same on pairs: share of each neuron's variance that products of {1, cos, sin} of f u and
+    f v explain (all but the constant).
 
-    With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has NaN.
+    With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has
+    NaN.
     """
     bases = []
     for names in (names_u, names_v):
@@ -92,15 +122,22 @@ def grid_frequency_shares(
 
 
 def best_frequency_shares(
-    grid: Float[Tensor, "k_u k_v neuron"], names_u: Int[Tensor, "k_u"], names_v: Int[Tensor, "k_v"], p: int
+    grid: Float[Tensor, "k_u k_v neuron"],
+    names_u: Int[Tensor, "k_u"],
+    names_v: Int[Tensor, "k_v"],
+    p: int,
 ) -> Float[Tensor, "alive"]:
-    """The largest of those shares for each neuron that varies. On few names it is large for any values: compare with shuffled names."""
+    """The largest of those shares for each neuron that varies. On few names it is large for any
+    values: compare with shuffled names.
+    """
     best = grid_frequency_shares(grid, names_u, names_v, p).amax(0)
     return best[~best.isnan()]
 
 
 def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:
-    """An orthonormal basis, on these names, of what cos and sin of each frequency add to a constant; zero where they add nothing."""
+    """An orthonormal basis, on these names, of what cos and sin of each frequency add to a
+    constant; zero where they add nothing.
+    """
     f = torch.arange(1, p // 2 + 1, device=names.device)
     angles = (f[:, None] * names % p).to(torch.float64) * (2 * math.pi / p)
     waves = torch.stack([angles.cos(), angles.sin()], -1)

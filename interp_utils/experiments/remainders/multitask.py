@@ -1,6 +1,8 @@
-"""A run on many remainders at once in a row of numbers: what was learned when, and how it is represented.
+"""A run on many remainders at once in a row of numbers: what was learned when, and how it is
+represented.
 
-Also for a run with one answer per input, as modular addition is, which the paper compares with. Source of the task and of the claims
+Also for a run with one answer per input, as modular addition is, which the paper compares with.
+Source of the task and of the claims
 that these numbers decide: Syrkis and Søgaard 2024.
 """
 
@@ -14,15 +16,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils import ablation, milestones, trajectories
-from interp_utils.analysis import fourier, heads, periods, spectra
-from interp_utils.cached_model import CachedModel
-from interp_utils.runs import Run
+from interp_utils.analysis import answers, fourier, periods, spectra
+from interp_utils.measures import ablation, milestones, trajectories
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs.run import Run
 from interp_utils.tasks import Task
 
 Row = dict[str, Any]
 PUBLISHED_DIMENSIONS = 37  # of 256, those that the paper draws
-CLUSTER_SHARE, CLUSTER_SIZE = 0.3, 3  # a cluster's neurons have this share of variance in a wave of its period, and there are so many
+CLUSTER_SHARE, CLUSTER_SIZE = (
+    0.3,
+    3,
+)  # a cluster's neurons have this share of variance in a wave of its period, and there are so many
 
 
 def places(task: Task) -> tuple[int, int]:
@@ -33,33 +38,52 @@ def places(task: Task) -> tuple[int, int]:
 
 def trained(task: Task) -> list[int]:
     """Indices of the heads that the loss trains: all, but those that T_masked leaves out."""
-    return [head for head, weight in enumerate(task.weights or (1.0,) * len(task.n_classes)) if weight > 0]
+    return [
+        head
+        for head, weight in enumerate(task.weights or (1.0,) * len(task.n_classes))
+        if weight > 0
+    ]
 
 
 def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Tensor, "k"]]:
     """The neurons whose best wave has period q, for each q that has enough of them."""
-    found = {q: ((waves.period == q) & (waves.share >= CLUSTER_SHARE)).nonzero().flatten() for q in moduli}
+    found = {
+        q: ((waves.period == q) & (waves.share >= CLUSTER_SHARE)).nonzero().flatten()
+        for q in moduli
+    }
     return {q: neurons for q, neurons in found.items() if len(neurons) >= CLUSTER_SIZE}
 
 
 def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tensor, "group head"]:
-    """Test accuracy of each head with a group of neurons fixed at their means over all inputs, group by group."""
+    """Test accuracy of each head with a group of neurons fixed at their means over all inputs,
+    group by group.
+    """
     task = model.task
     removed = [partial(ablation.without_neurons, model, neurons, "mean") for neurons in groups]
-    return heads.ablation_matrix(removed, task.labels, task.n_classes, task.test_mask)
+    return answers.ablation_matrix(removed, task.labels, task.n_classes, task.test_mask)
 
 
 def headline(run: Run, device: torch.device | str = "cpu") -> Row:
-    """A finished run in a row. Accuracies are of test inputs and of heads that the loss trains; shares are of power or of variance."""
+    """A finished run in a row. Accuracies are of test inputs and of heads that the loss trains;
+    shares are of power or of variance.
+    """
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
     row = {"p": run.task.params["p"], "steps": run.step, **_embeddings(model), **_attention(model)}
-    return row | _answers(model) | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
+    return (
+        row | _answers(model) | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
+    )
 
 
 def learned(run: Run, device: torch.device | str = "cpu") -> Row:
-    """The part of `headline` that is about answers: how many are right, and since when. Raises ValueError for a run with one head."""
+    """The part of `headline` that is about answers: how many are right, and since when. Raises
+    ValueError for a run with one head.
+    """
     order = _order(run)
-    return {"steps": run.step, **_answers(CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)), **order}
+    return {
+        "steps": run.step,
+        **_answers(CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)),
+        **order,
+    }
 
 
 @torch.no_grad()
@@ -68,7 +92,10 @@ def _embeddings(model: CachedModel) -> Row:
     W_E, W_pos = model.model.W_E[:digits], model.model.W_pos[:2]
     first = spectra.compare(*W_pos[:, :PUBLISHED_DIMENSIONS])
     whole = spectra.compare(*W_pos)
-    values, variances = spectra.singular_values(W_E).values, spectra.singular_values(W_E, centre=True).values.square()
+    values, variances = (
+        spectra.singular_values(W_E).values,
+        spectra.singular_values(W_E, centre=True).values.square(),
+    )
     power = fourier.power(W_E).sum(1)[1:]
     return {
         "positions, Pearson": whole.pearson,
@@ -76,22 +103,33 @@ def _embeddings(model: CachedModel) -> Row:
         "positions, half sum over half difference": whole.half_sum / whole.half_difference,
         "singular values to 90 % of their sum": spectra.count_for(values, 0.9).item(),
         "singular values to 90 % of variance": spectra.count_for(variances, 0.9).item(),
-        "singular values, effective share": spectra.participation_ratio(variances).item() / len(variances),
+        "singular values, effective share": spectra.participation_ratio(variances).item()
+        / len(variances),
         "frequencies, effective share": spectra.participation_ratio(power).item() / len(power),
     }
 
 
 def _attention(model: CachedModel) -> Row:
-    """Of what a head gives to the two digits, the larger part, for the head that is most and the one that is least one-sided."""
+    """Of what a head gives to the two digits, the larger part, for the head that is most and the
+    one that is least one-sided.
+    """
     to_digits = model.activation("pattern", 0)[..., :2].double().mean((0, 1))
     one_sided = to_digits.max(1).values / to_digits.sum(1)
-    return {"attention to one digit, most": one_sided.max().item(), "attention to one digit, least": one_sided.min().item()}
+    return {
+        "attention to one digit, most": one_sided.max().item(),
+        "attention to one digit, least": one_sided.min().item(),
+    }
 
 
 def _answers(model: CachedModel) -> Row:
     task, moduli = model.task, list(model.task.n_classes)
-    right = (heads.predictions(model.logits, moduli).flatten(0, 1) == task.labels)[:, trained(task)]
-    by_head, on_train = right[task.test_mask].double().mean(0), right[task.train_mask].double().mean()
+    right = (answers.predictions(model.logits, moduli).flatten(0, 1) == task.labels)[
+        :, trained(task)
+    ]
+    by_head, on_train = (
+        right[task.test_mask].double().mean(0),
+        right[task.train_mask].double().mean(),
+    )
     return {
         "train accuracy": on_train.item(),
         "test accuracy": by_head.mean().item(),
@@ -103,7 +141,12 @@ def _answers(model: CachedModel) -> Row:
 
 def _order(run: Run) -> Row:
     """Steps to 99 % of the test inputs, to stay, by head."""
-    reached = milestones.steps_by_head(run.metrics).iloc[trained(run.task)].dropna().sort_values(kind="stable")
+    reached = (
+        milestones.steps_by_head(run.metrics)
+        .iloc[trained(run.task)]
+        .dropna()
+        .sort_values(kind="stable")
+    )
     return {
         "heads": len(trained(run.task)),
         "heads at 99 %": len(reached),
@@ -113,15 +156,23 @@ def _order(run: Run) -> Row:
 
 @torch.no_grad()
 def _circuits(model: CachedModel) -> Row:
-    """Accuracy that the neurons of a period cost their own head, and other heads, when they are fixed at their means."""
+    """Accuracy that the neurons of a period cost their own head, and other heads, when they are
+    fixed at their means.
+    """
     task, moduli = model.task, model.task.n_classes
     waves = periods.best_waves(model.activation("post", 0), places(task), moduli)
     found = clusters(waves, moduli)
-    row = {"neurons, share of their best wave": waves.share[waves.period > 0].median().item(), "clusters": len(found)}
+    row = {
+        "neurons, share of their best wave": waves.share[waves.period > 0].median().item(),
+        "clusters": len(found),
+    }
     if not found:
         return row
-    full = heads.accuracies(model.logits, task.labels, moduli, task.test_mask)
+    full = answers.accuracies(model.logits, task.labels, moduli, task.test_mask)
     cost = full - ablate(model, found.values())
     own = torch.zeros_like(cost, dtype=torch.bool)
     own[range(len(found)), [moduli.index(q) for q in found]] = True
-    return row | {"cluster's cost to its own head": cost[own].mean().item(), "cluster's cost to other heads": cost[~own].mean().item()}
+    return row | {
+        "cluster's cost to its own head": cost[own].mean().item(),
+        "cluster's cost to other heads": cost[~own].mean().item(),
+    }

@@ -1,4 +1,5 @@
-"""Bytes on disk that can be trusted: written atomically, read with their digest checked, one writer at a time.
+"""Bytes on disk that can be trusted: written atomically, read with their digest checked, one writer
+at a time.
 
 Only safetensors and JSON; nothing here ever writes or reads a pickle.
 """
@@ -22,10 +23,15 @@ from torch import Tensor
 
 
 class DamagedFile(ValueError):
-    """A file is not what its run says it is. The message names the file, what is wrong and what to do."""
+    """A file is not what its run says it is. The message names the file, what is wrong and what to
+    do.
+    """
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}; restore this file from a copy, or train the run again in a new folder")
+        super().__init__(
+            f"{path}: {problem}; restore this file from a copy, or train the run again in a new "
+            "folder"
+        )
 
 
 class RunInUse(RuntimeError):
@@ -33,7 +39,9 @@ class RunInUse(RuntimeError):
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """After this returns `path` holds `content`, power cut or not; if it fails or is killed, what was there stays."""
+    """After this returns `path` holds `content`, power cut or not; if it fails or is killed, what
+    was there stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -60,7 +68,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Deletes what a killed `write_atomic` left behind. Only for whoever holds the folder's lock."""
+    """Deletes what a killed `write_atomic` left behind. Only for whoever holds the folder's "
+    "lock."""
     for leftover in folder.rglob(".*.tmp"):
         if re.fullmatch(r"\..+\.(json|safetensors)\.[^.]+\.tmp", leftover.name):
             leftover.unlink(missing_ok=True)
@@ -72,7 +81,9 @@ def describe(content: bytes) -> dict[str, Any]:
 
 
 def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
-    """The bytes of a file. Raises DamagedFile unless they are the ones that the manifest, run.json, describes."""
+    """The bytes of a file. Raises DamagedFile unless they are the ones that the manifest, run.json,
+    describes.
+    """
     try:
         content = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -81,20 +92,28 @@ def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
     if actual != dict(description):
         raise DamagedFile(
             path,
-            f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}... by run.json, "
+            f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}... "
+            "by run.json, "
             f"found {actual['bytes']} bytes with sha256 {actual['sha256'][:12]}...",
         )
     return content
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    return safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    )
 
 
 def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(content)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # the last three: a dtype that is not torch's
+    except (
+        SafetensorError,
+        KeyError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # the last three: a dtype that is not torch's
         raise DamagedFile(path, f"not a safetensors file ({error})") from None
 
 
@@ -105,7 +124,8 @@ def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:
 
 
 def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
-    """The manifest. Raises DamagedFile unless it is byte for byte what `manifest_to_bytes` wrote."""
+    """The manifest. Raises DamagedFile unless it is byte for byte what `manifest_to_bytes` "
+    "wrote."""
     try:
         manifest = json.loads(content)
         del manifest["sha256"]
@@ -123,7 +143,8 @@ def json_bytes(value: Any) -> bytes:
 
 @contextmanager
 def exclusive(folder: Path, name: str = ".lock", wait: bool = False) -> Iterator[None]:
-    """Holds the folder for this process. The operating system frees it when the process ends, however it ends.
+    """Holds the folder for this process. The operating system frees it when the process ends,
+    however it ends.
 
     name: of the file that is locked; a folder may have one for each part of it.
     Raises RunInUse if another process holds it, unless it is to `wait` for that.
@@ -132,7 +153,9 @@ def exclusive(folder: Path, name: str = ".lock", wait: bool = False) -> Iterator
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise RunInUse(f"{folder} is being written by another process; wait for it, or choose another folder") from None
+        raise RunInUse(
+            f"{folder} is being written by another process; wait for it, or choose another folder"
+        ) from None
     try:
         yield
     finally:

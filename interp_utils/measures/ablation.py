@@ -1,7 +1,8 @@
-"""Ablations: the logits of a model with a part of it removed or replaced. One function per kind; none leaves a hook behind.
+"""Ablations: the logits of a model with a part of it removed or replaced. One function per kind;
+none leaves a hook behind.
 
-Each takes a `CachedModel` of a one-layer model and returns its logits, "a b c" on the grid, to be given to `progress.mean_loss`
-(Nanda et al. 2023, sections 4.4 and appendix C).
+Each takes a `CachedModel` of a one-layer model and returns its logits, "a b c" on the grid, to be
+given to `progress.mean_loss` (Nanda et al. 2023, sections 4.4 and appendix C).
 """
 
 from __future__ import annotations
@@ -13,22 +14,26 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils.analysis import fourier, neurons, progress, waves
+from interp_utils.analysis import fourier, neurons, progress, sinusoids
 
 if TYPE_CHECKING:
-    from interp_utils.cached_model import CachedModel
+    from interp_utils.models.cached import CachedModel
 
 Logits = Float[Tensor, "*grid c"]
 How = Literal["zero", "mean"]
 
 
 def without_attention_to(model: CachedModel, position: int = -1) -> Logits:
-    """No attention from the last position to one position (default itself, "="); the rest is scaled to sum to 1.
+    """No attention from the last position to one position (default itself, "="); the rest is scaled
+    to sum to 1.
 
     Raises ValueError for a task that is answered at several positions.
     """
     if model.task.answer_pos is None:
-        raise ValueError(f"{model.task.name} is answered at several positions, not at the last; edit its pattern with model.with_hooks")
+        raise ValueError(
+            f"{model.task.name} is answered at several positions, not at the last; edit its "
+            "pattern with model.with_hooks"
+        )
 
     def edit(pattern: Tensor, hook: object) -> Tensor:
         edited = pattern.clone()
@@ -39,18 +44,30 @@ def without_attention_to(model: CachedModel, position: int = -1) -> Logits:
 
 
 def with_attention_to_a(model: CachedModel, attention: Float[Tensor, "p p head"]) -> Logits:
-    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to "=" (`linear_attention`, say)."""
+    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to "="
+    (`linear_attention`, say).
+    """
     pattern = torch.stack([attention, 1 - attention, torch.zeros_like(attention)], -1)
     return model.with_values({"pattern": pattern}).logits
 
 
 def linear_attention(model: CachedModel, frequencies: Sequence[int]) -> Float[Tensor, "p p head"]:
-    """Each head's attention to a as its least-squares fit linear in cosines and sines of the head's frequency."""
+    """Each head's attention to a as its least-squares fit linear in cosines and sines of the head's
+    frequency.
+    """
     attention = model.activation("pattern", 0)[..., 0]
-    return torch.stack([waves.fit_attention(attention[..., head], k).fitted for head, k in enumerate(frequencies)], -1)
+    return torch.stack(
+        [
+            sinusoids.fit_attention(attention[..., head], k).fitted
+            for head, k in enumerate(frequencies)
+        ],
+        -1,
+    )
 
 
-def without_heads(model: CachedModel, heads: Iterable[int] | None = None, how: How = "zero") -> Logits:
+def without_heads(
+    model: CachedModel, heads: Iterable[int] | None = None, how: How = "zero"
+) -> Logits:
     """The output of some heads (default all) set to zero or to its mean over all pairs."""
     z = model.activation("z", 0).clone()
     for head in range(z.shape[2]) if heads is None else heads:
@@ -59,7 +76,9 @@ def without_heads(model: CachedModel, heads: Iterable[int] | None = None, how: H
 
 
 def without_attention_skip(model: CachedModel, how: How = "zero") -> Logits:
-    """The residual stream after attention is attention's output alone (plus the mean of what it skipped)."""
+    """The residual stream after attention is attention's output alone (plus the mean of what it
+    skipped).
+    """
     skipped, attention = model.activation("resid_pre", 0), model.activation("attn_out", 0)
     return model.with_values({"resid_mid": attention + _replacement(skipped, how)}).logits
 
@@ -71,11 +90,15 @@ def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
 
 
 def with_digits(model: CachedModel, embeddings: Float[Tensor, "digit d_model"]) -> Logits:
-    """The embeddings of the first tokens replaced, at every position: those of digits without a period (`periods.without_classes`), say."""
+    """The embeddings of the first tokens replaced, at every position: those of digits without a
+    period (`periods.without_classes`), say.
+    """
     embedded, tokens = model.activation("embed", pos=None), model.task.tokens
     tokens = tokens.unflatten(0, model.task.grid) if model.task.grid else tokens
     digits = embeddings[tokens.clamp(max=len(embeddings) - 1)]
-    return model.with_values({"embed": torch.where((tokens < len(embeddings))[..., None], digits, embedded)}, pos=None).logits
+    return model.with_values(
+        {"embed": torch.where((tokens < len(embeddings))[..., None], digits, embedded)}, pos=None
+    ).logits
 
 
 def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"]) -> Logits:
@@ -86,19 +109,27 @@ def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"])
 def with_polynomial_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as degree-2 polynomials of their frequency; the others as they are."""
     post = model.activation("post", 0)
-    return with_neurons(model, torch.where(clusters.clustered, neurons.polynomial(post, clusters.frequency), post))
+    return with_neurons(
+        model, torch.where(clusters.clustered, neurons.polynomial(post, clusters.frequency), post)
+    )
 
 
 def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as their mean and cos, sin w_k(a + b) alone; the others as they are."""
     post = model.activation("post", 0)
-    return with_neurons(model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post))
+    return with_neurons(
+        model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post)
+    )
 
 
 def with_additive_neurons(model: CachedModel) -> Logits:
-    """Each neuron as the sum of a function of a and one of b that fits it best: what no product of the two can come from."""
+    """Each neuron as the sum of a function of a and one of b that fits it best: what no product of
+    the two can come from.
+    """
     post = model.activation("post", 0)
-    return with_neurons(model, post.mean(1, keepdim=True) + post.mean(0, keepdim=True) - post.mean((0, 1)))
+    return with_neurons(
+        model, post.mean(1, keepdim=True) + post.mean(0, keepdim=True) - post.mean((0, 1))
+    )
 
 
 def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zero") -> Logits:
@@ -108,10 +139,14 @@ def without_neurons(model: CachedModel, which: Int[Tensor, "k"], how: How = "zer
     return with_neurons(model, post)
 
 
-def on_directions(model: CachedModel, directions: Float[Tensor, "k neuron"], off: bool = False) -> Logits:
-    """Post-activations projected on the span of directions (`waves.read_out_directions`), or off it."""
+def on_directions(
+    model: CachedModel, directions: Float[Tensor, "k neuron"], off: bool = False
+) -> Logits:
+    """Post-activations projected on the span of directions (`sinusoids.read_out_directions`), or
+    off it.
+    """
     post = model.activation("post", 0)
-    outside = waves.off_directions(post, directions)
+    outside = sinusoids.off_directions(post, directions)
     return with_neurons(model, outside if off else post - outside)
 
 
@@ -122,7 +157,9 @@ def head_frequencies(model: CachedModel) -> list[int]:
 
 
 def with_logits_on(model: CachedModel, keys: Sequence[int], variant: progress.Variant) -> Logits:
-    """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3" for the paper's 40 components."""
+    """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3"
+    for the paper's 40 components.
+    """
     return progress.restrict(model.logits, keys, variant)
 
 

@@ -1,4 +1,6 @@
-"""The one way to put a run on disk: atomically, by one process at a time, so that it can always be resumed."""
+"""The one way to put a run on disk: atomically, by one process at a time, so that it can always be
+resumed.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from interp_utils import storage
 from interp_utils.configs import RunConfig
-from interp_utils.runs import FORMAT, MANIFEST, TASK, Metrics, Run, metrics_name, snapshot_name, state_name
-from interp_utils.storage import DamagedFile
+from interp_utils.runs import storage
+from interp_utils.runs.run import (
+    FORMAT,
+    MANIFEST,
+    TASK,
+    Metrics,
+    Run,
+    metrics_name,
+    snapshot_name,
+    state_name,
+)
+from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask
 
 
 class RunWriter:
     """Holds a run folder for writing: `with RunWriter(path, task, config) as writer`.
 
-    Raises RunInUse if another process holds it, ValueError if it holds something else than this very run, DamagedFile
-    if its run is damaged, OSError if it cannot be written, unless this very run is finished there: that needs neither lock
-    nor writing. Nothing in the folder is changed by any of these.
+    Raises RunInUse if another process holds it, ValueError if it holds something else than this
+    very run, DamagedFile
+    if its run is damaged, OSError if it cannot be written, unless this very run is finished there:
+    that needs neither lock nor writing. Nothing in the folder is changed by any of these.
     """
 
     def __init__(self, path: str | Path, task: AnyTask, config: RunConfig) -> None:
@@ -41,13 +53,17 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.path, os.W_OK | os.X_OK):  # where a lock file is already there, locking alone would succeed
+            if not os.access(
+                self.path, os.W_OK | os.X_OK
+            ):  # where a lock file is already there, locking alone would succeed
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._stack.enter_context(storage.exclusive(self.path))
         except OSError as error:
             if self._open() and self.run.finished:
                 return self
-            raise _explained(error, self.path, "cannot write a run there ({}); choose another folder") from None
+            raise _explained(
+                error, self.path, "cannot write a run there ({}); choose another folder"
+            ) from None
         try:
             if not self._open():
                 self._require_ours()
@@ -75,23 +91,38 @@ class RunWriter:
         return None if self.run is None else self.run.step
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], Metrics]:
-        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., ...} and the metrics."""
+        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., ...} and the
+        metrics.
+        """
         name = state_name(self.run.step)
         if name not in self.run.manifest["files"]:
-            raise ValueError(f"{self.path} was exported without its optimiser state, {name}, and cannot be trained on")
+            raise ValueError(
+                f"{self.path} was exported without its optimiser state, {name}, and cannot be "
+                "trained on"
+            )
         groups: dict[str, dict[str, Tensor]] = {}
         for key, tensor in self.run.read(name).items():
             group, _, weight = key.partition("/")
             groups.setdefault(group, {})[weight] = tensor
         return groups, {name: list(column) for name, column in self.run.raw_metrics.items()}
 
-    def save(self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool) -> None:
+    def save(
+        self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool
+    ) -> None:
         """Puts everything known at `step` on disk; after it returns the process may die.
 
         Raises OSError where that fails, e.g. on a full disk; what was saved before stays.
         """
-        kept = {} if self.run is None else {n: d for n, d in self.run.manifest["files"].items() if n.startswith("snapshots/")}
-        flat = {f"{group}/{name}": tensor for group, tensors in state.items() for name, tensor in tensors.items()}
+        kept = (
+            {}
+            if self.run is None
+            else {n: d for n, d in self.run.manifest["files"].items() if n.startswith("snapshots/")}
+        )
+        flat = {
+            f"{group}/{name}": tensor
+            for group, tensors in state.items()
+            for name, tensor in tensors.items()
+        }
         contents = {
             TASK: self._task_content,
             metrics_name(step): storage.json_bytes(metrics),
@@ -104,9 +135,15 @@ class RunWriter:
         except OSError as error:
             if os.path.exists(self.path / MANIFEST):  # what failed may have come after it
                 self.run = Run.load(self.path)
-            there = "nothing of this run is saved yet" if self.run is None else f"the run is kept as of step {self.step}"
+            there = (
+                "nothing of this run is saved yet"
+                if self.run is None
+                else f"the run is kept as of step {self.step}"
+            )
             advice = "free some space or make the folder writable, then make the same call again"
-            raise _explained(error, self.path, f"could not save step {step} ({{}}); {there}; {advice}") from None
+            raise _explained(
+                error, self.path, f"could not save step {step} ({{}}); {there}; {advice}"
+            ) from None
 
     def commit(
         self,
@@ -115,9 +152,14 @@ class RunWriter:
         kept: Mapping[str, Mapping[str, Any]] | None = None,
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Writes files, then the manifest that names them and those `kept`, then removes the ones it replaces."""
+        """Writes files, then the manifest that names them and those `kept`, then removes the ones
+        it replaces.
+        """
         before = {} if self.run is None else self.run.manifest["files"]
-        files = {**(kept or {}), **{name: storage.describe(content) for name, content in contents.items()}}
+        files = {
+            **(kept or {}),
+            **{name: storage.describe(content) for name, content in contents.items()},
+        }
         for name, content in contents.items():
             if before.get(name) != files[name]:
                 storage.write_atomic(self.path / name, content)
@@ -128,46 +170,97 @@ class RunWriter:
         self.run = Run.load(self.path)
 
     def _remove_leftovers(self) -> None:
-        """What a process that died between writing files and the manifest, or after it, has left."""
+        """What a process that died between writing files and the manifest, or after it, has "
+        "left."""
         storage.remove_temporary_files(self.path)
-        named = {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}  # a state that is not named is no leftover
+        named = (
+            {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}
+        )  # a state that is not named is no leftover
         for file in self.path.iterdir():
-            if re.fullmatch(r"(state-[0-9]{8,}\.safetensors|metrics-[0-9]{8,}\.json)", file.name) and file.name not in named:
+            if (
+                re.fullmatch(r"(state-[0-9]{8,}\.safetensors|metrics-[0-9]{8,}\.json)", file.name)
+                and file.name not in named
+            ):
                 file.unlink()
 
     def _require_same(self) -> None:
         config = self.run.config
-        stored = {**self.run.manifest, "model": config.model.to_json(), "train": config.train.to_json()}  # with fields added since
-        stored, wanted = json.loads(json.dumps(stored)), _manifest(self.task, self.config, 0, {}, {})
+        stored = {
+            **self.run.manifest,
+            "model": config.model.to_json(),
+            "train": config.train.to_json(),
+        }  # with fields added since
+        stored, wanted = (
+            json.loads(json.dumps(stored)),
+            _manifest(self.task, self.config, 0, {}, {}),
+        )
         for part in ("task", "model", "train"):
             if stored[part] != wanted[part]:
-                different = [key for key in wanted[part] if stored[part].get(key) != wanted[part][key]]
-                changes = ", ".join(f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here" for key in different)
-                raise ValueError(f"{self.path} holds another run, whose {part} differs ({changes}); choose another folder")
+                different = [
+                    key for key in wanted[part] if stored[part].get(key) != wanted[part][key]
+                ]
+                changes = ", ".join(
+                    f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here"
+                    for key in different
+                )
+                raise ValueError(
+                    f"{self.path} holds another run, whose {part} differs ({changes}); choose "
+                    "another folder"
+                )
         content = storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
-        there, here = (storage.tensors_from_bytes(each, self.path / TASK) for each in (content, self._task_content))
-        if there.keys() != here.keys() or not all(tensor.long().equal(here[name].long()) for name, tensor in there.items()):
-            raise ValueError(f"{self.path} holds a run on other inputs, labels or training pairs; choose another folder")
-        self._task_content = content  # perhaps in wider integers, of an earlier version: a file that is there is not written again
+        there, here = (
+            storage.tensors_from_bytes(each, self.path / TASK)
+            for each in (content, self._task_content)
+        )
+        if there.keys() != here.keys() or not all(
+            tensor.long().equal(here[name].long()) for name, tensor in there.items()
+        ):
+            raise ValueError(
+                f"{self.path} holds a run on other inputs, labels or training pairs; choose "
+                "another folder"
+            )
+        # perhaps in wider integers, of an earlier version: a file that is there is not written
+        # again
+        self._task_content = content
 
     def _require_ours(self) -> None:
-        """Without a manifest there may only be what a process that died before its first one, of step 0, has left."""
+        """Without a manifest there may only be what a process that died before its first one, of
+        step 0, has left.
+        """
         own = {".lock", "snapshots", TASK, metrics_name(0), state_name(0), snapshot_name(0)}
-        there = {file.relative_to(self.path).as_posix() for pattern in ("*", "snapshots/*") for file in self.path.glob(pattern)}
-        foreign = sorted(name for name in there - own if not re.fullmatch(r"(snapshots/)?\..*\.tmp", name))
-        if later := [name for name in foreign if re.match(r"(metrics-|state-|snapshots/)[0-9]{8,}\.", name)]:
+        there = {
+            file.relative_to(self.path).as_posix()
+            for pattern in ("*", "snapshots/*")
+            for file in self.path.glob(pattern)
+        }
+        foreign = sorted(
+            name for name in there - own if not re.fullmatch(r"(snapshots/)?\..*\.tmp", name)
+        )
+        if later := [
+            name for name in foreign if re.match(r"(metrics-|state-|snapshots/)[0-9]{8,}\.", name)
+        ]:
             raise DamagedFile(self.path / MANIFEST, f"this file is missing beside {later[0]}")
         if foreign:
-            raise ValueError(f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run; choose a new or empty folder")
+            raise ValueError(
+                f"{self.path} holds other files ({', '.join(foreign[:3])}) and no run; choose a "
+                "new or empty folder"
+            )
 
 
-def export(run: Run, path: str | Path, steps: Iterable[int] | None = None, half: bool = False) -> Run:
-    """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the last one.
+def export(
+    run: Run, path: str | Path, steps: Iterable[int] | None = None, half: bool = False
+) -> Run:
+    """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the
+    last one.
 
-    half: store the snapshots in float16. Whether the last one still has its logged losses, `interp-utils verify` tells.
+    half: store the snapshots in float16. Whether the last one still has its logged losses,
+    `interp-utils verify` tells.
     """
     if not run.finished:
-        raise ValueError(f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before exporting it")
+        raise ValueError(
+            f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before "
+            "exporting it"
+        )
     last, dtype = run.steps[-1], torch.float16 if half else torch.float32
     contents = {TASK: storage.tensors_to_bytes(_compact(run.task))}
     contents[metrics_name(run.step)] = storage.json_bytes(run.raw_metrics)
@@ -186,7 +279,9 @@ def _explained(error: OSError, path: Path, message: str) -> OSError:
     return type(error)(error.errno, message.format(error.strerror), str(path))
 
 
-def _manifest(task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]) -> dict[str, Any]:
+def _manifest(
+    task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]
+) -> dict[str, Any]:
     body = {
         "format": FORMAT,
         "task": task.about(),
@@ -200,7 +295,10 @@ def _manifest(task: AnyTask, config: RunConfig, step: int, files: Mapping, versi
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in ("interp-utils", "torch", "numpy")}}
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("interp-utils", "torch", "numpy")},
+    }
 
 
 def _compact(task: AnyTask) -> dict[str, Tensor]:
@@ -208,6 +306,8 @@ def _compact(task: AnyTask) -> dict[str, Tensor]:
 
     def shrink(tensor: Tensor) -> Tensor:
         largest = int(tensor.max())
-        return tensor.to(torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64)
+        return tensor.to(
+            torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64
+        )
 
     return {name: shrink(tensor) for name, tensor in task.tensors().items()}

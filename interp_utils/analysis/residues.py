@@ -1,4 +1,6 @@
-"""The number that remainders determine (the Chinese remainder theorem), and primality read off them. All integers, exact."""
+"""The number that remainders determine (the Chinese remainder theorem), and primality read off
+them. All integers, exact.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,14 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 
-def mixed_radix(remainders: Int[Tensor, "*batch head"], moduli: Sequence[int]) -> Int[Tensor, "*batch head"]:
-    """Digits d with n = d_0 + d_1 q_0 + d_2 q_0 q_1 + ..., 0 <= d_i < q_i, of the one n in 0 .. product - 1 with these remainders.
+def mixed_radix(
+    remainders: Int[Tensor, "*batch head"], moduli: Sequence[int]
+) -> Int[Tensor, "*batch head"]:
+    """Digits d with n = d_0 + d_1 q_0 + d_2 q_0 q_1 + ..., 0 <= d_i < q_i, of the one n in 0 ..
+    product - 1 with these remainders.
 
-    Garner's algorithm: no number above the square of the largest modulus occurs, however large the product is. Raises ValueError for moduli
-    that share a factor, or remainders that are none.
+    Garner's algorithm: no number above the square of the largest modulus occurs, however large the
+    product is. Raises ValueError for moduli that share a factor, or remainders that are none.
     """
     _check(remainders, moduli)
     digits = []
@@ -28,14 +33,23 @@ def mixed_radix(remainders: Int[Tensor, "*batch head"], moduli: Sequence[int]) -
     return torch.stack(digits, -1)
 
 
-def number(remainders: Int[Tensor, "*batch head"], moduli: Sequence[int], limit: int) -> Int[Tensor, "*batch"]:
-    """The n in 0 .. limit - 1 with all these remainders; -1 where there is none, as a single wrong remainder mostly leaves it.
+def number(
+    remainders: Int[Tensor, "*batch head"], moduli: Sequence[int], limit: int
+) -> Int[Tensor, "*batch"]:
+    """The n in 0 .. limit - 1 with all these remainders; -1 where there is none, as a single wrong
+    remainder mostly leaves it.
 
     Raises ValueError as `mixed_radix`, and if the moduli cannot tell limit numbers apart.
     """
     if math.prod(moduli) < limit:
-        raise ValueError(f"remainders by {list(moduli)} tell {math.prod(moduli)} numbers apart, not {limit}")
-    total, possible, weight = torch.zeros_like(remainders[..., 0]), torch.ones_like(remainders[..., 0], dtype=torch.bool), 1
+        raise ValueError(
+            f"remainders by {list(moduli)} tell {math.prod(moduli)} numbers apart, not {limit}"
+        )
+    total, possible, weight = (
+        torch.zeros_like(remainders[..., 0]),
+        torch.ones_like(remainders[..., 0], dtype=torch.bool),
+        1,
+    )
     for digit, q in zip(mixed_radix(remainders, moduli).unbind(-1), moduli, strict=True):
         if weight < limit:
             total = total + digit * weight
@@ -55,10 +69,11 @@ class Detection(NamedTuple):
 
 
 def detect_primes(remainders: Int[Tensor, "n head"], prime: Bool[Tensor, "n"]) -> Detection:
-    """n is called prime where none of its remainders is zero (Syrkis and Søgaard 2024, introduction).
+    """n is called prime where none of its remainders is zero (Syrkis and Søgaard 2024,
+    introduction).
 
-    For all n below p^2 and remainders by all primes below p this is wrong exactly for those primes, each of which has a zero at itself, and
-    for 1, which has none.
+    For all n below p^2 and remainders by all primes below p this is wrong exactly for those primes,
+    each of which has a zero at itself, and for 1, which has none.
     """
     said = (remainders != 0).all(1)
     counts = [(said & prime), (said & ~prime), (~said & prime), (~said & ~prime)]
@@ -67,9 +82,13 @@ def detect_primes(remainders: Int[Tensor, "n head"], prime: Bool[Tensor, "n"]) -
 
 def _check(remainders: Tensor, moduli: Sequence[int]) -> None:
     if remainders.shape[-1] != len(moduli):
-        raise ValueError(f"expected one remainder for each of {len(moduli)} moduli, got {remainders.shape[-1]}")
+        raise ValueError(
+            f"expected one remainder for each of {len(moduli)} moduli, got {remainders.shape[-1]}"
+        )
     if min(moduli) < 2 or math.lcm(*moduli) != math.prod(moduli):
         raise ValueError(f"moduli must be at least 2 and share no factor, got {list(moduli)}")
     wrong = (remainders < 0) | (remainders >= torch.tensor(moduli, device=remainders.device))
     if wrong.any():
-        raise ValueError(f"remainders must be from 0 to below their modulus; {int(wrong.sum())} are not")
+        raise ValueError(
+            f"remainders must be from 0 to below their modulus; {int(wrong.sum())} are not"
+        )

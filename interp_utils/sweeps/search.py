@@ -1,13 +1,15 @@
-"""Sweeps: Optuna studies whose trials are runs in one folder, trained by any number of workers that share it.
+"""Sweeps: Optuna studies whose trials are runs in one folder, trained by any number of workers that
+share it.
 
-    <digest>/                    a run, named by all that it is made of: the same settings are the same run, in every study
-    study.journal                the study, unless a database holds it
-    folder.json                  tells this folder from others, whose workers may have the same database
-    .trials/<study>-<n>.lock     held by the worker that trains trial n
+    <digest>/                    a run, named by all that it is made of: the same settings are the
+    same run, in every study study.journal                the study, unless a database holds it
+    folder.json                  tells this folder from others, whose workers may have the same
+    database .trials/<study>-<n>.lock     held by the worker that trains trial n
 
-Whoever looks for something to do holds the folder's lock meanwhile, and leaves with the lock of one trial. The operating
-system frees both when a worker ends, however it ends: a trial that is running by the study but free by its lock has lost its
-worker, and the next one to come by goes on with its run.
+Whoever looks for something to do holds the folder's lock meanwhile, and leaves with the lock of one
+trial. The operating
+system frees both when a worker ends, however it ends: a trial that is running by the study but free
+by its lock has lost its worker, and the next one to come by goes on with its run.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from interp_utils import storage as disk
 from interp_utils.configs import ModelConfig, TrainConfig
-from interp_utils.milestones import first_sustained
-from interp_utils.runs import MANIFEST, Run
-from interp_utils.studies import import_optuna, load, open_study
+from interp_utils.measures.milestones import first_sustained
+from interp_utils.runs import storage as disk
+from interp_utils.runs.run import MANIFEST, Run
+from interp_utils.sweeps.studies import import_optuna, load, open_study
 from interp_utils.tasks import AnyTask
 from interp_utils.training import train
 
@@ -58,22 +60,27 @@ def sweep(
     device: torch.device | str | None = None,
     progress: bool = True,
 ) -> optuna.Study:
-    """Works on a study until all its trials are done. Call it in as many processes as you like, and again after any of them died.
+    """Works on a study until all its trials are done. Call it in as many processes as you like, and
+    again after any of them died.
 
-    make:      a trial to what `train` takes, by `trial.suggest_float` and the like (Optuna's define-by-run). It may raise
-               optuna.TrialPruned for settings that make no sense together.
+    make:      a trial to what `train` takes, by `trial.suggest_float` and the like (Optuna's
+               define-by-run). It may raise optuna.TrialPruned for settings that make no sense
+               together.
     out:       the folder of the runs, which all workers share.
-    trials:    how many in all, over all workers, chosen by Optuna's TPE; or the very parameters of each, e.g. a grid.
+    trials:    how many in all, over all workers, chosen by Optuna's TPE; or the very parameters of
+               each, e.g. a grid.
     objective: what to minimise, a number of a finished run; default `held_out_loss`.
     storage:   a database's URL, or a journal file, which is for one machine (default: in `out`).
-    about:     what all trials have in common (JSON-able), kept with the study: a worker that says otherwise is refused.
-    seed:      of TPE. What it suggests for a trial depends on this, the trial's number and the results so far.
+    about:     what all trials have in common (JSON-able), kept with the study: a worker that says
+               otherwise is refused.
+    seed:      of TPE. What it suggests for a trial depends on this, the trial's number and the
+               results so far.
 
-    A training that diverges is a pruned trial. User attributes of a trial: "run", its folder in `out`; "reason", why it was pruned
-    or failed; "resumed_at", the step from which another worker went on with it. Ctrl-C, a kill or a full disk leaves a trial to
-    whoever comes next.
-    Raises ValueError where the study is another one. What else `make`, `train` or `objective` raise is raised, too: that trial has
-    failed, and another is made in its place.
+    A training that diverges is a pruned trial. User attributes of a trial: "run", its folder in
+    `out`; "reason", why it was pruned or failed; "resumed_at", the step from which another worker
+    went on with it. Ctrl-C, a kill or a full disk leaves a trial to whoever comes next.
+    Raises ValueError where the study is another one. What else `make`, `train` or `objective` raise
+    is raised, too: that trial has failed, and another is made in its place.
     """
     import_optuna()
     folder = Path(out)
@@ -82,15 +89,22 @@ def sweep(
         opened = open_study(folder, storage, study, about)
         for params in () if isinstance(trials, int) else _new(opened, trials):
             opened.enqueue_trial(params)
-    in_use: set[int] = set()  # trials whose run is being trained for another one, of the same settings
+    in_use: set[int] = (
+        set()
+    )  # trials whose run is being trained for another one, of the same settings
     with tqdm(desc=study, unit="trial", disable=not progress) as bar:
         while True:
             with ExitStack() as lock:
                 trial = _next_trial(opened, folder, trials, seed, in_use, lock)
                 counts = _counts(opened)
-                bar.n, bar.total = counts["done"], trials if isinstance(trials, int) else counts.total() - counts["failed"]
+                bar.n, bar.total = (
+                    counts["done"],
+                    trials if isinstance(trials, int) else counts.total() - counts["failed"],
+                )
                 bar.refresh()
-                if trial is not None and not _work_on(trial, make, objective or held_out_loss, folder, device, progress):
+                if trial is not None and not _work_on(
+                    trial, make, objective or held_out_loss, folder, device, progress
+                ):
                     in_use.add(trial.number)
             if trial is None:
                 if not counts["running"]:
@@ -105,24 +119,44 @@ def held_out_loss(run: Run, rows: int = 1) -> float:
 
 
 def step_generalised(run: Run, accuracy: float = 0.99) -> float:
-    """The first logged step from which the test (or validation) accuracy stays at least this; infinity if it never does."""
+    """The first logged step from which the test (or validation) accuracy stays at least this;
+    infinity if it never does.
+    """
     import pandas as pd
 
-    step = first_sustained(pd.Series(_held_out(run, "accuracy"), run.raw_metrics["step"]) >= accuracy)
+    step = first_sustained(
+        pd.Series(_held_out(run, "accuracy"), run.raw_metrics["step"]) >= accuracy
+    )
     return math.inf if step is None else float(step)
 
 
 def _held_out(run: Run, what: str) -> list[float]:
-    column = next((run.raw_metrics[name] for name in (f"test_{what}", f"validation_{what}") if name in run.raw_metrics), [None])
+    column = next(
+        (
+            run.raw_metrics[name]
+            for name in (f"test_{what}", f"validation_{what}")
+            if name in run.raw_metrics
+        ),
+        [None],
+    )
     if None in column:
-        raise ValueError(f"{run.path} has no held-out {what}: all its inputs are for training. Lower frac_train, or take another objective")
+        raise ValueError(
+            f"{run.path} has no held-out {what}: all its inputs are for training. Lower "
+            "frac_train, or take another objective"
+        )
     return column
 
 
 def run_name(task: AnyTask, model: ModelConfig, training: TrainConfig) -> str:
-    """16 digits for a run's task, inputs and settings. Fields at their defaults do not count: one that is added later changes no name."""
+    """16 digits for a run's task, inputs and settings. Fields at their defaults do not count: one
+    that is added later changes no name.
+    """
     changed = [
-        {name: value for name, value in config.to_json().items() if value != getattr(type(config)(), name)}
+        {
+            name: value
+            for name, value in config.to_json().items()
+            if value != getattr(type(config)(), name)
+        }
         for config in (model.for_task(task), training)
     ]
     inputs = disk.describe(disk.tensors_to_bytes(task.tensors()))
@@ -130,9 +164,16 @@ def run_name(task: AnyTask, model: ModelConfig, training: TrainConfig) -> str:
 
 
 def _next_trial(
-    study: optuna.Study, folder: Path, trials: Trials, seed: int | None, in_use: set[int], lock: ExitStack
+    study: optuna.Study,
+    folder: Path,
+    trials: Trials,
+    seed: int | None,
+    in_use: set[int],
+    lock: ExitStack,
 ) -> optuna.Trial | None:
-    """One that has lost its worker, or a new one; its lock is in `lock`. None where there is nothing to do for now."""
+    """One that has lost its worker, or a new one; its lock is in `lock`. None where there is
+    nothing to do for now.
+    """
     import optuna
 
     with disk.exclusive(folder, wait=True):
@@ -143,10 +184,20 @@ def _next_trial(
                 return optuna.trial.Trial(study, trial_id)
             lock.close()  # its worker has just finished it
         counts = _counts(study)
-        if counts["done"] + counts["running"] >= trials if isinstance(trials, int) else not counts["waiting"]:
+        if (
+            counts["done"] + counts["running"] >= trials
+            if isinstance(trials, int)
+            else not counts["waiting"]
+        ):
             return None
-        own = None if seed is None else int(np.random.SeedSequence([seed, counts.total()]).generate_state(1)[0])
-        study.sampler = optuna.samplers.TPESampler(seed=own)  # with one seed for all, workers would make the same suggestions
+        own = (
+            None
+            if seed is None
+            else int(np.random.SeedSequence([seed, counts.total()]).generate_state(1)[0])
+        )
+        study.sampler = optuna.samplers.TPESampler(
+            seed=own
+        )  # with one seed for all, workers would make the same suggestions
         trial = study.ask()
         _locked(folder, study, trial.number, lock)
         return trial
@@ -154,16 +205,25 @@ def _next_trial(
 
 def _locked(folder: Path, study: optuna.Study, number: int, lock: ExitStack) -> bool:
     try:
-        lock.enter_context(disk.exclusive(folder / TRIALS, f"{quote(study.study_name, safe='')}-{number}.lock"))
+        lock.enter_context(
+            disk.exclusive(folder / TRIALS, f"{quote(study.study_name, safe='')}-{number}.lock")
+        )
     except disk.RunInUse:
         return False
     return True
 
 
 def _work_on(
-    trial: optuna.Trial, make: Make, objective: Callable[[Run], float], folder: Path, device: torch.device | str | None, progress: bool
+    trial: optuna.Trial,
+    make: Make,
+    objective: Callable[[Run], float],
+    folder: Path,
+    device: torch.device | str | None,
+    progress: bool,
 ) -> bool:
-    """Trains a trial's run to its end and tells the study; False if that run is being trained for another trial."""
+    """Trains a trial's run to its end and tells the study; False if that run is being trained for
+    another trial.
+    """
     import optuna
 
     known = trial.user_attrs.get("run")
@@ -178,7 +238,9 @@ def _work_on(
             trial.set_user_attr("resumed_at", before.step)
         value = float(objective(run))
         if math.isnan(value):
-            raise ValueError(f"the objective of {path} is not a number; return infinity where a run is of no use")
+            raise ValueError(
+                f"the objective of {path} is not a number; return infinity where a run is of no use"
+            )
     except disk.RunInUse:
         return False
     except (FloatingPointError, optuna.TrialPruned) as error:
@@ -205,9 +267,19 @@ def _new(study: optuna.Study, wanted: Sequence[Mapping[str, Any]]) -> list[dict[
 
 def _running(study: optuna.Study) -> dict[int, int]:
     """The trials in progress, or left by their workers: number -> Optuna's id."""
-    return {trial.number: trial._trial_id for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"}
+    return {
+        trial.number: trial._trial_id
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.name == "RUNNING"
+    }
 
 
 def _counts(study: optuna.Study) -> Counter[str]:
-    names = {"COMPLETE": "done", "PRUNED": "done", "RUNNING": "running", "WAITING": "waiting", "FAIL": "failed"}
+    names = {
+        "COMPLETE": "done",
+        "PRUNED": "done",
+        "RUNNING": "running",
+        "WAITING": "waiting",
+        "FAIL": "failed",
+    }
     return Counter(names[trial.state.name] for trial in study.get_trials(deepcopy=False))

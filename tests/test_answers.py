@@ -1,4 +1,6 @@
-"""Packed logits against separate heads, input by input in Python floats; ablations of a planted model."""
+"""Packed logits against separate heads, input by input in Python floats; ablations of a planted
+model.
+"""
 
 import math
 from functools import partial
@@ -6,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from interp_utils.analysis import heads
+from interp_utils.analysis import answers
 from tests.planted import random, remainder_logits, remainder_task
 
 
@@ -27,7 +29,12 @@ def literal(task, logits):
         start, found = 0, []
         for q, label in zip(task.n_classes, labels, strict=True):
             own = row[start : start + q]
-            found.append((math.log(sum(math.exp(x) for x in own)) - own[label], max(range(q), key=own.__getitem__) == label))
+            found.append(
+                (
+                    math.log(sum(math.exp(x) for x in own)) - own[label],
+                    max(range(q), key=own.__getitem__) == label,
+                )
+            )
             start += q
         rows.append(found)
     return torch.tensor(rows, dtype=torch.float64).unbind(-1)
@@ -35,26 +42,35 @@ def literal(task, logits):
 
 def test_losses_and_accuracies_are_those_of_separate_heads(task, logits):
     losses, right = literal(task, logits)
-    assert torch.allclose(heads.losses(logits, task.labels, task.n_classes), losses)
-    assert torch.allclose(heads.mean_losses(logits, task.labels, task.n_classes), losses.mean(0))
-    assert torch.allclose(heads.accuracies(logits, task.labels, task.n_classes), right.mean(0))
+    assert torch.allclose(answers.losses(logits, task.labels, task.n_classes), losses)
+    assert torch.allclose(answers.mean_losses(logits, task.labels, task.n_classes), losses.mean(0))
+    assert torch.allclose(answers.accuracies(logits, task.labels, task.n_classes), right.mean(0))
     test = task.test_mask
-    assert torch.allclose(heads.mean_losses(logits, task.labels, task.n_classes, test), losses[test].mean(0))
+    assert torch.allclose(
+        answers.mean_losses(logits, task.labels, task.n_classes, test), losses[test].mean(0)
+    )
     by_input = logits.flatten(0, 1)
-    assert torch.allclose(heads.accuracies(by_input, task.labels, task.n_classes, test), right[test].mean(0))
+    assert torch.allclose(
+        answers.accuracies(by_input, task.labels, task.n_classes, test), right[test].mean(0)
+    )
     assert not torch.allclose(losses[test].mean(0), losses.mean(0))
 
 
 def test_planted_answers_are_read_and_equal_logits_cost_ln_q(task):
     planted = remainder_logits(task.labels, task.n_classes)
-    assert heads.predictions(planted, task.n_classes).equal(task.labels)
-    assert heads.predictions(planted.unflatten(0, task.grid), task.n_classes).shape == (*task.grid, len(task.n_classes))
-    flat = heads.mean_losses(torch.zeros_like(planted), task.labels, task.n_classes)
+    assert answers.predictions(planted, task.n_classes).equal(task.labels)
+    assert answers.predictions(planted.unflatten(0, task.grid), task.n_classes).shape == (
+        *task.grid,
+        len(task.n_classes),
+    )
+    flat = answers.mean_losses(torch.zeros_like(planted), task.labels, task.n_classes)
     assert torch.allclose(flat, torch.tensor(task.n_classes).double().log())
 
 
 def test_zero_padding_counts_heads_without_a_positive_logit_as_wrong():
-    """At random it takes a quarter off the two-class head, 0.375 instead of 0.5, and nothing off the widest."""
+    """At random it takes a quarter off the two-class head, 0.375 instead of 0.5, and nothing off
+    the widest.
+    """
     n_classes, n = (2, 3, 5), 40_000
     logits = random(n, 10)
     labels = torch.stack([torch.arange(n) % q for q in n_classes], 1)
@@ -62,10 +78,10 @@ def test_zero_padding_counts_heads_without_a_positive_logit_as_wrong():
     for head, part in enumerate(logits.split(n_classes, 1)):
         padded[:, head, : part.shape[1]] = part
     expected = (padded.argmax(-1) == labels).double().mean(0)
-    found = heads.accuracies(logits, labels, n_classes, zero_padded=True)
+    found = answers.accuracies(logits, labels, n_classes, zero_padded=True)
     assert torch.allclose(found, expected)
     assert found[0].item() == pytest.approx(0.375, abs=0.01)
-    usual = heads.accuracies(logits, labels, n_classes)
+    usual = answers.accuracies(logits, labels, n_classes)
     assert usual[0].item() == pytest.approx(0.5, abs=0.01) and usual[2] == found[2]
 
 
@@ -80,23 +96,31 @@ def test_ablation_matrix_has_a_row_for_each_component(task):
         return torch.cat(columns, 1)
 
     every = range(len(task.n_classes))
-    matrix = heads.ablation_matrix([partial(without, head) for head in every], task.labels, task.n_classes)
+    matrix = answers.ablation_matrix(
+        [partial(without, head) for head in every], task.labels, task.n_classes
+    )
     expected = torch.ones(len(every), len(every), dtype=torch.float64)
     for head in every:
         expected[head, head] = (task.labels[:, head] == 0).double().mean()
     assert torch.allclose(matrix, expected)
-    losses = heads.ablation_matrix([partial(without, 1)], task.labels, task.n_classes, task.test_mask, "loss")
-    assert torch.allclose(losses[0], heads.mean_losses(without(1), task.labels, task.n_classes, task.test_mask))
+    losses = answers.ablation_matrix(
+        [partial(without, 1)], task.labels, task.n_classes, task.test_mask, "loss"
+    )
+    assert torch.allclose(
+        losses[0], answers.mean_losses(without(1), task.labels, task.n_classes, task.test_mask)
+    )
 
 
 def test_what_does_not_fit_is_refused(task, logits, as_a_user):
     with pytest.raises(ValueError, match="heads of .* classes need .* logits side by side, got"):
-        heads.split(logits[..., :-1], task.n_classes)
+        answers.split(logits[..., :-1], task.n_classes)
     with pytest.raises(ValueError, match=r"need labels of that shape.*labels\[:, None\]"):
-        heads.accuracies(logits, task.labels[:, :1], task.n_classes)
+        answers.accuracies(logits, task.labels[:, :1], task.n_classes)
     with pytest.raises(ValueError, match="the mask selects no input"):
-        heads.mean_losses(logits, task.labels, task.n_classes, torch.zeros(len(task), dtype=torch.bool))
+        answers.mean_losses(
+            logits, task.labels, task.n_classes, torch.zeros(len(task), dtype=torch.bool)
+        )
     with pytest.raises(ValueError, match="must have one row per input"):
-        heads.mean_losses(logits, task.labels, task.n_classes, task.test_mask[1:])
+        answers.mean_losses(logits, task.labels, task.n_classes, task.test_mask[1:])
     with pytest.raises(ValueError, match="measure must be one of"):
-        heads.ablation_matrix([lambda: logits], task.labels, task.n_classes, measure="nats")
+        answers.ablation_matrix([lambda: logits], task.labels, task.n_classes, measure="nats")

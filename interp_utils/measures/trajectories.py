@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from interp_utils import milestones, models
-from interp_utils.analysis import fourier, neurons, progress, summaries
-from interp_utils.cached_model import CachedModel
+from interp_utils import models
+from interp_utils.analysis import algorithm, fourier, neurons, progress, sparsity
 from interp_utils.losses import cross_entropy
-from interp_utils.runs import Run
+from interp_utils.measures import milestones
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,26 +32,43 @@ def measure(
     device: torch.device | str = "cpu",
     show_progress: bool = True,
 ) -> pd.DataFrame:
-    """All measures of Nanda et al. 2023 (section 5), and some since, at every snapshot: one row per number.
+    """All measures of Nanda et al. 2023 (section 5), and some since, at every snapshot: one row per
+    number.
 
-    keys: the key frequencies; default those of the last snapshot's logits. They are the same for every step.
-    Columns: step, measure, and where they apply level ("logits" or "neurons", what was projected; or the name of a weight), variant (of
-    `progress.project`), split ("all", "train", "test"), frequency, value. Losses are in nats; for tasks whose labels are not
-    a + b (controls) they refer to the task's own labels.
+    keys: the key frequencies; default those of the last snapshot's logits. They are the same for
+    every step.
+    Columns: step, measure, and where they apply level ("logits" or "neurons", what was projected;
+    or the name of a weight), variant (of `progress.project`), split ("all", "train", "test"),
+    frequency, value. Losses are in nats; for tasks whose labels are not a + b (controls) they refer
+    to the task's own labels.
     """
     import pandas as pd
 
     if keys is None:
-        keys = fourier.key_frequencies(CachedModel(run.model(device=device), run.task, memory=MEMORY).logits)
+        keys = fourier.key_frequencies(
+            CachedModel(run.model(device=device), run.task, memory=MEMORY).logits
+        )
     rows: list[Row] = []
-    for step in tqdm(run.steps if steps is None else steps, desc="measuring", unit="snapshot", disable=not show_progress):
-        rows += [{"step": step, **row} for row in measure_model(CachedModel(run.model(step, device), run.task, memory=MEMORY), keys)]
+    for step in tqdm(
+        run.steps if steps is None else steps,
+        desc="measuring",
+        unit="snapshot",
+        disable=not show_progress,
+    ):
+        rows += [
+            {"step": step, **row}
+            for row in measure_model(
+                CachedModel(run.model(step, device), run.task, memory=MEMORY), keys
+            )
+        ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 @torch.no_grad()
 def measure_model(model: CachedModel, keys: Sequence[int]) -> list[Row]:
-    """The measures of one model, as rows of `measure`. Needs a one-layer model on a p x p grid with one class per number."""
+    """The measures of one model, as rows of `measure`. Needs a one-layer model on a p x p grid with
+    one class per number.
+    """
     _require_one_layer(model)
     model.fetch(("pre", 0), ("post", 0), ("resid_mid", 0))
     p = progress.check_addition(model.logits, model.task.labels, any_labels=True)
@@ -66,7 +84,10 @@ def measure_model(model: CachedModel, keys: Sequence[int]) -> list[Row]:
 
 def _require_one_layer(model: CachedModel) -> None:
     if model.model.cfg.n_layers != 1:
-        raise ValueError(f"these measures are of one-layer models, this one has {model.model.cfg.n_layers} layers")
+        raise ValueError(
+            f"these measures are of one-layer models, this one has {model.model.cfg.n_layers} "
+            "layers"
+        )
 
 
 def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Row]:
@@ -78,12 +99,17 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
         yield from _by_split(model, logits - on, measure="excluded_", **about)
         if variant != "sum_3d":
             yield from _by_split(model, logits.mean((0, 1)) + on, measure="restricted_", **about)
-    # On the neurons: restricted is the MLP's linear path alone, with the logits' mean; excluded leaves the skip path as it is.
+    # On the neurons: restricted is the MLP's linear path alone, with the logits' mean; excluded
+    # leaves the skip path as it is.
     on = progress.project(post, keys) @ W_L
     yield from _by_split(model, logits - on, measure="excluded_", level="neurons", variant="sum")
-    yield from _by_split(model, logits.mean((0, 1)) + on, measure="restricted_", level="neurons", variant="sum")
+    yield from _by_split(
+        model, logits.mean((0, 1)) + on, measure="restricted_", level="neurons", variant="sum"
+    )
     for variant in ("sum", "sum_3d"):
-        single = progress.single_excluded_losses(logits, task.labels, task.train_mask, variant, any_labels=True).tolist()
+        single = progress.single_excluded_losses(
+            logits, task.labels, task.train_mask, variant, any_labels=True
+        ).tolist()
         for k, value in enumerate(single, start=1):
             yield {
                 "measure": "single_excluded_loss",
@@ -98,46 +124,106 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
 def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) -> Iterator[Row]:
     flat, task = logits.flatten(0, 1), model.task
     losses, right = cross_entropy(flat, task.labels), flat.argmax(-1) == task.labels
-    for split, mask in (("all", torch.ones_like(task.train_mask)), ("train", task.train_mask), ("test", task.test_mask)):
+    for split, mask in (
+        ("all", torch.ones_like(task.train_mask)),
+        ("train", task.train_mask),
+        ("test", task.test_mask),
+    ):
         if mask.any():
-            yield {"measure": f"{measure}loss", "split": split, "value": losses[mask].mean().item(), **about}
-            yield {"measure": f"{measure}accuracy", "split": split, "value": right[mask].float().mean().item(), **about}
+            yield {
+                "measure": f"{measure}loss",
+                "split": split,
+                "value": losses[mask].mean().item(),
+                **about,
+            }
+            yield {
+                "measure": f"{measure}accuracy",
+                "split": split,
+                "value": right[mask].float().mean().item(),
+                **about,
+            }
 
 
 def _shares(model: CachedModel, keys: Sequence[int]) -> Iterator[Row]:
-    grids = {"pre": model.activation("pre", 0), "post": model.activation("post", 0), "logits": model.logits}
+    grids = {
+        "pre": model.activation("pre", 0),
+        "post": model.activation("post", 0),
+        "logits": model.logits,
+    }
     for level, grid in grids.items():
-        yield {"measure": "share_on_keys", "level": level, "variant": "sum", "split": "all", "value": progress.share_on(grid, keys)}
+        yield {
+            "measure": "share_on_keys",
+            "level": level,
+            "variant": "sum",
+            "split": "all",
+            "value": progress.share_on(grid, keys),
+        }
 
 
 def _weights(model: CachedModel, tokens_first: dict[str, Tensor]) -> Iterator[Row]:
     for name, weight in models.named_weights(model.model).items():
-        yield {"measure": "sum_squared_weights", "level": name, "value": weight.square().sum().item()}
+        yield {
+            "measure": "sum_squared_weights",
+            "level": name,
+            "value": weight.square().sum().item(),
+        }
     for name, weight in tokens_first.items():
         components = fourier.transform(weight)[1:].norm(dim=1)
         frequencies = fourier.power(weight)[1:].sum(1).sqrt()
-        yield {"measure": "gini", "level": name, "variant": "components", "value": summaries.gini(components)}
-        yield {"measure": "gini", "level": name, "variant": "frequencies", "value": summaries.gini(frequencies)}
-        ipr = summaries.inverse_participation_ratio(weight.T).mean().item()
+        yield {
+            "measure": "gini",
+            "level": name,
+            "variant": "components",
+            "value": sparsity.gini(components),
+        }
+        yield {
+            "measure": "gini",
+            "level": name,
+            "variant": "frequencies",
+            "value": sparsity.gini(frequencies),
+        }
+        ipr = sparsity.inverse_participation_ratio(weight.T).mean().item()
         yield {"measure": "inverse_participation_ratio", "level": name, "value": ipr}
         if len(weight) % 2:
-            density = summaries.fourier_density(weight)
+            density = sparsity.fourier_density(weight)
             yield {"measure": "ffd", "level": name, "value": density.ffd}
             yield {"measure": "fcr", "level": name, "value": density.fcr}
 
 
 def _algorithm(model: CachedModel, keys: Sequence[int]) -> Iterator[Row]:
-    fit = summaries.cosine_fit(model.logits, keys)
+    fit = algorithm.cosine_fit(model.logits, keys)
     for k, value in enumerate(fit.coefficients.tolist(), start=1):
-        yield {"measure": "cosine_coefficient", "level": "logits", "split": "all", "frequency": k, "value": value}
-    yield {"measure": "variance_explained", "level": "logits", "variant": "sum_3d", "split": "all", "value": fit.variance_explained}
-    yield {"measure": "distance_irrelevance", "level": "logits", "split": "all", "value": summaries.distance_irrelevance(model.logits)}
-    yield {"measure": "gradient_symmetricity", "level": "W_E", "value": gradient_symmetricity(model)}
+        yield {
+            "measure": "cosine_coefficient",
+            "level": "logits",
+            "split": "all",
+            "frequency": k,
+            "value": value,
+        }
+    yield {
+        "measure": "variance_explained",
+        "level": "logits",
+        "variant": "sum_3d",
+        "split": "all",
+        "value": fit.variance_explained,
+    }
+    yield {
+        "measure": "distance_irrelevance",
+        "level": "logits",
+        "split": "all",
+        "value": algorithm.distance_irrelevance(model.logits),
+    }
+    yield {
+        "measure": "gradient_symmetricity",
+        "level": "W_E",
+        "value": gradient_symmetricity(model),
+    }
 
 
 @torch.enable_grad()
 def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> float:
-    """Mean cosine of the gradients of a logit by the embeddings of a and of b, over n random (a, b, c); 1 is a pizza, less a clock.
+    """Mean cosine of the gradients of a logit by the embeddings of a and of b, over n random (a, b,
+    c); 1 is a pizza, less a clock.
 
     Zhong et al. 2023, definition 4.1.
     """
@@ -155,15 +241,26 @@ def follow(
     device: torch.device | str = "cpu",
     show_progress: bool = True,
 ) -> dict[int, T]:
-    """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it returns."""
-    chosen = tqdm(run.steps if steps is None else steps, desc="following", unit="snapshot", disable=not show_progress)
-    return {step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen}
+    """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it
+    returns.
+    """
+    chosen = tqdm(
+        run.steps if steps is None else steps,
+        desc="following",
+        unit="snapshot",
+        disable=not show_progress,
+    )
+    return {
+        step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen
+    }
 
 
 def headline(run: Run, device: torch.device | str = "cpu") -> Row:
-    """The claims of Nanda et al. 2023 as numbers, for one finished run: what a table over seeds has as a row.
+    """The claims of Nanda et al. 2023 as numbers, for one finished run: what a table over seeds has
+    as a row.
 
-    Losses in nats; restricted and full loss over all pairs, excluded over training pairs, key frequencies by the default rule.
+    Losses in nats; restricted and full loss over all pairs, excluded over training pairs, key
+    frequencies by the default rule.
     """
     model = CachedModel(run.model(device=device), run.task, memory=MEMORY)
     _require_one_layer(model)
@@ -177,10 +274,12 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
         "key frequencies": keys,
         "number of key frequencies": len(keys),
         "neurons clustered": clusters.clustered.double().mean().item(),
-        "logit variance explained": summaries.cosine_fit(logits, keys).variance_explained,
+        "logit variance explained": algorithm.cosine_fit(logits, keys).variance_explained,
         "test accuracy": progress.accuracy(logits, labels, model.task.test_mask),
         "full loss": progress.mean_loss(logits, labels),
         "restricted loss": progress.restricted_loss(logits, labels, keys, any_labels=True),
-        "excluded loss": progress.excluded_loss(logits, labels, keys, model.task.train_mask, any_labels=True),
+        "excluded loss": progress.excluded_loss(
+            logits, labels, keys, model.task.train_mask, any_labels=True
+        ),
         **{f"{name} ends": end for name, (_, end) in found.items()},
     }

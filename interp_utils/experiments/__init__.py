@@ -1,0 +1,3 @@
+"""One folder for each experiment: how its runs are made, what is measured on them, what was
+claimed.
+"""

@@ -1,0 +1,193 @@
+"""Runs on x^a + y^b under other names, u = x^a and v = y^b: what is learned is then u + v, whatever
+the exponents.
+
+The answers z have no other name, so that key frequencies are read off the answers' side, W_L =
+W_out W_U. Source of the task and of the
+claims that these numbers decide: Patel et al., section 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interp_utils.analysis import algorithm, fourier, progress, relabelling
+from interp_utils.measures import ablation, milestones, trajectories
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs.run import Run
+from interp_utils.tasks import Task, modular_addition, powers
+
+Row = dict[str, Any]
+
+
+def new_names(task: Task) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:
+    """u[x] = x^a mod p and v[y] = y^b mod p; a = b = 1 for modular addition."""
+    p, a, b = _parameters(task).values()
+    return powers(p, a), powers(p, b)
+
+
+def describe(task: Task) -> Row:
+    """What of a task depends on its exponents. Shares are fractions, the entropy of labels is a
+    fraction of ln p.
+
+    Pairs of one pair of classes (u, v) have one label. "unseen": the share of test pairs whose
+    classes training never shows together.
+    """
+    u, v = new_names(task)
+    share = task.labels.bincount(minlength=len(u)).double() / len(task)
+    return {
+        "classes of x": len(u.unique()),
+        "classes of y": len(v.unique()),
+        "labels that occur": int((share > 0).sum()),
+        "pairs of label 0": share[0].item(),
+        "entropy of labels": torch.special.entr(share).sum().item() / math.log(len(u)),
+        "unseen": relabelling.unseen_share(relabelling.pair_names(u, v), task.train_mask),
+    }
+
+
+def in_sums(
+    logits: Float[Tensor, "p p p"], task: Task
+) -> tuple[Float[Tensor, "p p p"], Int[Tensor, "n"], Bool[Tensor, "n"]]:
+    """Logits, labels and training mask on the grid of (u, v), where the labels are u + v: what
+    every measure of modular addition takes.
+
+    Raises ValueError unless both x^a and y^b are bijections.
+    """
+    u, v = new_names(task)
+    if min(len(u.unique()), len(v.unique())) < len(u):
+        raise ValueError(
+            "on the grid of (u, v) every pair must be there once: x^a and y^b must be bijections "
+            "mod p"
+        )
+    rows, columns = u.argsort(), v.argsort()
+    mask = task.train_mask.view(task.grid)[rows][:, columns].flatten()
+    return logits[rows][:, columns], modular_addition(len(u)).labels.to(logits.device), mask
+
+
+def written(model: CachedModel) -> tuple[Float[Tensor, "p d_model"], Float[Tensor, "p d_model"]]:
+    """What x and what y put into the residual stream at "=", before the MLP: its mean over the
+    other operand.
+
+    Both operands share one embedding; where the exponents differ it holds waves of u and of v, and
+    attention keeps them apart.
+    """
+    mid = model.activation("resid_mid", 0)
+    return mid.mean(1), mid.mean(0)
+
+
+def neuron_shares(model: CachedModel) -> dict[str, Float[Tensor, "neuron"]]:
+    """For each neuron that varies, the largest share of its variance in one frequency: of (x, y),
+    of (u, v), of names (u, v) shuffled.
+
+    In u and v it is of the means over pairs of classes. Shuffled names say how much any function of
+    the classes has.
+    """
+    (u, v), post = (
+        (names.to(model.device) for names in new_names(model.task)),
+        model.activation("post", 0),
+    )
+    x, means = torch.arange(len(u), device=model.device), relabelling.grid_class_means(post, u, v)
+    names_u, names_v = u.unique(), v.unique()
+    orders = (
+        np.random.RandomState(seed).permutation(len(names))
+        for seed, names in enumerate((names_u, names_v))
+    )
+    shuffled = [
+        names[torch.from_numpy(order)]
+        for names, order in zip((names_u, names_v), orders, strict=True)
+    ]
+    return {
+        "(x, y)": relabelling.best_frequency_shares(post, x, x, len(u)),
+        "(u, v)": relabelling.best_frequency_shares(means, names_u, names_v, len(u)),
+        "(u, v) shuffled": relabelling.best_frequency_shares(means, *shuffled, len(u)),
+    }
+
+
+def headline(run: Run, device: torch.device | str = "cpu") -> Row:
+    """A finished run in a row: when it memorised and generalised, and how it answers, in (x, y) and
+    in (u, v).
+
+    Shares are fractions of variance or of power. Restricted and excluded loss (nats; excluded on
+    training pairs) are there where both exponents give bijections.
+    """
+    task, model = (
+        run.task,
+        CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY),
+    )
+    model.fetch("resid_mid", "post")
+    wrong = (model.logits.argmax(-1).flatten() != model.task.labels) & model.task.test_mask
+    zero = (task.tokens[:, :2] == 0).any(1).to(device)
+    weights = run.metrics["sum_squared_weights"]
+    row = {
+        **_parameters(task),
+        "steps": run.step,
+        **describe(task),
+        **milestones.generalisation(run.metrics)._asdict(),
+        "test accuracy": 1 - (wrong.sum() / model.task.test_mask.sum()).item(),
+        "test errors": int(wrong.sum()),
+        "test errors with a 0": int((wrong & zero).sum()),
+        "accuracy, neurons additive": progress.accuracy(
+            ablation.with_additive_neurons(model), model.task.labels
+        ),
+        "sum of squared weights, last over largest": (weights.iloc[-1] / weights.max()).item(),
+        **_spectra(model, run),
+        **{
+            f"neurons, share of one frequency of {names}": best.median().item()
+            for names, best in neuron_shares(model).items()
+        },
+    }
+    return (
+        row | _as_sums(model, row["key frequencies"])
+        if row["classes of x"] == row["classes of y"] == row["p"]
+        else row
+    )
+
+
+def _parameters(task: Task) -> Row:
+    return {name: task.params.get(name, 1) for name in ("p", "a", "b")}
+
+
+def _spectra(model: CachedModel, run: Run) -> Row:
+    """The embedding in x; what the operands write, in u and v, on the key frequencies of the
+    answers.
+    """
+    (u, v), p, W = new_names(run.task), run.task.params["p"], run.weights()
+    W_E, W_L = W["embed.W_E"][:p], W["blocks.0.mlp.W_out"] @ W["unembed.W_U"]
+    in_x, in_z, keys = (
+        fourier.power(W_E).sum(1)[1:],
+        fourier.power(W_L, -1).sum(0)[1:],
+        fourier.key_frequencies(W_L, "W_L"),
+    )
+    sines = fourier.transform(W_E)[2 : p if p % 2 else p - 1 : 2].square().sum()
+    on_keys = {
+        f"written by {name}, share on key frequencies": relabelling.share_on(
+            relabelling.class_means(part.cpu(), names), names.unique(), keys, p
+        )
+        for name, part, names in zip("xy", written(model), (u, v), strict=True)
+    }
+    return {
+        "key frequencies": keys,
+        "W_L, share of the five largest": (in_z.topk(5).values.sum() / in_z.sum()).item(),
+        "W_E in x, share of the five largest": (in_x.topk(5).values.sum() / in_x.sum()).item(),
+        "W_E in x, effective share of frequencies": (
+            in_x.sum() ** 2 / in_x.square().sum() / len(in_x)
+        ).item(),
+        "W_E in x, share of sines": (sines / in_x.sum()).item(),
+        **on_keys,
+    }
+
+
+def _as_sums(model: CachedModel, keys: list[int]) -> Row:
+    """Notebook 04's measures on the grid of (u, v)."""
+    logits, labels, mask = in_sums(model.logits, model.task)
+    return {
+        "logit variance explained": algorithm.cosine_fit(logits, keys).variance_explained,
+        "full loss": progress.mean_loss(logits, labels),
+        "restricted loss": progress.restricted_loss(logits, labels, keys),
+        "excluded loss": progress.excluded_loss(logits, labels, keys, mask),
+    }

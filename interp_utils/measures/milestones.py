@@ -1,0 +1,122 @@
+"""When a run did what, read off its table of metrics (`Run.metrics`): one row per logged step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Phases = dict[str, tuple[int, int]]
+
+
+def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
+    """The phases of grokking (Nanda et al. 2023, section 5), read off the losses alone: name ->
+    (first step, last step).
+
+    memorisation:      until the test loss peaks.
+    circuit formation: until the test loss stays below half its peak.
+    cleanup:           until the test loss stays below `grokked` nats.
+    A phase that the run did not complete is left out, and so are those after it.
+    """
+    test_loss = metrics.set_index("step")["test_loss"]
+    if test_loss.isna().any():
+        raise ValueError(
+            "phases are read off the test loss, and this run has none: all its pairs are for "
+            "training"
+        )
+    ends = {
+        "memorisation": int(test_loss.idxmax()),
+        "circuit formation": first_sustained(test_loss < test_loss.max() / 2),
+        "cleanup": first_sustained(test_loss < grokked),
+    }
+    found: Phases = {}
+    start = 0
+    for name, end in ends.items():
+        if end is None:
+            break
+        found[name] = (start, end)
+        start = end
+    return found
+
+
+def spikes(metrics: pd.DataFrame, factor: float = 10.0, window: int = 21) -> list[int]:
+    """The logged steps before which the training loss, at any step since the row before, was over
+    `factor` times its running median.
+
+    The median is that of the logged training losses of the `window` rows around. Slingshots show as
+    spikes (Thilak et al. 2022).
+    """
+    if "highest_train_loss" not in metrics:
+        raise ValueError(
+            "this run was logged without highest_train_loss, by an earlier version: train it "
+            "again to see its spikes"
+        )
+    usual = metrics["train_loss"].rolling(window, center=True, min_periods=1).median()
+    return metrics["step"][metrics["highest_train_loss"] > factor * usual].tolist()
+
+
+def first_sustained(holds: pd.Series) -> int | None:
+    """The first step from which a condition, indexed by step, holds to the end; None if it does not
+    hold at the end.
+    """
+    failing = holds.index[~holds]
+    after = holds.index if failing.empty else holds.index[holds.index > failing[-1]]
+    return None if after.empty else int(after[0])
+
+
+class Generalisation(NamedTuple):
+    """The first steps from which accuracy on a split stays above the level, None if not by the end;
+    grokked: late enough.
+    """
+
+    memorised: int | None
+    generalised: int | None
+    grokked: bool
+
+
+def generalisation(
+    metrics: pd.DataFrame, until: int | None = None, level: float = 0.99, factor: float = 5.0
+) -> Generalisation:
+    """When training and test accuracy came to stay above the level, to the end and for five logged
+    steps at least.
+
+    grokked: generalised, and at least `factor` times later than memorised. until: what came after
+    this step is not looked at, so that runs of different length can be compared; a run that has not
+    generalised by then may still do so.
+    """
+    accuracy = metrics.set_index("step").loc[:until]
+    memorised, generalised = (
+        None
+        if len(accuracy) < 5 or not (high := accuracy[f"{split}_accuracy"] > level).iloc[-5:].all()
+        else first_sustained(high)
+        for split in ("train", "test")
+    )
+    late = memorised is not None and generalised is not None and generalised >= factor * memorised
+    return Generalisation(memorised, generalised, late)
+
+
+def steps_by_head(
+    metrics: pd.DataFrame, measure: str = "test_accuracy", level: float = 0.99
+) -> pd.Series:
+    """The first step from which each head's measure is at least `level` to the end; by the head's
+    name, NA where there is none.
+
+    Heads are the columns "test_accuracy/2", "test_accuracy/3", ..., named by their numbers of
+    classes. Raises ValueError if there are none.
+    """
+    import pandas as pd
+
+    heads = {
+        int(name.removeprefix(f"{measure}/")): name
+        for name in metrics
+        if name.startswith(f"{measure}/")
+    }
+    if not heads:
+        raise ValueError(
+            f"these metrics have no columns {measure}/...: they are of a run with one head, or "
+            "without test inputs"
+        )
+    by_step = metrics.set_index("step")
+    steps = {q: first_sustained(by_step[name] >= level) for q, name in heads.items()}
+    return pd.Series(steps, dtype="Int64", name=f"{measure} >= {level}").rename_axis("q")

@@ -1,0 +1,7 @@
+"""What a training leaves on disk: read, written, verified, resumed."""
+
+from interp_utils.runs.run import Run
+from interp_utils.runs.storage import DamagedFile, RunInUse
+from interp_utils.runs.writer import RunWriter, export
+
+__all__ = ["DamagedFile", "Run", "RunInUse", "RunWriter", "export"]
