@@ -29,10 +29,9 @@ OURS = "ours: what train() runs"
 
 
 def steps(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    demo = "HookedTransformer, float64 loss, train and test pass (the public demo's loop)"
     compared = {
-        "HookedTransformer, float64 loss, train and test pass (the public demo's loop)": loops.hooked(
-            p, device, demo=True
-        ),
+        demo: loops.hooked(p, device, demo=True),
         "HookedTransformer, train pass only": loops.hooked(p, device, demo=False),
         OURS: loops.ours(*loops.addition(p), device),
         "its matrix products alone": loops.products(*loops.addition(p), device),

@@ -197,7 +197,8 @@ def test_another_run_is_never_overwritten(shell, copy):
     code, _, err = shell(f"{SMALL} --lr 0.5 --out {copy}")
     assert (
         code == 2
-        and f"{copy} holds another run, whose train differs (lr = 0.001 there, 0.5 here); choose another folder"
+        and f"{copy} holds another run, whose train differs (lr = 0.001 there, 0.5 here); choose "
+        "another folder"
         in err
     )
     assert before == contents(copy)
@@ -500,7 +501,8 @@ def test_measure_of_a_model_on_pairs(shell, small_run, tmp_path):
     code, out, err = shell(f"measure {small_run.path} --out {file} --quiet")
     assert (
         (code, err) == (0, "")
-        and f"{small_run.path}: modular_addition p=7 frac_train=0.6 seed=0, weights of step 60 of 60\n"
+        and f"{small_run.path}: modular_addition p=7 frac_train=0.6 seed=0, weights of step 60 "
+        "of 60\n"
         in out
     )
     printed = as_dict(out)

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="signals, quotas and capabilities are Linux's"
 )
 
-DISK_FULL = r"could not save step {} \(.+\); {}; free some space or make the folder writable, then make the same call again: '{}'"
+DISK_FULL = (
+    r"could not save step {} \(.+\); {}; free some space or make the folder writable, "
+    r"then make the same call again: '{}'"
+)
 
 
 def finish(case: str, out: Path, context=FORK) -> Run:
@@ -189,7 +192,7 @@ def test_ctrl_c(case, uninterrupted, tmp_path, progress):
     stopped.verify()
     assert kind == "KeyboardInterrupt" and not stopped.finished
     assert (
-        text
-        == f"stopped at step {stopped.step}, which is saved in {stopped.path}; the same call goes on from there"
+        text == f"stopped at step {stopped.step}, which is saved in {stopped.path}; the same call "
+        "goes on from there"
     )
     assert_same(finish(case, stopped.path), uninterrupted)

@@ -255,7 +255,8 @@ def test_a_lost_manifest_does_not_start_the_training_again(whole, tmp_path):
     before = contents(folder)
     with pytest.raises(
         DamagedFile,
-        match=r"run/run.json: this file is missing beside metrics-00000025.json; restore this file from",
+        match=r"run/run.json: this file is missing beside metrics-00000025.json; restore this "
+        r"file from",
     ):
         train(*CASES["grid"], out=folder, progress=False)
     assert contents(folder) == before
@@ -385,7 +386,10 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
     manifest["files"][name] = storage.describe(b"important")
     lie(folder, manifest)
     touched.clear()
-    message = rf"run/run.json: not a run's manifest: files missing: \[\], not those of a run at step 25: \['{re.escape(name)}'\]; restore"
+    message = (
+        r"run/run.json: not a run's manifest: files missing: \[\], not those of a run at "
+        rf"step 25: \['{re.escape(name)}'\]; restore"
+    )
     for read in READ.values():
         with pytest.raises(DamagedFile, match=message):
             read("grid", folder)
@@ -404,11 +408,13 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
         ({"step": -1}, "its step -1 is not in 0 .. 28"),
         (
             {"step": 26},
-            r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: .*state-00000025",
+            r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: "
+            r".*state-00000025",
         ),
         (
             {"files": {}},
-            r"files missing: \['metrics-00000025.json', 'task.safetensors'\], not those of a run at step 25: \[\]",
+            r"files missing: \['metrics-00000025.json', 'task.safetensors'\], not those of a run "
+            r"at step 25: \[\]",
         ),
         (
             {("files", TASK): {"bytes": 3}},
@@ -483,7 +489,10 @@ def test_metrics_that_are_no_table(whole, tmp_path, table):
         f"metrics-{STOPPED:08d}.json",
     )
     replace(folder, name, table)
-    message = r"metrics-00000025.json: not a table of equally long columns, one of them ascending steps up to 25; restore"
+    message = (
+        r"metrics-00000025.json: not a table of equally long columns, one of them "
+        r"ascending steps up to 25; restore"
+    )
     for read in READ.values():
         with pytest.raises(DamagedFile, match=message):
             read("grid", folder)
@@ -519,7 +528,8 @@ def test_a_task_that_is_not_as_described(whole, tmp_path, case, changes, message
     lie(folder, manifest)
     with pytest.raises(
         DamagedFile,
-        match=rf"task.safetensors: does not fit its description in run.json \({message}.*\); restore",
+        match=rf"task.safetensors: does not fit its description in run.json \({message}.*\); "
+        "restore",
     ):
         _ = Run.load(folder).task
 

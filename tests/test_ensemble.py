@@ -407,7 +407,10 @@ def test_a_loss_that_is_not_finite_stops_its_member_alone(small_task, alone, tmp
     ]
     given = {"names": ["good", "bad", "too"], "out": tmp_path, "progress": False}
     for _ in range(2):  # and the second time too
-        message = rf"^the training loss is not finite at step \d+; the run in {tmp_path}/bad is kept as of step \d+\. Try .* than 1e\+30$"
+        message = (
+            rf"^the training loss is not finite at step \d+; the run in {tmp_path}/bad is "
+            r"kept as of step \d+\. Try .* than 1e\+30$"
+        )
         with pytest.raises(FloatingPointError, match=message):
             train_many(small_task, SMALL_MODEL, configs, **given)
         for name in ("good", "too"):
@@ -544,7 +547,10 @@ def test_every_part_of_a_configuration_is_stacked_or_refused():
         "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every "
         "forward loss deterministic"
     )
-    training += " dropout dropout_mask grokfast grokfast_lambda grokfast_alpha grokfast_window grokfast_start"
+    training += (
+        " dropout dropout_mask grokfast grokfast_lambda grokfast_alpha grokfast_window "
+        "grokfast_start"
+    )
     for config, heeded in ((ModelConfig, model), (TrainConfig, training)):
         assert {field.name for field in dataclasses.fields(config)} == set(heeded.split())
 

@@ -233,11 +233,13 @@ import dataclasses, sys
 from interp_utils import Run
 from interp_utils.runs.writer import RunWriter
 original = Run.load(sys.argv[1])
-config = dataclasses.replace(original.config, train=dataclasses.replace(original.config.train, steps=10**9))
+endless = dataclasses.replace(original.config.train, steps=10**9)
+config = dataclasses.replace(original.config, train=endless)
 print("ready", flush=True)
 with RunWriter(sys.argv[2], original.task, config) as writer:
     for step in range((writer.step or 0) + 1, 10**9):
-        state = {"weights": original.weights(), "exp_avg": original.weights(0), "exp_avg_sq": original.weights(0)}
+        moments = {name: original.weights(0) for name in ("exp_avg", "exp_avg_sq")}
+        state = {"weights": original.weights(), **moments}
         writer.save(step, state, {"step": list(range(step + 1))}, snapshot=step % 7 == 0)
 """
 

@@ -405,7 +405,8 @@ def test_workers_agree_what_it_is_about(tmp_path):
     assert len(sweep(tmp_path, 2, about={"betas": [0.9, 0.98], "steps": 4}).trials) == 2
     with pytest.raises(
         ValueError,
-        match=r"another one \(of = None there, 'p' here, steps = 4 there, 5 here\); take another name",
+        match=r"another one \(of = None there, 'p' here, steps = 4 there, 5 here\); take another "
+        r"name",
     ):
         sweep(tmp_path, 3, about={"steps": 5, "betas": (0.9, 0.98), "of": "p"})
 
@@ -561,7 +562,8 @@ def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):
     assert (code, out) == (130, "")
     assert (
         err
-        == "interp-utils: stopped; what was trained is saved, and the same command goes on from there\n"
+        == "interp-utils: stopped; what was trained is saved, and the same command goes on from "
+        "there\n"
     )
     assert shell(line)[0] == 0 and states(sweeps.load(tmp_path)) == [COMPLETE]
 

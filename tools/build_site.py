@@ -27,7 +27,10 @@ INDEX = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>Reading algorithms off small transformers</title>
 <style>
-body {{ font: 17px/1.5 system-ui, sans-serif; max-width: 900px; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+body {{
+  font: 17px/1.5 system-ui, sans-serif; color: #222;
+  max-width: 900px; margin: 2rem auto; padding: 0 1rem;
+}}
 img {{ max-width: 100%; }}
 li {{ margin: 1rem 0; list-style: none; }}
 ul {{ padding: 0; }}

@@ -474,7 +474,8 @@ def _intro(rows: Rows) -> list[str]:
         "addition mod 59 and mod 113.",
         "Active frequencies are followed on the seed whose snapshots ship, from when 99 % of "
         "training answers are right.",
-        f'"{BRIEF}" has the paper\'s size and split for {brief[0]["steps"]:,} steps, in which models memorise; it decides nothing.',
+        f'"{BRIEF}" has the paper\'s size and split for {brief[0]["steps"]:,} steps, in which '
+        "models memorise; it decides nothing.",
         f"The search is of {search['trials']} trials for p = 23 in the paper's space, with the "
         "weight decay of its Table 2.",
     ]

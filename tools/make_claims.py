@@ -23,11 +23,12 @@ SUITES = [
     claims_exponents.SUITE,
     claims_remainders.SUITE,
 ]
-INTRO = """# Published claims, checked
-
-Made by `python -m tools.make_claims` from the runs in `checkpoints/`; a test measures them again. A claim *holds* if every run it is
-about fulfils the rule, *with a qualification* if at least half do.
-"""
+INTRO = (
+    "# Published claims, checked\n\n"
+    "Made by `python -m tools.make_claims` from the runs in `checkpoints/`; a test measures them "
+    "again. A claim *holds* if every run it is\n"
+    "about fulfils the rule, *with a qualification* if at least half do.\n"
+)
 
 
 def page(numbers: dict[str, Rows]) -> str:

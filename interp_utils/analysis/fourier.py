@@ -28,7 +28,7 @@ THRESHOLD: dict[str, float] = {
 
 
 def fourier_basis(
-    p: int, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
+    p: int, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "p p"]:
     """F[0] = 1/sqrt(p), F[2k-1] = sqrt(2/p) cos(w_k n), F[2k] = sqrt(2/p) sin(w_k n); even p:
     F[p-1] = (-1)^n/sqrt(p).
@@ -207,7 +207,8 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
         raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}")
     if x.ndim != axes[rule]:
         raise ValueError(
-            f'rule "{rule}" reads a tensor of {axes[rule]} axes (see frequency_scores), got shape {tuple(x.shape)}'
+            f'rule "{rule}" reads a tensor of {axes[rule]} axes (see frequency_scores), got '
+            f"shape {tuple(x.shape)}"
         )
     if axes[rule] == 3:
         check_grid(x)

@@ -48,24 +48,29 @@ DETAILS = {
     "resume": (
         "\nIt ends with the weights of a run that never stopped. A finished run stays as it is."
     ),
-    "sweep": "\nEvery combination of the listed values is trained once; with --trials N that many are chosen by what did best so far."
+    "sweep": "\nEvery combination of the listed values is trained once; with --trials N that many "
+    "are chosen by what did best so far."
     "\nThe same command in another terminal, or on another machine with the same folder (and "
     "--storage a database), is another worker."
     "\nAfter a crash or Ctrl-C it goes on, too: a worker that dies leaves its trial to the "
     "others, who train on from its last save."
     "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and "
     "the sweep.",
-    "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and excluded loss (Nanda et al. 2023)."
+    "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and "
+    "excluded loss (Nanda et al. 2023)."
     "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
-    "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A damaged run is listed with what is wrong,"
+    "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A "
+    "damaged run is listed with what is wrong,"
     "\nand the exit code is then 1.",
-    "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (two inputs, or 1e-3 if that is more)"
+    "verify": "\nDigests first; then losses (relative tolerance 1e-2) and accuracies (two inputs, "
+    "or 1e-3 if that is more)"
     "\nof the last snapshot, again from its weights. Earlier rows of the log are checked by their "
     "digest alone.",
 }
 EXIT_CODES = """exit codes:
   0    fine
-  1    it failed: a damaged run, numbers that differ, a training that diverged, a run without what is to be measured
+  1    it failed: a damaged run, numbers that differ, a training that diverged, a run without
+       what is to be measured
   2    wrong usage: an option, a value or a path
   3    the run is in use by another process
   130  interrupted (Ctrl-C)"""

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 
-from interp_utils import cli, tasks
+from interp_utils import cli, devices, tasks
 from interp_utils.configs import ModelConfig, TrainConfig
 
 UNIONS, TUPLES = (Union, UnionType), (tuple, collections.abc.Sequence)
@@ -29,8 +29,9 @@ EXAMPLES = {
         "--p 23 --frac-train 0.8 --weight-decay 1 --dropout 0.05 --grokfast ema --lr "
         "3e-3 --steps 3000"
     ),
-    "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none --no-positions --batch-size 128 "
-    "--weight-decay 0 --betas 0.9,0.999 --warmup-steps 0 --steps 20000",
+    "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none "
+    "--no-positions --batch-size 128 --weight-decay 0 --betas 0.9,0.999 "
+    "--warmup-steps 0 --steps 20000",
 }
 DURATIONS = {
     "modular_addition": "half a minute",
@@ -44,7 +45,8 @@ HELP = {
     (
         "modular_addition",
         "seed",
-    ): "which inputs are for training, none for the split's published seed; initial weights have a --model-seed",
+    ): "which inputs are for training, none for the split's published seed; initial weights have "
+    "a --model-seed",
     ("sorting", "seed"): "which lists are drawn; the initial weights have a --model-seed",
     ("task", "n_values"): "the numbers are 0 .. n_values - 1",
     ("task", "length"): "numbers in a list, or the fewest and the most: 25 or 1,100",
@@ -303,11 +305,7 @@ def spell_hint(hint: Any) -> str:
 
 
 def device(arguments: argparse.Namespace) -> torch.device:
-    name = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"--device must be one that torch can use here, got {name!r} "
-            f"({str(error).splitlines()[0]}); leave it out to take what is there"
-        ) from None
+        return devices.resolve(arguments.device)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from None

@@ -48,7 +48,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=VALUES",
         action="append",
         required=True,
-        help="an option of the groups above without its dashes, and its values: a list, lr=1e-3,3e-3; a range, lr=0.001:0.003, or by its "
+        help="an option of the groups above without its dashes, and its values: a list, "
+        "lr=1e-3,3e-3; a range, lr=0.001:0.003, or by its "
         "logarithm, lr=1e-4:1e-2:log. Once for each option that is varied (required)",
     )
     group.add_argument(
@@ -61,7 +62,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--objective",
         choices=OBJECTIVES,
         default="loss",
-        help="what is best: the lowest held-out loss at the end, the lowest mean of its last ten logged rows, or the first step from which "
+        help="what is best: the lowest held-out loss at the end, the lowest mean of its last ten "
+        "logged rows, or the first step from which "
         "held-out accuracy stays at 0.99 (default: loss)",
     )
     group.add_argument(
@@ -80,7 +82,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--storage",
         metavar="URL|FILE",
-        help="what workers share beside the folder: a database's URL, e.g. postgresql://host/name for several machines, or a journal "
+        help="what workers share beside the folder: a database's URL, e.g. "
+        "postgresql://host/name for several machines, or a journal "
         f"file for one (default: FOLDER/{studies.JOURNAL})",
     )
     group.add_argument(

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from interp_utils import models
 from interp_utils.analysis import algorithm, fourier, neurons, progress, sparsity
+from interp_utils.devices import Device
 from interp_utils.losses import cross_entropy
 from interp_utils.measures import milestones
 from interp_utils.models.cached import CachedModel
@@ -29,7 +30,7 @@ def measure(
     run: Run,
     keys: Sequence[int] | None = None,
     steps: Sequence[int] | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = None,
     show_progress: bool = True,
 ) -> pd.DataFrame:
     """All measures of Nanda et al. 2023 (section 5), and some since, at every snapshot: one row per
@@ -238,7 +239,7 @@ def follow(
     run: Run,
     look: Callable[[CachedModel], T],
     steps: Sequence[int] | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = None,
     show_progress: bool = True,
 ) -> dict[int, T]:
     """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it
@@ -255,7 +256,7 @@ def follow(
     }
 
 
-def headline(run: Run, device: torch.device | str = "cpu") -> Row:
+def headline(run: Run, device: Device = None) -> Row:
     """The claims of Nanda et al. 2023 as numbers, for one finished run: what a table over seeds has
     as a row.
 

@@ -20,7 +20,10 @@ Hook = tuple[str, Callable]
 
 # Hooks whose values and edits were found equal on both (or are made so here); others are not
 # offered.
-SAME = r"hook_embed|hook_pos_embed|blocks\.\d+\.(hook_resid_(pre|mid|post)|hook_attn_out|hook_mlp_out|attn\.hook_[qkvz]|mlp\.hook_(pre|post))"
+SAME = (
+    r"hook_embed|hook_pos_embed|blocks\.\d+\."
+    r"(hook_resid_(pre|mid|post)|hook_attn_out|hook_mlp_out|attn\.hook_[qkvz]|mlp\.hook_(pre|post))"
+)
 ATTENTION = r"blocks\.(\d+)\.attn\.hook_(attn_scores|pattern)"
 RESID_MID = r"blocks\.(\d+)\.hook_resid_mid"
 

@@ -18,7 +18,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from interp_utils import devices
 from interp_utils.configs import ModelConfig
+from interp_utils.devices import Device
 from interp_utils.models.bridge import is_bridge
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
 def build(
     config: ModelConfig,
     weights: Mapping[str, Tensor] | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = None,
     bridge: bool | None = None,
 ) -> HookedTransformer | TransformerBridge:
     """A model with these weights (default: `initial_weights(config)`), whatever is not trained
@@ -118,7 +120,7 @@ def build(
         "d_vocab_out": config.d_vocab_out,
         "act_fn": config.act_fn,
         "normalization_type": None,
-        "device": str(device),
+        "device": str(devices.resolve(device)),
     }
     model = (
         _bridge(sizes)
@@ -163,7 +165,7 @@ def from_weights(
     *,
     token_order: Sequence[int] | None = None,
     class_order: Sequence[int] | None = None,
-    device: torch.device | str = "cpu",
+    device: Device = None,
     bridge: bool | None = None,
 ) -> HookedTransformer | TransformerBridge:
     """A model from weights that come from elsewhere, under HookedTransformer's names.

@@ -23,11 +23,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.devices import Device
 from interp_utils.runs import storage
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask, restore
@@ -168,10 +168,10 @@ class Run:
             raise DamagedFile(self.path / snapshot_name(step), str(error)) from None
         return weights
 
-    def model(
-        self, step: int | None = None, device: torch.device | str = "cpu"
-    ) -> HookedTransformer:
-        """A HookedTransformer with the weights of a snapshot; default: the last."""
+    def model(self, step: int | None = None, device: Device = None) -> HookedTransformer:
+        """A HookedTransformer with the weights of a snapshot; default: the last. device None is a
+        GPU where there is one.
+        """
         return models.build(self.config.model, self.weights(step), device)
 
     def read(self, name: str) -> dict[str, Tensor]:

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.devices import Device
 from interp_utils.measures.milestones import first_sustained
 from interp_utils.runs import storage as disk
 from interp_utils.runs.run import MANIFEST, Run
@@ -57,7 +57,7 @@ def sweep(
     study: str = "sweep",
     about: Mapping[str, Any] | None = None,
     seed: int | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
 ) -> optuna.Study:
     """Works on a study until all its trials are done. Call it in as many processes as you like, and
@@ -218,7 +218,7 @@ def _work_on(
     make: Make,
     objective: Callable[[Run], float],
     folder: Path,
-    device: torch.device | str | None,
+    device: Device,
     progress: bool,
 ) -> bool:
     """Trains a trial's run to its end and tells the study; False if that run is being trained for

@@ -38,11 +38,8 @@ def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
         return Task.restore(about, tensors)
     params = {**about["params"], "length": _tuple(about["params"]["length"])}
     longest = max(params["length"]) if isinstance(params["length"], tuple) else params["length"]
-    for name in (
-        "validation",
-        "test",
-        # before lists are drawn: a description that is not theirs may ask for any number of any size
-    ):
+    # Before lists are drawn: a description that is not theirs may ask for any number of any size.
+    for name in ("validation", "test"):
         if (
             tuple(tensors[name].shape) != (params[f"n_{name}"], 2 * longest + 2)
             or tensors[name][0, 0] != params["n_values"]

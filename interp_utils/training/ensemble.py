@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from interp_utils import devices
 from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.devices import Device
 from interp_utils.runs.run import Run, state_name
 from interp_utils.runs.storage import RunInUse
 from interp_utils.tasks import AnyTask
@@ -38,7 +40,7 @@ def train_many(
     out: str | Path,
     names: Sequence[str] | None = None,
     seeds: Iterable[int] | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
     chunk: int | None = None,
 ) -> list[Run]:
@@ -68,7 +70,7 @@ def train_many(
     if chunk is not None and (type(chunk) is not int or chunk < 1):
         raise ValueError(f"chunk must be an integer of at least 1, or None, got {chunk!r}")
     members = list_members(tasks, model_configs, train_configs, names, seeds, Path(out))
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = devices.resolve(device)
     groups: dict[Hashable, list[Member]] = {}
     for member in members:
         with member.writer as writer:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from interp_utils.configs import ModelConfig
+from interp_utils.devices import Device
 from interp_utils.models import act_fn, build, call_with
 
 Weights = Mapping[str, Tensor]
@@ -53,7 +54,7 @@ def members_logits_fn(config: ModelConfig, tokens: Int[Tensor, "member n ctx"]) 
 
 
 def sequence_logits_fn(
-    config: ModelConfig, kind: str = "auto", device: torch.device | str = "cpu"
+    config: ModelConfig, kind: str = "auto", device: Device = None
 ) -> SequenceLogitsFn:
     """A function from weights, tokens and a mask of positions to the logits at those positions, in
     the mask's order.
@@ -69,7 +70,8 @@ def sequence_logits_fn(
 def takes_tables(config: ModelConfig, kind: str) -> bool:
     if kind == "table" and config.n_layers > 1:
         raise ValueError(
-            f'the table forward is for one-layer models, this one has {config.n_layers}; use "hooked"'
+            f"the table forward is for one-layer models, this one has {config.n_layers}; use "
+            '"hooked"'
         )
     return kind != "hooked" and config.n_layers == 1
 

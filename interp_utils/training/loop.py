@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.devices import Device
 from interp_utils.runs.run import Metrics, Run, state_name
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask
@@ -33,7 +34,7 @@ def train(
     train_config: TrainConfig | None = None,
     *,
     out: str | Path,
-    device: torch.device | str | None = None,
+    device: Device = None,
     progress: bool = True,
 ) -> Run:
     """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns
@@ -48,7 +49,7 @@ def train(
     model_config = (model_config or ModelConfig()).for_task(task)
     config = RunConfig(model_config, train_config or TrainConfig())
     check(task, config)  # before there is a folder
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = devices.resolve(device)
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:
             with deterministic(config.train.deterministic), reuse_large_buffers():

@@ -52,7 +52,8 @@ def check(task: AnyTask, config: RunConfig) -> None:
         )
     elif config.train.dropout and not takes_tables(config.model, config.train.forward):
         raise ValueError(
-            'dropout is in the table forward of one-layer models alone: leave TrainConfig.dropout 0, or forward "auto"'
+            "dropout is in the table forward of one-layer models alone: leave "
+            'TrainConfig.dropout 0, or forward "auto"'
         )
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils.analysis import algorithm, fourier, progress, relabelling
+from interp_utils.devices import Device
 from interp_utils.measures import ablation, milestones, trajectories
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
@@ -108,7 +109,7 @@ def neuron_shares(model: CachedModel) -> dict[str, Float[Tensor, "neuron"]]:
     }
 
 
-def headline(run: Run, device: torch.device | str = "cpu") -> Row:
+def headline(run: Run, device: Device = None) -> Row:
     """A finished run in a row: when it memorised and generalised, and how it answers, in (x, y) and
     in (u, v).
 
@@ -121,7 +122,7 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
     )
     model.fetch("resid_mid", "post")
     wrong = (model.logits.argmax(-1).flatten() != model.task.labels) & model.task.test_mask
-    zero = (task.tokens[:, :2] == 0).any(1).to(device)
+    zero = (task.tokens[:, :2] == 0).any(1).to(model.device)
     weights = run.metrics["sum_squared_weights"]
     row = {
         **_parameters(task),

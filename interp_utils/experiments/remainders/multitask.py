@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils.analysis import answers, fourier, periods, spectra
+from interp_utils.devices import Device
 from interp_utils.measures import ablation, milestones, trajectories
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
@@ -63,7 +64,7 @@ def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tens
     return answers.ablation_matrix(removed, task.labels, task.n_classes, task.test_mask)
 
 
-def headline(run: Run, device: torch.device | str = "cpu") -> Row:
+def headline(run: Run, device: Device = None) -> Row:
     """A finished run in a row. Accuracies are of test inputs and of heads that the loss trains;
     shares are of power or of variance.
     """
@@ -74,7 +75,7 @@ def headline(run: Run, device: torch.device | str = "cpu") -> Row:
     )
 
 
-def learned(run: Run, device: torch.device | str = "cpu") -> Row:
+def learned(run: Run, device: Device = None) -> Row:
     """The part of `headline` that is about answers: how many are right, and since when. Raises
     ValueError for a run with one head.
     """

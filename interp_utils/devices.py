@@ -1,0 +1,37 @@
+"""Where tensors live: one default for everything that makes tensors of its own. Analysis functions
+have no default: their device is that of their input.
+"""
+
+from __future__ import annotations
+
+import torch
+
+Device = torch.device | str | None  # None is the default
+
+
+def default() -> torch.device:
+    """The device of whatever is not told another: a CUDA GPU where there is one, else Apple's GPU,
+    else the CPU.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    if torch.backends.mps.is_available():
+        return torch.device("mps", 0)
+    return torch.device("cpu")
+
+
+def resolve(device: Device = None) -> torch.device:
+    """The device of this name, with its index; None is the default.
+
+    Raises ValueError for one that torch cannot use on this machine.
+    """
+    if device is None:
+        return default()
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device must be one that torch can use here, got {str(device)!r} ({reason}); leave it "
+            "out to take what is there"
+        ) from None
