@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from interp_utils.training.loop import deterministic
 from interp_utils.training.memory import reuse_large_buffers
+from interp_utils.training.settings import deterministic
 
 SECONDS_PER_TURN = 0.2
 Times = dict[str, list[float]]

@@ -25,9 +25,21 @@ C = TypeVar("C", bound="_Config")
 
 
 class _Config:
-    """Shared by both records: JSON in and out, and a check that names the field that is wrong."""
+    """Shared by both records: JSON in and out, and a check that names the field that is wrong.
+
+    Scalars and arrays of NumPy and torch are taken for the Python numbers they hold.
+    """
 
     added: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if hasattr(value, "tolist"):
+                value = value.tolist()
+            if isinstance(value, list | tuple):
+                value = tuple(each.tolist() if hasattr(each, "tolist") else each for each in value)
+            object.__setattr__(self, field.name, value)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -110,6 +122,7 @@ class ModelConfig(_Config):
     d_vocab_out: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for field in ("d_model", "n_heads", "d_head", "n_layers"):
             self._require_int(field, 1)
         for field in ("d_mlp", "n_ctx", "d_vocab", "d_vocab_out"):
@@ -201,6 +214,7 @@ class TrainConfig(_Config):
     grokfast_start: GrokfastStart = "first"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._require_int("steps", 1)
         self._require_int("warmup_steps", 0)
         self._require_int("log_every", 1)
@@ -210,10 +224,8 @@ class TrainConfig(_Config):
         self._require_real("lr", above=0.0)
         self._require_real("weight_decay", low=0.0)
         self._require_real("eps", above=0.0)
-        in_range = len(self.betas) == 2 and all(
-            type(beta) is float and 0.0 <= beta < 1.0 for beta in self.betas
-        )
-        self._require(in_range, "betas", "two numbers in [0, 1)")
+        self._require(_two_shares(self.betas), "betas", "two numbers in [0, 1)")
+        object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
         self._require(type(self.deterministic) is bool, "deterministic", "True or False")
@@ -237,6 +249,13 @@ class TrainConfig(_Config):
     def log_steps(self) -> list[int]:
         """Every snapshot has its row of metrics."""
         return sorted({*log_then_even(self.steps, self.log_every), *self.snapshot_steps()})
+
+
+def _two_shares(betas: Any) -> bool:
+    """Whether these are two numbers in [0, 1)."""
+    if type(betas) is not tuple or len(betas) != 2:
+        return False
+    return all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas)
 
 
 def log_then_even(last: int, every: int) -> list[int]:

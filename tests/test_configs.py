@@ -1,7 +1,9 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import log_then_even
@@ -92,3 +94,50 @@ def test_configurations_are_frozen():
 )
 def test_schedule_doubles_and_then_is_even(last, every, expected):
     assert log_then_even(last, every) == expected
+
+
+NUMPY = {
+    "steps": np.int64(40),
+    "lr": np.float64(2e-3),
+    "weight_decay": np.array(2.0),
+    "betas": np.array([0, 0.98]),
+    "warmup_steps": torch.tensor(3),
+    "snapshot_every": None,
+    "deterministic": np.bool_(True),
+}
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_numbers_of_numpy_and_torch_are_numbers():
+    config = TrainConfig(**NUMPY)
+    plain = TrainConfig(
+        steps=40, lr=2e-3, weight_decay=2.0, betas=(0.0, 0.98), warmup_steps=3, snapshot_every=None
+    )
+    assert config == plain and json.dumps(config.to_json()) == json.dumps(plain.to_json())
+    assert ModelConfig(seed=np.uint8(7), d_mlp=np.int32(9)) == ModelConfig(seed=7, d_mlp=9)
+    assert TrainConfig(betas=[0, np.float64(0.5)]) == TrainConfig(betas=(0.0, 0.5))
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("value", [True, np.bool_(True), np.array([1e-3]), "0.1", 1e-3j])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(ValueError, match=r"TrainConfig.lr must be a finite number above 0.0, got"):
+        TrainConfig(lr=value)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": True},
+        {"steps": np.float64(3.0)},
+        {"betas": (True, 0.9)},
+        {"betas": 0.9},
+        {"betas": np.array([[0.9, 0.98]])},
+        {"betas": (0.9, 0.98, 0.99)},
+        {"warmup_steps": False},
+    ],
+)
+def test_bools_and_other_shapes_are_no_settings(changes):
+    with pytest.raises(ValueError, match=f"TrainConfig.{next(iter(changes))} must be"):
+        TrainConfig(**changes)

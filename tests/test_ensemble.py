@@ -226,6 +226,15 @@ def test_members_are_ordinary_runs(together, alone, tmp_path, capsys):
     assert distance(export(together[1], tmp_path / "exported"), together[1]) == 0
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_members_train_with_the_users_gradients_off(together, tmp_path, mode):
+    with mode():
+        runs = many(tasks.modular_addition(7, frac_train=0.6), tmp_path)
+        assert not torch.is_grad_enabled()
+    for run, on in zip(runs, together, strict=True):
+        assert_same(run, on, 0)
+
+
 def test_finished_members_are_returned_as_they_are(together, small_task):
     manifests = [(run.path / "run.json").read_bytes() for run in together]
     again = many(small_task, together[0].path.parent)

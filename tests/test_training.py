@@ -6,7 +6,18 @@ import threading
 import pytest
 import torch
 
-from interp_utils import Run, TrainConfig, milestones, models, presets, tasks, train
+from interp_utils import (
+    CachedModel,
+    Run,
+    TrainConfig,
+    milestones,
+    models,
+    presets,
+    tasks,
+    train,
+    trajectories,
+)
+from interp_utils.runs import writer
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -257,3 +268,33 @@ def test_grokking_in_seconds(tmp_path, monkeypatch):
     )
     assert generalised > 3 * memorised > 0
     assert metrics["test_accuracy"][memorised] < 0.7
+
+
+GRADIENTS_OFF = {"grad": torch.no_grad, "inference": torch.inference_mode}
+
+
+@pytest.mark.parametrize("mode", GRADIENTS_OFF)
+@pytest.mark.parametrize("forward", ["table", "hooked"])
+def test_gradients_that_the_user_has_off_do_not_stop_a_training(
+    small_task, small_run, tmp_path, mode, forward
+):
+    """Many notebooks begin with torch.set_grad_enabled(False)."""
+    config = dataclasses.replace(SMALL_TRAINING, forward=forward)
+    with GRADIENTS_OFF[mode]():
+        task = tasks.modular_addition(7, frac_train=0.6)  # its tensors are made in that mode, too
+        run = train(task, SMALL_MODEL, config, out=tmp_path / "off", progress=False)
+        assert not torch.is_grad_enabled()
+        assert torch.is_inference_mode_enabled() == (mode == "inference")
+        weights = run.weights()
+    on = train(small_task, SMALL_MODEL, config, out=tmp_path / "on", progress=False)
+    assert all(weights[name].equal(weight) for name, weight in on.weights().items())
+    assert forward == "hooked" or weights_equal(on, small_run)
+
+
+@pytest.mark.parametrize("mode", GRADIENTS_OFF)
+def test_gradients_by_embeddings_with_gradients_off(small_run, mode):
+    with GRADIENTS_OFF[mode]():
+        model = CachedModel(small_run.model(), small_run.task)
+        off = trajectories.gradient_symmetricity(model)
+    model = CachedModel(small_run.model(), small_run.task)
+    assert off == trajectories.gradient_symmetricity(model)

@@ -131,6 +131,8 @@ class CachedModel:
             edits.append((name, (value.flatten(0, 1) if self.task.grid else value, place)))
         return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *edits))
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def embedding_gradients(
         self, inputs: Int[Tensor, "n"], classes: Int[Tensor, "n"]
     ) -> Float[Tensor, "n ctx d_model"]:
@@ -147,9 +149,8 @@ class CachedModel:
             fwd_hooks=[(self._hook_name("embed"), keep), *self._hooks(inputs)[0]]
         ):
             logits = self.model(self.task.tokens[inputs.to(self.device)])[:, self.task.answer_pos]
-        return torch.autograd.grad(
-            logits.gather(1, classes.to(self.device)[:, None]).sum(), embedded
-        )[0]
+        asked = logits.gather(1, classes.to(self.device, copy=True)[:, None])
+        return torch.autograd.grad(asked.sum(), embedded)[0]
 
     def _get(self, key: Key) -> Tensor:
         self._forget_if_changed()

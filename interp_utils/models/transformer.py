@@ -91,6 +91,7 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
 
 
+@torch.inference_mode(False)
 def build(
     config: ModelConfig,
     weights: Mapping[str, Tensor] | None = None,

@@ -22,7 +22,7 @@ from interp_utils.runs.storage import RunInUse
 from interp_utils.tasks import AnyTask
 from interp_utils.training import loop
 from interp_utils.training.members import Member, evenly, kind, list_members
-from interp_utils.training.memory import reuse_large_buffers
+from interp_utils.training.settings import deferred_interrupt, settings
 from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 
 SAVES_AT_ONCE = 8  # most of a save is waiting for the disk
@@ -94,15 +94,13 @@ def _most_at_once(member: Member, device: torch.device) -> int:
 def _train_together(members: Sequence[Member], device: torch.device, progress: bool) -> None:
     """The loop of `train`, for all of them at once."""
     config = members[0].config.train
-    with ExitStack() as held:
+    with settings(config.deterministic), ExitStack() as held:
         for member in members:
             held.enter_context(member.writer)
         trainer, logged = _resumed(members, device)
         log_steps, snapshot_steps = set(config.log_steps()), set(config.snapshot_steps())
         saved, last_saved = members[0].writer.step, time.monotonic()
         name = f"{members[0].task.name}, {len(members)} runs"
-        held.enter_context(loop.deterministic(config.deterministic))
-        held.enter_context(reuse_large_buffers())
         bar = held.enter_context(
             tqdm(
                 total=config.steps,
@@ -112,7 +110,7 @@ def _train_together(members: Sequence[Member], device: torch.device, progress: b
                 desc=name,
             )
         )
-        interrupted = held.enter_context(loop.deferred_interrupt())
+        interrupted = held.enter_context(deferred_interrupt())
         while True:
             step = trainer.step
             if step in log_steps and step != logged:

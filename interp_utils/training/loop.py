@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,8 +18,8 @@ from interp_utils.runs.run import Metrics, Run, state_name
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import gradient_filter
-from interp_utils.training.memory import reuse_large_buffers
 from interp_utils.training.objectives import check, objective
+from interp_utils.training.settings import deferred_interrupt, settings
 
 SAVE_EVERY_SECONDS = 30.0
 
@@ -52,7 +48,7 @@ def train(
     device = devices.resolve(device)
     with RunWriter(out, task, config) as writer:
         if writer.step != config.train.steps:
-            with deterministic(config.train.deterministic), reuse_large_buffers():
+            with settings(config.train.deterministic):
                 _train(writer, Trainer(task, config, device), task.name, progress)
     return Run.load(out)
 
@@ -247,46 +243,3 @@ def _shapes(state: dict[str, dict[str, Tensor]]) -> dict[str, dict[str, torch.Si
         group: {name: tensor.shape for name, tensor in tensors.items()}
         for group, tensors in state.items()
     }
-
-
-@contextlib.contextmanager
-def deterministic(on: bool) -> Iterator[None]:
-    """Bitwise reproducible kernels, and whatever was set before afterwards."""
-    before, before_warn = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    before_fill = torch.utils.deterministic.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(on or before)
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # nothing here reads any, and filling every buffer takes time
-    )
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=before_warn)
-        torch.utils.deterministic.fill_uninitialized_memory = before_fill
-
-
-@contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C
-    does not wait.
-    """
-    received: list[int] = []
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # only the main thread receives signals
-        yield lambda: False
-        return
-
-    def handler(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield lambda: bool(received)
-    finally:
-        signal.signal(signal.SIGINT, before)
