@@ -80,7 +80,7 @@ def remainder_task(p: int) -> tasks.Task:
         train_mask=n % 3 > 0,
         n_classes=tuple(moduli),
         d_vocab=p + 1,
-        grid=(p, p),
+        operands=tuple(tasks.Operand(i, torch.arange(p)) for i in (0, 1)),
         params={"p": p, "primes": moduli},
     )
 

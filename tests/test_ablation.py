@@ -69,7 +69,8 @@ def test_neurons_of_a_sample_of_the_inputs(model):
         tokens=TASK.tokens[chosen],
         labels=TASK.labels[chosen],
         train_mask=chosen > 0,
-        grid=None,
+        operands=(),
+        operation=None,
     )
     post = model.activation("post").flatten(0, 1)[chosen]
     expected = post.clone()

@@ -157,7 +157,7 @@ def test_another_run_in_the_folder_is_left_alone(copy, small_task):
         ),
         (tasks.modular_addition(5, 0.6), SMALL_MODEL, SMALL_TRAINING, "task differs .*p.*7.*5"),
         (
-            dataclasses.replace(small_task, labels=small_task.labels.roll(1)),
+            dataclasses.replace(small_task, train_mask=small_task.train_mask.roll(1)),
             SMALL_MODEL,
             SMALL_TRAINING,
             "other inputs, labels or training pairs",

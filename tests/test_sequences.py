@@ -106,7 +106,7 @@ def test_no_held_out_list_is_trained_on_in_any_order():
         ),
         (
             {"n_values": 2, "length": 100, "repeats": True, "n_validation": 20, "n_test": 30},
-            "nearly every list that is drawn is held out",
+            "nearly every input that is drawn is held out",
         ),
         (
             {"n_values": 50, "length": 5, "n_test": 0},

@@ -1,11 +1,13 @@
+import dataclasses
+import json
 import random
 
 import pytest
 import torch
 
 from interp_utils import tasks
-from interp_utils.tasks import Task
-from interp_utils.tasks.grid import Split, permutation, train_mask
+from interp_utils.tasks import Layout, Operand, Operation, Task
+from interp_utils.tasks.splits import Split, permutation, train_mask
 
 
 @pytest.mark.parametrize("p", [2, 3, 4, 10, 13])
@@ -80,12 +82,12 @@ def test_all_pairs_for_training_is_allowed():
 def make_task(**changes) -> Task:
     fields = {
         "name": "t",
-        "tokens": torch.tensor([[0, 1], [1, 1], [2, 0]]),
+        "tokens": torch.tensor([[0, 1], [1, 1], [2, 1]]),
         "labels": torch.tensor([[0, 4], [1, 3], [0, 0]]),
         "train_mask": torch.tensor([True, False, True]),
         "n_classes": (2, 5),
         "d_vocab": 3,
-        "grid": (3, 1),
+        "operands": (Operand(0, torch.arange(3)), Operand(1, torch.tensor([1]))),
     }
     return Task(**{**fields, **changes})
 
@@ -104,9 +106,9 @@ def test_several_label_columns_and_any_two_operand_ranges():
             ValueError,
             r"labels of column 1 must be in 0 .. 4, got 0 .. 5",
         ),
-        ({"n_classes": (2,)}, ValueError, "2 columns, 1 entries"),
+        ({"n_classes": (2,)}, ValueError, "2 columns of labels, 1 entries"),
         (
-            {"tokens": torch.tensor([[0, 1], [1, 1], [3, 0]])},
+            {"tokens": torch.tensor([[0, 1], [1, 1], [3, 1]])},
             ValueError,
             r"tokens must be in 0 .. 2, got 0 .. 3",
         ),
@@ -122,7 +124,45 @@ def test_several_label_columns_and_any_two_operand_ranges():
         ),
         ({"train_mask": torch.tensor([True, False])}, ValueError, "got 3, 3 and 2 rows"),
         ({"train_mask": torch.zeros(3, dtype=torch.bool)}, ValueError, "no input for training"),
-        ({"grid": (2, 2)}, ValueError, "a grid of 2 x 2 pairs needs 4 inputs, got 3"),
+        (
+            {"operands": (Operand(0, torch.arange(2)), Operand(1, torch.tensor([1])))},
+            ValueError,
+            r"input 2 is \[2, 1\]: its token 2 at position 0 is no value of operand a",
+        ),
+        (
+            {"operands": (Operand(0, torch.arange(3)), Operand(1, torch.arange(2)))},
+            ValueError,
+            "a grid of 3 x 2 needs 6 inputs, got 3",
+        ),
+        (
+            {"tokens": torch.tensor([[0, 1], [1, 1], [0, 1]])},
+            ValueError,
+            r"that of input 0, \[0, 1\], is there 2 times",
+        ),
+        (
+            {"operands": (Operand(0, torch.arange(3)), Operand(0, torch.arange(3)))},
+            ValueError,
+            r"two operands stand at one position: \[0, 0\]",
+        ),
+        (
+            {"operands": (Operand(2, torch.arange(3)),)},
+            ValueError,
+            "operand 0 must stand at one of the positions 0 .. 1, got 2",
+        ),
+        (
+            {"operands": (Operand(0, torch.tensor([0, 1, 1])),)},
+            ValueError,
+            "two values of operand 0 have the same token",
+        ),
+        ({"answer_pos": 2}, ValueError, "answer_pos must be a position of the 2 tokens, got 2"),
+        ({"outputs": (0, 1)}, ValueError, "outputs must name 7 different outputs of 0 .. 6"),
+        ({"d_vocab_out": 6}, ValueError, "7 classes need as many outputs, got d_vocab_out = 6"),
+        (
+            {"operation": Operation(torch.arange(3), torch.arange(3), torch.arange(3))},
+            ValueError,
+            "an operation is of two operands and one answer",
+        ),
+        ({"split_known": False}, ValueError, "train_mask marks inputs for training"),
     ],
 )
 def test_tensors_that_do_not_fit_are_named(changes, error, message):
@@ -176,3 +216,152 @@ def test_powers_of_a_bijection_and_of_another_exponent():
 def test_exponents_that_make_no_task(exponent, as_a_user):
     with pytest.raises(ValueError, match="an exponent must be an integer of at least 1, got"):
         tasks.exponentiated_addition(7, exponent, 1)
+
+
+def test_a_wrong_operation_is_refused_with_the_first_input_that_shows_it():
+    task, n = tasks.modular_addition(5), torch.arange(5)
+    message = r"first at input 1: of \(a, b\) = \(0, 1\) it makes class 4, the label is 1"
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(task, operation=Operation(n, -n % 5, n))
+    with pytest.raises(ValueError, match="holds is False, and all labels are those"):
+        dataclasses.replace(task, operation=Operation(n, n, n, holds=False))
+    with pytest.raises(ValueError, match=r"operation.v must be 5 integers, one for each value"):
+        dataclasses.replace(task, operation=Operation(n, n[:4], n))
+
+
+OPERATIONS = {
+    "a + b": (tasks.modular_addition(7), lambda a, b: (a + b) % 7),
+    "a - b": (tasks.modular_subtraction(7), lambda a, b: (a - b) % 7),
+    "3a + 5b": (tasks.linear_combination(7, 3, 5), lambda a, b: (3 * a + 5 * b) % 7),
+    "x^3 + y^5 mod 11": (
+        tasks.exponentiated_addition(11, 3, 7),
+        lambda a, b: (a**3 + b**7) % 11,
+    ),
+    "a b": (tasks.modular_product(7), lambda a, b: a * b % 7),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_is_a_sum_in_its_coordinates(name):
+    task, operation = OPERATIONS[name]
+    numbers = [operand.tokens.tolist() for operand in task.operands]
+    outputs = task.outputs or tuple(range(task.n_classes[0]))
+    for a in range(task.grid[0]):
+        for b in range(task.grid[1]):
+            label = task.labels[a * task.grid[1] + b].item()
+            assert outputs[label] == operation(numbers[0][a], numbers[1][b])
+    sums = task.as_sums()
+    m, n = task.operation.modulus, torch.arange(task.operation.modulus)
+    assert sums.labels.view(m, m).equal((n[:, None] + n) % m)
+    # The same inputs, with the same outputs and for training as before.
+    answers = {}
+    for one in (task, sums):
+        columns = torch.tensor(one.outputs or range(m))[one.labels]
+        for row, column, train in zip(one.tokens, columns, one.train_mask, strict=True):
+            answers.setdefault(tuple(row.tolist()), []).append((int(column), bool(train)))
+    assert len(answers) == m * m and all(one == other for one, other in answers.values())
+    assert sums.as_sums().tokens.equal(sums.tokens)
+
+
+def test_what_is_no_sum_is_refused_by_name():
+    squares = tasks.exponentiated_addition(7, 2, 1)
+    with pytest.raises(ValueError, match=r"cannot be written as u \+ v: u\(a\) takes 4 of the 7"):
+        squares.as_sums()
+    with pytest.raises(ValueError, match="remainders states no operation"):
+        tasks.remainders(5).as_sums()
+    with pytest.raises(ValueError, match="discrete logarithms mod p need an odd prime p, got 9"):
+        tasks.modular_product(9)
+
+
+def test_a_layout_is_written_as_it_says():
+    layout = Layout(["a", 9, "b", 8], tokens=[3, 1, 2, 0, 4], outputs=[5, 4, 3, 2, 1], d_vocab=12)
+    layout = dataclasses.replace(layout, d_vocab_out=6, answer_pos=2)
+    task = tasks.modular_addition(5, layout=layout)
+    names = [3, 1, 2, 0, 4]
+    expected = [[names[a], 9, names[b], 8] for a in range(5) for b in range(5)]
+    assert task.tokens.tolist() == expected
+    assert task.grid == (5, 5) and task.p == 5
+    assert [operand.position for operand in task.operands] == [0, 2]
+    assert (task.d_vocab, task.d_vocab_out, task.answer_pos) == (12, 6, 2)
+    assert task.labels.equal(tasks.modular_addition(5).labels)
+    two = tasks.modular_addition(3, layout=Layout(tokens=([0, 1, 2], [3, 4, 5])))
+    assert two.tokens[5].tolist() == [1, 5, 6] and two.d_vocab == 7
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (Layout(["a", "a", 3]), 'must have "a" and "b" once each'),
+        (Layout(["a", "b", "="]), 'takes "a", "b" and tokens, got'),
+        (Layout(tokens=[0, 1]), "must name 3 values of a and 3 of b, got 2 and 2"),
+        (Layout(tokens=[0, 1, 1]), "two values of operand a have the same token"),
+        (Layout(d_vocab=3), "tokens must be in 0 .. 2, got 0 .. 3"),
+        (Layout(outputs=[0, 1, 1]), "outputs must name 3 different outputs"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_a_layout_that_makes_no_task_says_why(layout, message):
+    with pytest.raises(ValueError, match=message):
+        tasks.modular_addition(3, layout=layout)
+
+
+def test_rows_in_any_order_are_put_on_the_grid():
+    task = tasks.modular_subtraction(5)
+    order = torch.randperm(25, generator=torch.Generator().manual_seed(0))
+    fields = {name: getattr(task, name)[order] for name in ("tokens", "labels", "train_mask")}
+    shuffled = dataclasses.replace(task, **fields)
+    assert not shuffled.tokens.equal(task.tokens)
+    for one in (shuffled.a_major(), shuffled.a_major().a_major()):
+        for name in fields:
+            assert getattr(one, name).equal(getattr(task, name))
+    assert shuffled.as_sums().tokens.equal(task.as_sums().tokens)
+
+
+def test_the_users_training_pairs_take_the_place_of_a_split():
+    mask = torch.rand(25, generator=torch.Generator().manual_seed(0)) < 0.4
+    for train in (mask, mask.view(5, 5), mask.view(5, 5).nonzero(), mask.view(5, 5).numpy()):
+        assert tasks.modular_addition(5, train=train).train_mask.equal(mask)
+    unknown = tasks.modular_addition(5, train="unknown")
+    assert not unknown.train_mask.any()
+    with pytest.raises(
+        ValueError, match="which inputs of modular_addition were for training is un"
+    ):
+        unknown.test_mask  # noqa: B018
+    with pytest.raises(ValueError, match=r"the pair \[5, 0\], which is not on the grid"):
+        tasks.modular_addition(5, train=[[5, 0]])
+    with pytest.raises(
+        ValueError, match=r"a mask of 25 pairs, pairs \(a, b\) of shape \(k, 2\), or"
+    ):
+        tasks.modular_addition(5, train=torch.ones(24, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        tasks.modular_addition(5, layout=Layout(["a", 6, "b", 5], answer_pos=3)),
+        tasks.random_labels(tasks.modular_addition(5)),
+        tasks.modular_product(7),
+        tasks.exponentiated_addition(5, 2, 3),
+        tasks.remainders(5, masked=[2]),
+        tasks.modular_addition(5, train="unknown"),
+        tasks.sorting(9, (1, 3), n_validation=5, n_test=5),
+    ],
+    ids=lambda task: task.name,
+)
+def test_a_stored_task_comes_back_whole(task):
+    about = json.loads(json.dumps(task.about()))
+    restored = tasks.restore(about, task.tensors())
+    assert type(restored) is type(task) and json.loads(json.dumps(restored.about())) == about
+    assert restored.tensors().keys() == task.tensors().keys()
+    assert all(own.equal(task.tensors()[name]) for name, own in restored.tensors().items())
+
+
+def test_a_stored_task_is_read_by_its_kind_whatever_its_name():
+    task = dataclasses.replace(tasks.modular_addition(5), name="sorting")
+    assert type(tasks.restore(task.about(), task.tensors())) is Task
+    with pytest.raises(ValueError, match="of the kind 'phasor', known are .*import the module"):
+        tasks.restore({**task.about(), "kind": "phasor"}, task.tensors())
+    with pytest.raises(
+        ValueError, match="the kind 'table' is that of interp_utils.tasks.task.Task"
+    ):
+        type("Other", (Task,), {"kind": "table"})

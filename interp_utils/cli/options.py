@@ -78,17 +78,15 @@ def constructors() -> dict[str, Callable]:
     """Every task that can be made from options alone, by name."""
     made = {name: getattr(tasks, name) for name in tasks.__all__}
     functions = {name: function for name, function in made.items() if inspect.isfunction(function)}
-    return {
-        name: function
-        for name, function in functions.items()
-        if _is_constructor(get_type_hints(function))
-    }
+    return {name: function for name, function in functions.items() if _is_constructor(function)}
 
 
-def _is_constructor(hints: dict[str, Any]) -> bool:
-    return hints.pop("return", None) in (tasks.Task, tasks.StreamTask) and all(
-        map(_readable, hints.values())
-    )
+def _is_constructor(function: Callable) -> bool:
+    """Whether it makes a task, of nothing that cannot be typed."""
+    made = get_type_hints(function).get("return")
+    if not (isinstance(made, type) and issubclass(made, (tasks.Task, tasks.StreamTask))):
+        return False
+    return all(_readable(hint) for _, hint, default in _arguments(function) if default is ...)
 
 
 def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | None = None) -> None:
@@ -217,11 +215,16 @@ def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: 
 
 
 def _arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
-    """Name, type and default (... for none) of each argument of a task or field of a "
-    "configuration."""
+    """Name, type and default (... for none) of each argument of a task or field of a
+    configuration, but for those with a default that cannot be typed (a `Layout`).
+    """
     hints = get_type_hints(owner)
-    parameters = inspect.signature(owner).parameters.values()
-    return [(p.name, hints[p.name], ... if p.default is p.empty else p.default) for p in parameters]
+    found = []
+    for parameter in inspect.signature(owner).parameters.values():
+        default = ... if parameter.default is parameter.empty else parameter.default
+        if default is ... or _readable(hints[parameter.name]):
+            found.append((parameter.name, hints[parameter.name], default))
+    return found
 
 
 def _flag(title: str, name: str) -> str:

@@ -185,11 +185,11 @@ class RunWriter:
 
     def _require_same(self) -> None:
         config = self.run.config
-        stored = {
-            **self.run.manifest,
+        stored = {  # with what was added to each since it was written
+            "task": self.run.task.about(),
             "model": config.model.to_json(),
             "train": config.train.to_json(),
-        }  # with fields added since
+        }
         stored, wanted = (
             json.loads(json.dumps(stored)),
             _manifest(self.task, self.config, 0, {}, {}),
@@ -208,10 +208,7 @@ class RunWriter:
                     "another folder"
                 )
         content = storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
-        there, here = (
-            storage.tensors_from_bytes(each, self.path / TASK)
-            for each in (content, self._task_content)
-        )
+        there, here = self.run.task.tensors(), self.task.tensors()
         if there.keys() != here.keys() or not all(
             tensor.long().equal(here[name].long()) for name, tensor in there.items()
         ):

@@ -9,15 +9,22 @@ import torch
 
 from interp_utils.tasks.task import Task
 
+__all__ = ["random_labels"]
+
 
 def random_labels(task: Task, seed: int = 0) -> Task:
     """The same inputs and training pairs with the labels in random order: a model can only memorise
     it.
 
-    Each class keeps its number of inputs. With several label columns, rows stay together.
+    Each class keeps its number of inputs. Where an input has several answers, they stay together.
+    The coordinates of the task's operation stay, so that one can look for what is not there.
     """
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(task)))
-    params = {**task.params, "labels_seed": seed}
+    operation = task.operation and dataclasses.replace(task.operation, holds=False)
     return dataclasses.replace(
-        task, name=f"{task.name}_random_labels", labels=task.labels[order], params=params
+        task,
+        name=f"{task.name}_random_labels",
+        labels=task.labels[order],
+        operation=operation,
+        params={**task.params, "labels_seed": seed},
     )

@@ -6,19 +6,52 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from interp_utils.tasks.controls import random_labels
-from interp_utils.tasks.grid import Split, pairs, train_mask
+from interp_utils.tasks.layout import Operand
+from interp_utils.tasks.modular import modulus, pairs
+from interp_utils.tasks.splits import Split, train_mask
 from interp_utils.tasks.task import Task
+
+__all__ = ["Remainders", "numbers", "primes_below", "remainders"]
 
 DigitOrder = Literal["low_first", "high_first"]
 Labels = Literal["true", "permuted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Remainders(Task):
+    """places: what either digit counts for, 1 and p in some order: n = places[0] * first + places[1]
+    * second. A modulus whose weight is 0 is masked: its loss does not train.
+    """
+
+    places: tuple[int, int] = (1, 1)
+    kind: ClassVar[str] = "remainders"
+
+    @property
+    def moduli(self) -> tuple[int, ...]:
+        return self.n_classes
+
+    @property
+    def masked(self) -> tuple[int, ...]:
+        weights = self.weights or (1.0,) * len(self.n_classes)
+        return tuple(q for q, weight in zip(self.n_classes, weights, strict=True) if weight == 0)
+
+    def about(self) -> dict[str, Any]:
+        return super().about() | {"places": list(self.places)}
+
+    @classmethod
+    def stored_fields(
+        cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        return super().stored_fields(about, tensors) | {"places": tuple(about["places"])}
 
 
 def remainders(
@@ -30,7 +63,7 @@ def remainders(
     labels: Labels = "true",
     masked: Sequence[int] | None = None,
     split: Split = "random",
-) -> Task:
+) -> Remainders:
     """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n
     head". Any p >= 3.
 
@@ -45,8 +78,7 @@ def remainders(
     Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task,
     e.g. no prime below p.
     """
-    if type(p) is not int or p < 2:
-        raise ValueError(f"p must be an integer of at least 2, got {p!r}")
+    modulus(p)
     for name, value, options in (
         ("digit_order", digit_order, DigitOrder),
         ("labels", labels, Labels),
@@ -68,15 +100,17 @@ def remainders(
     if len(set(masked)) == len(moduli):
         raise ValueError("masked leaves no loss to learn from; leave one of the moduli out of it")
     first, second = pairs(p, p).unbind(1)
-    n = first + p * second if digit_order == "low_first" else p * first + second
-    task = Task(
+    places = (1, p) if digit_order == "low_first" else (p, 1)
+    n = places[0] * first + places[1] * second
+    task = Remainders(
         name="remainders",
         tokens=torch.stack([first, second, torch.full_like(first, p)], dim=1),
         labels=n[:, None] % torch.tensor(moduli),
         train_mask=train_mask(p * p, frac_train, seed, split),
         n_classes=tuple(moduli),
         d_vocab=p + 1,
-        grid=(p, p),
+        operands=(Operand(0, torch.arange(p)), Operand(1, torch.arange(p))),
+        places=places,
         weights=tuple(0.0 if q in masked else 1 / (len(moduli) * math.log(q)) for q in moduli),
         params={
             "p": p,
@@ -106,8 +140,9 @@ def primes_below(n: int) -> list[int]:
     return prime.nonzero().flatten().tolist()
 
 
-def numbers(task: Task) -> Int[Tensor, "n"]:
+def numbers(task: Remainders) -> Int[Tensor, "n"]:
     """The number n that each input of a `remainders` task spells."""
-    p = task.params["p"]
-    first, second = task.tokens[:, :2].unbind(1)
-    return first + p * second if task.params["digit_order"] == "low_first" else p * first + second
+    n = torch.zeros_like(task.tokens[:, 0])
+    for operand, place in zip(task.operands, task.places, strict=True):
+        n = n + place * operand.values(task.tokens.cpu(), "digit", task.d_vocab).to(n.device)
+    return n

@@ -1,34 +1,54 @@
-"""A task: every input, its label, and which of them are for training."""
+"""A finite task: every input, its label, which of them are for training, and how it is laid out."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
+
+from interp_utils.tasks.checks import (
+    cells,
+    check_answers,
+    check_operation,
+    check_outputs,
+    check_tensors,
+)
+from interp_utils.tasks.kinds import Restorable
+from interp_utils.tasks.layout import Operand, Operation
+
+__all__ = ["Task"]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """All inputs of a finite task, in one fixed order, read at the last position.
+class Task(Restorable):
+    """All inputs of a finite task, in one fixed order.
 
-    tokens:     Int "n ctx".
-    labels:     Int "n", or Int "n head" where each input has several labels at once.
-    train_mask: Bool "n", True for training inputs.
-    n_classes:  the number of classes of each label column; a model has their sum as outputs, side
-                by side.
-    d_vocab:    number of input tokens.
-    weights:    of each label column in the training loss, which is the weighted sum of their mean
-                losses; default all 1.
-    grid:       operand ranges: inputs are the pairs (a, b), a-major, n = a * grid[1] + b. None if
-                they are not pairs.
-    params:     the arguments it was made with, for people to read (JSON-able).
+    tokens:      Int "n ctx".
+    labels:      Int "n", or Int "n answer" where each input has several answers at once.
+    train_mask:  Bool "n", True for training inputs.
+    n_classes:   the number of classes of each answer; a model has their sum as outputs, side by
+                 side.
+    d_vocab:     number of input tokens.
+    operands:    where each operand stands and which token is which of its values; inputs are then
+                 all combinations of values, each once. () if they are no grid.
+    answer_pos:  the position at which the answer is read.
+    outputs:     the model's output for each class; None: class c is output c.
+    d_vocab_out: number of the model's outputs; None: those of the classes.
+    operation:   coordinates of the operands of which the label is the sum (`Operation`).
+    weights:     of each answer in the training loss, which is the weighted sum of their mean
+                 losses; default all 1.
+    split_known: False where nobody knows which inputs were for training: no input is in
+                 `train_mask` then, and `test_mask` is refused.
+    params:      the arguments it was made with, for people to read (JSON-able).
 
-    Raises ValueError/TypeError where the tensors do not fit each other.
+    Raises ValueError/TypeError where the tensors do not fit each other, or are not as they are
+    declared, naming the first input that does not fit.
     """
 
     name: str
@@ -37,67 +57,24 @@ class Task:
     train_mask: Tensor
     n_classes: tuple[int, ...]
     d_vocab: int
-    grid: tuple[int, int] | None = None
+    operands: tuple[Operand, ...] = ()
+    answer_pos: int = -1
+    outputs: tuple[int, ...] | None = None
+    d_vocab_out: int | None = None
+    operation: Operation | None = None
     weights: tuple[float, ...] | None = None
+    split_known: bool = True
     params: Mapping[str, Any] = field(default_factory=dict)
-    answer_pos: ClassVar[int] = -1
+    kind: ClassVar[str] = "table"
 
     def __post_init__(self) -> None:
-        for name, dtype, dims in (
-            ("tokens", torch.int64, (2,)),
-            ("labels", torch.int64, (1, 2)),
-            ("train_mask", torch.bool, (1,)),
-        ):
-            tensor = getattr(self, name)
-            if tensor.dtype != dtype:
-                raise TypeError(f"Task.{name} must be {dtype}, got {tensor.dtype}")
-            if tensor.ndim not in dims:
-                raise ValueError(
-                    f"Task.{name} must have {' or '.join(map(str, dims))} axes, got shape "
-                    f"{tuple(tensor.shape)}"
-                )
-        n = self.tokens.shape[0]
-        if not n == len(self.labels) == len(self.train_mask) or n == 0:
-            raise ValueError(
-                f"tokens, labels and train_mask must have one row per input, got {n}, "
-                f"{len(self.labels)} and {len(self.train_mask)} rows"
-            )
-        if self.grid is not None and self.grid[0] * self.grid[1] != n:
-            raise ValueError(
-                f"a grid of {self.grid[0]} x {self.grid[1]} pairs needs "
-                f"{self.grid[0] * self.grid[1]} inputs, got {n}"
-            )
-        columns = self.labels.reshape(n, -1)
-        if len(self.n_classes) != columns.shape[1]:
-            raise ValueError(
-                f"n_classes must have one entry per label column: {columns.shape[1]} columns, "
-                f"{len(self.n_classes)} entries"
-            )
-        weights = self.weights or (1.0,) * len(self.n_classes)
-        if (
-            len(weights) != len(self.n_classes)
-            or not all(0 <= weight < math.inf for weight in weights)
-            or not any(weights)
-        ):
-            raise ValueError(
-                f"weights must be {len(self.n_classes)} finite numbers from 0, one per label "
-                f"column, not all 0; got {weights}"
-            )
-        for column, (labels, classes) in enumerate(
-            zip(columns.unbind(1), self.n_classes, strict=True)
-        ):
-            if labels.min() < 0 or labels.max() >= classes:
-                raise ValueError(
-                    f"labels of column {column} must be in 0 .. {classes - 1}, got "
-                    f"{labels.min().item()} .. {labels.max().item()}"
-                )
-        if self.tokens.min() < 0 or self.tokens.max() >= self.d_vocab:
-            raise ValueError(
-                f"tokens must be in 0 .. {self.d_vocab - 1}, got {self.tokens.min().item()} .. "
-                f"{self.tokens.max().item()}"
-            )
-        if not self.train_mask.any():
-            raise ValueError("train_mask marks no input for training; raise frac_train")
+        check_tensors(self)
+        check_answers(self)
+        check_outputs(self)
+        if self.operands:
+            object.__setattr__(self, "_cells", cells(self))
+        if self.operation is not None:
+            check_operation(self)
 
     def __len__(self) -> int:
         return self.tokens.shape[0]
@@ -108,42 +85,159 @@ class Task:
         return self.tokens.shape[1]
 
     @property
+    def grid(self) -> tuple[int, ...] | None:
+        """How many values each operand has: inputs are the cells of this grid; None without one."""
+        return tuple(len(operand.tokens) for operand in self.operands) or None
+
+    @property
+    def p(self) -> int:
+        """The number of values of either operand. Raises ValueError unless they have equally many."""
+        if self.grid is None or len(set(self.grid)) > 1:
+            raise ValueError(f"{self.name} is on a grid of {self.grid}: it has no single p")
+        return self.grid[0]
+
+    @property
     def test_mask(self) -> Tensor:
-        """Bool "n": every input that is not for training."""
+        """Bool "n": every input that is not for training. Raises ValueError if nobody knows."""
+        if not self.split_known:
+            raise ValueError(
+                f"which inputs of {self.name} were for training is unknown, so that train and test "
+                f"measures mean nothing; give the task its training pairs (train=...)"
+            )
         return ~self.train_mask
 
+    @cached_property
+    def rows(self) -> Int[Tensor, "n"]:
+        """The input of every cell of the grid, a-major: tokens[rows] is in the grid's order."""
+        if not self.operands:
+            raise ValueError(f"{self.name} states no operands: its inputs are no grid")
+        return self._cells.argsort()
+
+    def a_major(self) -> Task:
+        """The same task with its inputs in the grid's order: n = a * (values of b) + b."""
+        if not self.operands or self.rows.equal(torch.arange(len(self))):
+            return self
+        return self._reordered(self.rows)
+
+    def as_sums(self) -> Task:
+        """The same inputs in the coordinates of the task's operation: a task on (u, v) whose label
+        is (u + v) mod m, and which every measure of modular addition takes.
+
+        Raises ValueError where the task states no operation, or one that does not name every pair
+        (u, v) and every class exactly once.
+        """
+        operation = self.operation
+        if operation is None:
+            raise ValueError(
+                f"{self.name} states no operation: what looks for u(a) + v(b) needs its "
+                f"coordinates; state them with Task(operation=tasks.Operation(u, v, classes))"
+            )
+        try:
+            operation.require_bijections()
+            if self.n_classes != (operation.modulus,):
+                raise ValueError(
+                    f"its sums mod {operation.modulus} are some of {self.n_classes[0]} classes; "
+                    f"leave out of the task the classes that are never an answer"
+                )
+        except ValueError as error:
+            raise ValueError(f"{self.name} cannot be written as u + v: {error}") from None
+        by_u, by_v, rows = operation.u.argsort(), operation.v.argsort(), self.sum_rows()
+        a, b = self.operands
+        n = torch.arange(operation.modulus)
+        outputs = torch.arange(operation.modulus) if self.outputs is None else self.outputs
+        classes = operation.classes.to(self.labels.device)
+        return Task(
+            name=self.name,
+            tokens=self.tokens[rows],
+            labels=classes.argsort()[self.labels[rows]],
+            train_mask=self.train_mask[rows],
+            n_classes=self.n_classes,
+            d_vocab=self.d_vocab,
+            operands=(Operand(a.position, a.tokens[by_u]), Operand(b.position, b.tokens[by_v])),
+            answer_pos=self.answer_pos,
+            outputs=tuple(torch.as_tensor(outputs)[operation.classes].tolist()),
+            d_vocab_out=self.d_vocab_out,
+            operation=Operation(n, n, n, operation.holds),
+            split_known=self.split_known,
+            params=self.params,
+        )
+
+    def sum_rows(self) -> Int[Tensor, "n"]:
+        """The input of every cell of the grid of (u, v), u-major, for coordinates one to one."""
+        by_u, by_v = self.operation.u.argsort(), self.operation.v.argsort()
+        return self.rows.view(self.grid)[by_u][:, by_v].flatten()
+
     def to(self, device: torch.device | str) -> Task:
-        """The same task with its tensors on `device`."""
-        moved = {
-            name: getattr(self, name).to(device) for name in ("tokens", "labels", "train_mask")
-        }
-        return dataclasses.replace(self, **moved)
+        """The same task with its inputs, labels and mask on `device`; what describes its layout
+        stays where it is.
+        """
+        moved = copy.copy(self)  # it was checked when it was made
+        for name in ("tokens", "labels", "train_mask"):
+            object.__setattr__(moved, name, getattr(self, name).to(device))
+        return moved
 
     def about(self) -> dict[str, Any]:
         """What describes the task beside its `tensors`, JSON-able."""
-        about = {
+        about: dict[str, Any] = {
+            "kind": self.kind,
             "name": self.name,
             "params": dict(self.params),
             "n_classes": list(self.n_classes),
             "d_vocab": self.d_vocab,
         }
-        about["grid"] = self.grid and list(self.grid)
-        return about if self.weights is None else {**about, "weights": list(self.weights)}
+        stated = {
+            "positions": [operand.position for operand in self.operands],
+            "answer_pos": self.answer_pos,
+            "outputs": self.outputs and list(self.outputs),
+            "d_vocab_out": self.d_vocab_out,
+            "operation": self.operation and {"holds": self.operation.holds},
+            "weights": self.weights and list(self.weights),
+            "split_known": self.split_known,
+        }
+        return about | stated
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"tokens": self.tokens, "labels": self.labels, "train_mask": self.train_mask}
+        tensors = {"tokens": self.tokens, "labels": self.labels, "train_mask": self.train_mask}
+        for index, operand in enumerate(self.operands):
+            tensors[f"operand_{index}"] = operand.tokens
+        if self.operation is not None:
+            tensors |= {name: getattr(self.operation, name) for name in ("u", "v", "classes")}
+        return tensors
 
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Task:
         """The task of which these are `about()` and `tensors()`."""
-        return cls(
-            name=about["name"],
-            tokens=tensors["tokens"].long(),
-            labels=tensors["labels"].long(),
-            train_mask=tensors["train_mask"].bool(),
-            n_classes=tuple(about["n_classes"]),
-            d_vocab=about["d_vocab"],
-            grid=about["grid"] and tuple(about["grid"]),
-            weights=tuple(about["weights"]) if "weights" in about else None,
-            params=about["params"],
-        )
+        return cls(**cls.stored_fields(about, tensors))
+
+    @classmethod
+    def stored_fields(
+        cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        """The fields that every finite task has, from what was stored."""
+        fields = {name: about[name] for name in ("name", "d_vocab", "answer_pos", "d_vocab_out")}
+        u_v_classes = [tensors[name].long() for name in ("u", "v", "classes") if name in tensors]
+        return fields | {
+            "tokens": tensors["tokens"].long(),
+            "labels": tensors["labels"].long(),
+            "train_mask": tensors["train_mask"].bool(),
+            "n_classes": tuple(about["n_classes"]),
+            "operands": tuple(
+                Operand(position, tensors[f"operand_{index}"].long())
+                for index, position in enumerate(about["positions"])
+            ),
+            "outputs": about["outputs"] and tuple(about["outputs"]),
+            "operation": about["operation"]
+            and Operation(*u_v_classes, about["operation"]["holds"]),
+            "weights": about["weights"] and tuple(about["weights"]),
+            "split_known": about["split_known"],
+            "params": about["params"],
+        }
+
+    def _reordered(self, rows: Tensor) -> Task:
+        rows = rows.to(self.tokens.device)
+        changed = copy.copy(self)
+        for name in ("tokens", "labels", "train_mask"):
+            object.__setattr__(changed, name, getattr(self, name)[rows])
+        object.__setattr__(changed, "_cells", torch.arange(len(self)))
+        changed.__dict__.pop("rows", None)
+        return changed

@@ -1,0 +1,112 @@
+"""What a pass of a CachedModel is made of: which model fits a task, hooks that note and set, and
+whether a model has changed since the last pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from interp_utils.tasks import Sequences, Task
+
+if TYPE_CHECKING:
+    from interp_utils.models.cached import CachedModel
+
+# Where each activation has its positions; every other is "batch pos ...".
+QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
+
+
+def require_fit(model: nn.Module, task: Task | Sequences) -> None:
+    """Raises ValueError unless the model has the positions, tokens and outputs of the task."""
+    cfg = model.cfg
+    if cfg.n_ctx < task.n_ctx:
+        raise ValueError(
+            f"{task.name} has inputs of {task.n_ctx} tokens, this model takes {cfg.n_ctx} "
+            f'(n_ctx): is there an "=", or an operator, that it was trained without? State the '
+            f"form of its inputs, e.g. layout=tasks.Layout(['a', 'b'])"
+        )
+    if cfg.d_vocab != task.d_vocab:
+        raise ValueError(
+            f"{task.name} needs a model with d_vocab = {task.d_vocab}, this one has {cfg.d_vocab}; "
+            f"was it trained for another p? If its vocabulary has tokens that the task never shows, "
+            f"say so: layout=tasks.Layout(d_vocab={cfg.d_vocab})"
+        )
+    classes = sum(task.n_classes)
+    stated = task.d_vocab_out
+    fitting = (classes, task.d_vocab) if stated is None else (stated,)
+    if cfg.d_vocab_out not in fitting:
+        raise ValueError(
+            f"{task.name} needs a model with d_vocab_out = {fitting[0]}, this one has "
+            f"{cfg.d_vocab_out}; if only some of its outputs are classes, say which: "
+            f"layout=tasks.Layout(outputs=..., d_vocab_out={cfg.d_vocab_out})"
+        )
+
+
+class AllPositions:
+    """Activations at all positions, by the keys that TransformerLens's caches take."""
+
+    def __init__(self, model: CachedModel) -> None:
+        self._model = model
+
+    def __getitem__(self, key: str | tuple[str, int]) -> Tensor:
+        name, *layer = key if isinstance(key, tuple) else (key,)
+        return self._model.activation(name, *layer, pos=None)
+
+
+def noting(ran: set[str], name: str, hook: Callable) -> Callable:
+    """The same hook, which leaves its name in `ran`."""
+
+    def noting(activation: Tensor, *, hook: nn.Module, own: Callable = hook) -> Tensor | None:
+        ran.add(name)
+        return own(activation, hook=hook)
+
+    return noting
+
+
+def setting(name: str, value: Tensor, pos: int | None) -> Callable:
+    """A hook that writes a value at a position, or at all of them."""
+
+    def setting(activation: Tensor, hook: nn.Module) -> Tensor:
+        changed = activation.clone()
+        at_position(changed, name, pos).copy_(value)
+        return changed
+
+    return setting
+
+
+def at_position(x: Tensor, name: str, pos: int | None) -> Tensor:
+    if pos is None:
+        return x
+    axis = QUERY_AXIS.get(name.rpartition("hook_")[2], 1)
+    if not -x.shape[axis] <= pos < x.shape[axis]:
+        raise ValueError(f"{name} has {x.shape[axis]} positions, got pos = {pos}")
+    return x.select(axis, pos)
+
+
+def fingerprint(model: nn.Module) -> tuple:
+    """Changes with any weight, however it was written, with any hook that is added or removed, and
+    with the model's configuration and its heads' scale.
+    """
+    hooks = tuple(
+        (name, *module._forward_hooks, *module._forward_pre_hooks)
+        for name, module in model.named_modules()
+        if module._forward_hooks or module._forward_pre_hooks
+    )
+    sums = torch.stack([_checksum(tensor) for tensor in (*model.parameters(), *model.buffers())])
+    plain = (bool, int, float, str, type(None))
+    settings = sorted((k, v) for k, v in vars(model.cfg).items() if isinstance(v, plain))
+    scales = tuple(getattr(module, "attn_scale", None) for module in model.modules())
+    return hooks, tuple(sums.tolist()), tuple(settings), scales
+
+
+@torch.no_grad()
+def _checksum(x: Tensor) -> Tensor:
+    """Sum of bit patterns, each times an odd number of its place: sees a changed value and a
+    changed order.
+    """
+    integer = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[x.element_size()]
+    bits = x.detach().flatten().view(integer).to(torch.int64)
+    return (bits * (2 * torch.arange(bits.numel(), device=x.device) + 1)).sum()

@@ -1,0 +1,51 @@
+"""How a stored task is read again: by the kind that its class declares, never by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+KINDS: dict[str, type[Restorable]] = {}
+
+
+class Restorable:
+    """A task that can be stored and restored. A subclass with a `kind` of its own is found by it.
+
+    about():   what describes the task, JSON-able, its kind among it.
+    tensors(): the tensors that go with it.
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "kind" in vars(cls):
+            there = KINDS.get(cls.kind, cls)
+            if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise ValueError(
+                    f"the kind {cls.kind!r} is that of {there.__module__}.{there.__qualname__}; "
+                    f"choose another one"
+                )
+            KINDS[cls.kind] = cls
+
+    def about(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def tensors(self) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    @classmethod
+    def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorable:
+        raise NotImplementedError
+
+
+def kind_of(about: Mapping[str, Any]) -> type[Restorable]:
+    """The class that restores what is described. Raises ValueError for an unknown kind."""
+    if about["kind"] not in KINDS:
+        raise ValueError(
+            f"its task is of the kind {about['kind']!r}, known are {sorted(KINDS)}: import the "
+            f"module that defines this kind, then load it again"
+        )
+    return KINDS[about["kind"]]

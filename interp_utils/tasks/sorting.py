@@ -1,0 +1,177 @@
+"""Lists of numbers to be sorted."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from interp_utils.tasks.stream import NOTHING, TEST, VALIDATION, Sequences, StreamTask, digests
+from interp_utils.tasks.stream import distinct as distinct_inputs
+
+__all__ = ["Sorting", "sorting"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sorting(StreamTask):
+    """Two lists are the same input where they have the same elements, in any order.
+
+    n_values, lengths, repeats: see `sorting`; lengths is (shortest, longest).
+    """
+
+    n_values: int
+    lengths: tuple[int, int]
+    repeats: bool
+    kind: ClassVar[str] = "sorting"
+
+    def draw(self, random: np.random.RandomState, n: int) -> Sequences:
+        return _draw(self.n_values, self.lengths, self.repeats, random, n)
+
+    def identity(self, sequences: Sequences) -> np.ndarray:
+        return _elements(sequences)
+
+    @classmethod
+    def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Sorting:
+        """Raises ValueError if what was stored is not what its description makes."""
+        params = dict(about["params"])
+        if isinstance(params["length"], list):
+            params["length"] = tuple(params["length"])
+        longest = max(params["length"]) if isinstance(params["length"], tuple) else params["length"]
+        # Before lists are drawn: a description that is not theirs may ask for any number of any
+        # size.
+        for name in ("validation", "test"):
+            shape = (params[f"n_{name}"], 2 * longest + 2)
+            if tuple(tensors[name].shape) != shape or tensors[name][0, 0] != params["n_values"]:
+                raise ValueError(f"its {name} lists are of another number or size")
+        task = sorting(**params)
+        if any(not own.equal(tensors[name].long()) for name, own in task.tensors().items()):
+            raise ValueError(
+                "its validation and test lists are not those that its description makes"
+            )
+        return task
+
+
+def sorting(
+    n_values: int,
+    length: int | tuple[int, int],
+    repeats: bool = False,
+    seed: int = 0,
+    n_validation: int = 500,
+    n_test: int = 1000,
+) -> Sorting:
+    """Lists of the numbers 0 .. n_values - 1 to be sorted: [START, list, MID, sorted list, PAD
+    ...].
+
+    length:  of every list, or (shortest, longest), each equally likely. Shorter lists are padded at
+             the end, where a causal model never looks, so that each list is asked for exactly its
+             own elements.
+    repeats: whether a number may occur more than once.
+    START, MID and PAD are the tokens n_values, n_values + 1 and n_values + 2 (the last with
+    variable lengths only). From MID on, each position is asked for the next token of the sorted
+    list. No training list has the elements of a validation or test list, in any order. Source:
+    Patel et al., section 3.4.
+    Raises ValueError where there are too few numbers, or too few different lists for the two sets.
+    """
+    shortest, longest = (length, length) if isinstance(length, int) else length
+    if not (type(shortest) is type(longest) is int and 1 <= shortest <= longest):
+        raise ValueError(
+            f"length must be an integer of at least 1, or two of them (shortest, longest), got "
+            f"{length!r}"
+        )
+    if type(n_values) is not int or n_values < (1 if repeats else longest):
+        raise ValueError(
+            f"a list of {longest} different numbers needs n_values of at least {longest}, got "
+            f"{n_values!r}; or set repeats=True"
+        )
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer in 0 .. 2^32 - 1, got {seed!r}")
+    if min(n_validation, n_test) < 1:
+        raise ValueError(
+            f"n_validation and n_test must be at least 1, got {n_validation} and {n_test}"
+        )
+    possible = {
+        n: math.comb(n_values + (n - 1 if repeats else 0), n) for n in range(shortest, longest + 1)
+    }
+    # Half of the lists of each length stays for training.
+    room = np.array([min(possible.get(n, 0) // 2, 2**31) for n in range(longest + 1)])
+    if n_validation + n_test > room.sum():
+        raise ValueError(
+            f"there are {sum(possible.values())} such lists up to order; n_validation + n_test = "
+            f"{n_validation + n_test} must leave half (of each length) for training"
+        )
+    random, none = np.random.RandomState, np.empty(0, np.int64)
+    draw = functools.partial(_draw, n_values, (shortest, longest), repeats)
+    held_out = functools.partial(distinct_inputs, draw, _elements)
+    of_length = functools.partial(_first_of_each_length, room=room)
+    validation = held_out(random([seed, VALIDATION]), n_validation, none, of_length)
+    left = room - np.bincount(_lengths(validation), minlength=longest + 1)
+    of_length = functools.partial(_first_of_each_length, room=left)
+    test = held_out(random([seed, TEST]), n_test, _elements(validation), of_length)
+    params = {"n_values": n_values, "length": length, "repeats": repeats, "seed": seed}
+    params |= {"n_validation": n_validation, "n_test": n_test}
+    of_all = ("sorting", validation, test, seed, params)
+    return Sorting(*of_all, n_values=n_values, lengths=(shortest, longest), repeats=repeats)
+
+
+def _draw(
+    n_values: int,
+    lengths: tuple[int, int],
+    repeats: bool,
+    random: np.random.RandomState,
+    n: int,
+) -> Sequences:
+    shortest, longest = lengths
+    drawn = random.randint(shortest, longest + 1, n)
+    if repeats:
+        lists = random.randint(0, n_values, (n, longest))
+    else:
+        lists = random.random_sample((n, n_values)).argsort(1)[:, :longest]
+    return _to_sort(lists, drawn, n_values, shortest < longest)
+
+
+def _to_sort(lists: np.ndarray, lengths: np.ndarray, n_values: int, pad: bool) -> Sequences:
+    """lists: "n longest", of which the first `lengths` numbers of each count."""
+    n, longest = lists.shape
+    start, mid, padding = n_values, n_values + 1, n_values + 2
+    lengths = lengths[:, None]
+    ordered = np.sort(np.where(np.arange(longest) < lengths, lists, padding), axis=1)
+    position = np.broadcast_to(np.arange(2 * longest + 2), (n, 2 * longest + 2))
+
+    def at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(values, index.clip(0, longest - 1), 1)
+
+    tokens = np.select(
+        [position == 0, position <= lengths, position == lengths + 1, position <= 2 * lengths + 1],
+        [start, at(lists, position - 1), mid, at(ordered, position - lengths - 2)],
+        default=padding,
+    )
+    asked = (position > lengths) & (position <= 2 * lengths)
+    labels = np.where(asked, at(ordered, position - lengths - 1), NOTHING)
+    d_vocab = n_values + (3 if pad else 2)
+    return Sequences("sorting", torch.from_numpy(tokens), torch.from_numpy(labels), d_vocab)
+
+
+def _elements(sequences: Sequences) -> np.ndarray:
+    """The labels are the sorted list: the same for lists of the same elements."""
+    return digests(sequences.labels.numpy())
+
+
+def _lengths(sequences: Sequences) -> np.ndarray:
+    return sequences.asked.sum(1).numpy()
+
+
+def _first_of_each_length(sequences: Sequences, room: np.ndarray) -> np.ndarray:
+    """Of each length the first rows, as many as there is room for."""
+    lengths = _lengths(sequences)
+    by_length = np.argsort(lengths, kind="stable")
+    # For each row, by length: how many rows are of shorter lists.
+    before = np.concatenate([[0], np.bincount(lengths).cumsum()])[lengths[by_length]]
+    rank = np.empty_like(by_length)
+    rank[by_length] = np.arange(len(lengths)) - before
+    return np.flatnonzero(rank < room[lengths])
