@@ -106,8 +106,8 @@ class CachedModel(Activations):
     def _require_operands(self, what: str) -> None:
         if not self.task.operands:
             raise ValueError(
-                f"{self.task.name} does not say where its operands stand, which {what} needs: state "
-                f"Task(operands=(tasks.Operand(position, tokens), ...))"
+                f"{self.task.name} does not say where its operands stand, which {what} needs: "
+                f"state Task(operands=(tasks.Operand(position, tokens), ...))"
             )
 
     def with_hooks(self, *hooks: Hook | Sequence[Hook]) -> CachedModel:

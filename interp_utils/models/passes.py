@@ -31,8 +31,8 @@ def require_fit(model: nn.Module, task: Task | Sequences) -> None:
     if cfg.d_vocab != task.d_vocab:
         raise ValueError(
             f"{task.name} needs a model with d_vocab = {task.d_vocab}, this one has {cfg.d_vocab}; "
-            f"was it trained for another p? If its vocabulary has tokens that the task never shows, "
-            f"say so: layout=tasks.Layout(d_vocab={cfg.d_vocab})"
+            f"was it trained for another p? If its vocabulary has tokens that the task never "
+            f"shows, say so: layout=tasks.Layout(d_vocab={cfg.d_vocab})"
         )
     classes = sum(task.n_classes)
     stated = task.d_vocab_out

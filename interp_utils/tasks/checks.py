@@ -87,7 +87,10 @@ def check_outputs(task: Task) -> None:
 
 
 def cells(task: Task) -> Int[Tensor, "n"]:
-    """The cell of the grid, a-major, of every input. Raises ValueError unless each has one input."""
+    """The cell of the grid, a-major, of every input.
+
+    Raises ValueError unless each cell has one input.
+    """
     names = "ab" if len(task.operands) == 2 else [str(i) for i in range(len(task.operands))]
     positions = [operand.position for operand in task.operands]
     if len(set(positions)) < len(positions):

@@ -28,8 +28,9 @@ Labels = Literal["true", "permuted"]
 
 @dataclass(frozen=True, eq=False)
 class Remainders(Task):
-    """places: what either digit counts for, 1 and p in some order: n = places[0] * first + places[1]
-    * second. A modulus whose weight is 0 is masked: its loss does not train.
+    """places: what either digit counts for, 1 and p in some order, so that the number is
+    n = places[0] * first + places[1] * second. A modulus whose weight is 0 is masked: its loss does
+    not train.
     """
 
     places: tuple[int, int] = (1, 1)

@@ -91,7 +91,7 @@ class Task(Restorable):
 
     @property
     def p(self) -> int:
-        """The number of values of either operand. Raises ValueError unless they have equally many."""
+        """The number of values of either operand. Raises ValueError unless both have as many."""
         if self.grid is None or len(set(self.grid)) > 1:
             raise ValueError(f"{self.name} is on a grid of {self.grid}: it has no single p")
         return self.grid[0]
