@@ -159,9 +159,9 @@ class CachedModel(Activations):
             return embedded[0]
 
         hooks = [(self._hook_name("embed"), keep), *self._hooks(inputs)[0]]
-        columns = self._outputs[classes.to(self.device)][:, None].clone()
         # Many notebooks begin with gradients switched off.
         with torch.inference_mode(False), torch.enable_grad(), self.model.hooks(fwd_hooks=hooks):
             tokens = self.task.tokens[inputs.to(self.device)].clone()
+            columns = self._outputs.clone()[classes.to(self.device, copy=True)][:, None]
             logits = self.model(tokens)[:, self.task.answer_pos]
             return torch.autograd.grad(logits.gather(1, columns).sum(), embedded)[0]
