@@ -1,0 +1,260 @@
+"""What is left of a model's answer on a group with only its key irreps, and without them.
+
+Chughtai et al. 2023, sections 5 and 6. Logits are "x y z" on a group of |G| elements, hidden
+activations "x y neuron"; labels and masks over the |G|^2 pairs, x-major; losses in nats. Keys are
+rows of `Irreps`. Levels:
+
+"characters": coefficients of X_r(x y z^-1) in the logits, one number an irrep.
+"isotypic":   P_r on the mean of the logits over x o y = g, as a function of g for each z. On C_n it
+              is the variant "sum" of `progress`.
+"hidden":     the same on the hidden activations, read out by W_L = W_out W_U.
+
+All average over pairs of one product, which sees the labels: a memoriser can look good. Show them
+beside test accuracy and the share of variance explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interp_utils.analysis.characters import Irreps
+from interp_utils.analysis.isotypic import bases, energies, projectors
+from interp_utils.analysis.progress import mean_loss
+from interp_utils.group_tables import inverses
+
+Level = Literal["characters", "isotypic"]
+KEY_SIMILARITY = 0.005  # Chughtai et al. 2023, released code
+
+
+def by_product(grid: Float[Tensor, "x y ..."], table: Int[Tensor, "g g"]) -> Tensor:
+    """Mean over all pairs with x o y = g; Float "g ...".
+
+    Raises ValueError for a grid of another group's size.
+    """
+    n = len(table)
+    if grid.shape[:2] != (n, n):
+        raise ValueError(f"expected a tensor on the pairs of {n} elements, got {tuple(grid.shape)}")
+    sums = grid.new_zeros(grid.shape[1:])
+    return sums.index_add_(0, table.flatten().to(grid.device), grid.flatten(0, 1)) / n
+
+
+class CharacterFit(NamedTuple):
+    """Of every irrep: cosine similarity of the logits, centred over z, with X(x y z^-1), and the
+    coefficient of X in them.
+    """
+
+    similarity: Float[Tensor, "irrep"]
+    coefficient: Float[Tensor, "irrep"]
+
+    @property
+    def variance_explained(self) -> float:
+        """Sum of squared similarities of the non-trivial irreps."""
+        return self.similarity[1:].square().sum().item()
+
+
+def character_fit(
+    logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps
+) -> CharacterFit:
+    """How far the logits are characters of x y z^-1.
+
+    l(g) is the mean of the centred logits over x y z^-1 = g, coefficient <l, X> / <X, X>, and
+    similarity |G| <l, X> / (sqrt(<X, X>) |logits|). Zero logits give NaN.
+    """
+    n = len(table)
+    _check_logits(logits, n)
+    centred = logits.double() - logits.double().mean(2, keepdim=True)
+    means = by_product(centred, table)
+    quotient = table[:, inverses(table)].to(logits.device)  # s z^-1 "s z"
+    profile = means.new_zeros(n).index_add_(0, quotient.flatten(), means.flatten()) / n
+    X = irreps.characters.to(logits.device)
+    inner, squares = X @ profile, X.square().sum(1)
+    return CharacterFit(n * inner / (squares.sqrt() * centred.norm()), inner / squares)
+
+
+def key_irreps(
+    logits: Float[Tensor, "x y z"],
+    table: Int[Tensor, "g g"],
+    irreps: Irreps,
+    threshold: float = KEY_SIMILARITY,
+) -> list[int]:
+    """The non-trivial irreps whose similarity in the logits is above the threshold, in order."""
+    similarity = character_fit(logits, table, irreps).similarity
+    return [row for row in range(1, len(similarity)) if similarity[row] > threshold]
+
+
+def logit_shares(
+    logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps
+) -> Float[Tensor, "irrep"]:
+    """Share of the logits' variance over pairs that is a function of x o y in each irrep.
+
+    |G| |P_r Lbar|^2 / |L - mean over pairs|^2, Lbar[g, z] the mean over x o y = g. They add to 1
+    only where the logits depend on x o y alone. The trivial irrep has none.
+    """
+    _check_logits(logits, len(table))
+    centred = logits.double() - logits.double().mean((0, 1))
+    energy = energies(by_product(centred, table), table, irreps).sum(1)
+    return len(table) * energy / centred.square().sum()
+
+
+def product_part(
+    grid: Float[Tensor, "x y out"], table: Int[Tensor, "g g"], irreps: Irreps, keys: Sequence[int]
+) -> Float[Tensor, "x y out"]:
+    """The part of a grid that is a function of x o y in the key irreps: sum of (P_r means)[x o y].
+
+    Raises ValueError for keys that are no rows of the irreps.
+    """
+    check_keys(irreps, keys)
+    projector = projectors(table, irreps)[list(keys)].sum(0).to(grid.device)
+    kept = projector.to(grid.dtype) @ by_product(grid, table)
+    return kept[table.to(grid.device)]
+
+
+def character_part(
+    logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps, keys: Sequence[int]
+) -> Float[Tensor, "x y z"]:
+    """Sum over the keys of coefficient X(x y z^-1)."""
+    check_keys(irreps, keys)
+    fit = character_fit(logits, table, irreps)
+    X = irreps.characters.to(logits.device)[list(keys)]
+    of_quotient = fit.coefficient[list(keys)] @ X
+    quotient = table[:, inverses(table)].to(logits.device)
+    return of_quotient[quotient][table.to(logits.device)]
+
+
+def restrict(
+    logits: Float[Tensor, "x y z"],
+    table: Int[Tensor, "g g"],
+    irreps: Irreps,
+    keys: Sequence[int],
+    level: Level = "isotypic",
+) -> Float[Tensor, "x y z"]:
+    """Only the key irreps: at the level "isotypic" the mean over pairs is kept, at "characters" it
+    is not.
+    """
+    if level == "characters":
+        return character_part(logits, table, irreps, keys)
+    _check_level(level)
+    return logits.mean((0, 1)) + product_part(logits, table, irreps, keys)
+
+
+def exclude(
+    logits: Float[Tensor, "x y z"],
+    table: Int[Tensor, "g g"],
+    irreps: Irreps,
+    keys: Sequence[int],
+    level: Level = "isotypic",
+) -> Float[Tensor, "x y z"]:
+    """The logits without the key irreps."""
+    if level == "characters":
+        return logits - character_part(logits, table, irreps, keys)
+    _check_level(level)
+    return logits - product_part(logits, table, irreps, keys)
+
+
+class Losses(NamedTuple):
+    """Restricted loss, over all pairs, and excluded loss, over the pairs of a mask; nats."""
+
+    restricted: float
+    excluded: float
+
+
+def losses(
+    logits: Float[Tensor, "x y z"],
+    labels: Int[Tensor, "n"],
+    table: Int[Tensor, "g g"],
+    irreps: Irreps,
+    keys: Sequence[int],
+    level: Level = "isotypic",
+    mask: Bool[Tensor, "n"] | None = None,
+) -> Losses:
+    """Losses with only the key irreps (all pairs), and without them (mask; None is all pairs)."""
+    return Losses(
+        mean_loss(restrict(logits, table, irreps, keys, level), labels),
+        mean_loss(exclude(logits, table, irreps, keys, level), labels, mask),
+    )
+
+
+def hidden_losses(
+    hidden: Float[Tensor, "x y neuron"],
+    W_L: Float[Tensor, "neuron z"],
+    labels: Int[Tensor, "n"],
+    table: Int[Tensor, "g g"],
+    irreps: Irreps,
+    keys: Sequence[int],
+    mask: Bool[Tensor, "n"] | None = None,
+) -> Losses:
+    """`losses` of hidden activations, read out by W_L alone: H = sum of (P_r means)[x o y] gives
+    the restricted logits H W_L, what is left the excluded ones, (hidden - H) W_L.
+    """
+    kept = product_part(hidden, table, irreps, keys)
+    return Losses(
+        mean_loss(kept @ W_L, labels),
+        mean_loss((hidden - kept) @ W_L, labels, mask),
+    )
+
+
+class NeuronShares(NamedTuple):
+    """Share of a neuron's variance over pairs in each irrep, Float "irrep neuron": as a function of
+    x (mean over y), of y, and of x o y. The trivial irrep has none; dead neurons NaN.
+    """
+
+    x: Tensor
+    y: Tensor
+    product: Tensor
+
+    def explained(self, keys: Sequence[int], energy: Float[Tensor, "neuron"]) -> float:
+        """Share of all neurons' variance in the key irreps, the three together ("MLP FVE")."""
+        own = (self.x + self.y + self.product)[list(keys)].sum(0).nan_to_num(0)
+        return ((own * energy).sum() / energy.sum()).item()
+
+
+def neuron_shares(
+    hidden: Float[Tensor, "x y neuron"], table: Int[Tensor, "g g"], irreps: Irreps
+) -> NeuronShares:
+    """|G| |P_r a|^2 / |N|^2 with N the neuron less its mean, and a = mean over y, over x, and over
+    x o y = g (Chughtai et al. 2023, section 5.3).
+    """
+    centred = hidden.double() - hidden.double().mean((0, 1))
+    total = centred.square().sum((0, 1)) / len(table)
+    parts = (centred.mean(1), centred.mean(0), by_product(centred, table))
+    return NeuronShares(*(energies(part, table, irreps) / total for part in parts))
+
+
+def two_sided_shares(
+    hidden: Float[Tensor, "x y neuron"], table: Int[Tensor, "g g"], irreps: Irreps
+) -> Float[Tensor, "irrep irrep neuron"]:
+    """|(P_r (x) P_s) N|^2 / |N|^2 of every neuron, N less its mean: irrep r along x, s along y."""
+    basis, irrep = bases(table, irreps)
+    basis, irrep = basis.to(hidden.device), irrep.to(hidden.device)
+    centred = hidden.double() - hidden.double().mean((0, 1))
+    along_y = torch.einsum("xyn,yj->xjn", centred, basis)
+    squares = torch.einsum("xi,xjn->ijn", basis, along_y).square()
+    k, neurons = len(irreps.names), hidden.shape[2]
+    rows = squares.new_zeros(k, len(basis), neurons).index_add_(0, irrep, squares)
+    blocks = squares.new_zeros(k, k, neurons).index_add_(1, irrep, rows)
+    return blocks / blocks.sum((0, 1))
+
+
+def check_keys(irreps: Irreps, keys: Sequence[int]) -> None:
+    """Raises ValueError unless keys are different rows of the irreps."""
+    rows = len(irreps.names)
+    if len(set(keys)) != len(keys) or any(not 0 <= key < rows for key in keys):
+        raise ValueError(f"key irreps must be different rows 0 .. {rows - 1}, got {list(keys)}")
+
+
+def _check_logits(logits: Tensor, n: int) -> None:
+    if logits.shape != (n, n, n):
+        raise ValueError(
+            f"logits on a group of {n} elements are of shape ({n}, {n}, {n}), got "
+            f"{tuple(logits.shape)}"
+        )
+
+
+def _check_level(level: str) -> None:
+    if level != "isotypic":
+        raise ValueError(f'level must be "characters" or "isotypic", got {level!r}')

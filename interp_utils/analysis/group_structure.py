@@ -1,0 +1,65 @@
+"""What the analysis of one group needs, worked out from its table once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from interp_utils.analysis import cosets, irreps
+from interp_utils.analysis.characters import Irreps, real_irreps
+from interp_utils.analysis.cosets import Families
+from interp_utils.analysis.irreps import Lines
+from interp_utils.analysis.subgroups import subgroups
+
+
+class Group(NamedTuple):
+    """A group and its parts.
+
+    table:     Int "g g".
+    irreps:    its real blocks.
+    subgroups: Bool "subgroup g", all of them.
+    families:  cosets of subgroups of index 2 .. 12, on both sides, with twists; None if there is no
+               such subgroup.
+    rho:       matrices of each irrep, Float "g d d".
+    lines:     special lines of each irrep.
+    """
+
+    table: Tensor
+    irreps: Irreps
+    subgroups: Tensor
+    families: Families | None
+    rho: tuple[Tensor, ...]
+    lines: tuple[Lines, ...]
+
+
+def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDEX) -> Group:
+    """A group from its table: half a second for S5.
+
+    Raises ValueError, naming the entry that shows it, where the table is no group's.
+    """
+    table = table.long().cpu()
+    blocks, found = real_irreps(table), subgroups(table)
+    index = len(table) // found.sum(1)
+    small = bool(((index >= 2) & (index <= largest_index) & (index < len(table))).any())
+    rho = tuple(irreps.matrices(table, blocks, row) for row in range(len(blocks.names)))
+    return Group(
+        table,
+        blocks,
+        found,
+        cosets.families(table, largest_index, found) if small else None,
+        rho,
+        tuple(irreps.special_lines(matrices, found) for matrices in rho),
+    )
+
+
+def order_by_coset(group: Group, family: int) -> Int[Tensor, "g"]:
+    """The elements, coset by coset of a family: the order in which a function that is constant on
+    them is a staircase. Raises ValueError for a group without families.
+    """
+    if group.families is None:
+        raise ValueError("this group has no subgroup whose cosets were listed")
+    cells = group.families.basis[:, group.families.cells == family]
+    return torch.argsort(cells.abs().argmax(1), stable=True)
