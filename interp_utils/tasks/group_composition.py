@@ -1,0 +1,113 @@
+"""Composition in a finite group: x o y on all pairs of its elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from interp_utils.group_tables import check_table, group_table
+from interp_utils.tasks.layout import Layout, Operation
+from interp_utils.tasks.modular import Train, pairs
+from interp_utils.tasks.splits import PUBLISHED_SEED, Split, given_mask, train_mask
+from interp_utils.tasks.task import Task
+
+__all__ = ["GroupComposition", "group_composition"]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupComposition(Task):
+    """table: Int "g g", the group's multiplication table, table[x, y] = x o y; labels are its
+    entries, or others in a control. It is stored with the run.
+    """
+
+    table: Tensor | None = None
+    kind: ClassVar[str] = "group_composition"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.table is None:
+            raise ValueError("a GroupComposition needs the multiplication table of its group")
+        order = check_table(self.table)
+        if self.grid != (order, order) or self.n_classes != (order,):
+            raise ValueError(
+                f"a group of {order} elements has a grid of {(order, order)} and {order} classes, "
+                f"got {self.grid} and {self.n_classes}"
+            )
+
+    def tensors(self) -> dict[str, Tensor]:
+        return super().tensors() | {"table": self.table.to(torch.int16)}
+
+    @classmethod
+    def stored_fields(
+        cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        return super().stored_fields(about, tensors) | {"table": tensors["table"].long()}
+
+
+def group_composition(
+    group: str | Tensor | np.ndarray,
+    frac_train: float = 0.3,
+    seed: int | None = None,
+    split: Split = "random",
+    layout: Layout | None = None,
+    train: Train | None = None,
+) -> GroupComposition:
+    """x o y in a group, on all pairs of its elements, as tokens [x, y, "="] with "=" the token |G|.
+
+    group:      a name, C7, D4, S5, A4, Q8 or a product S3xC3, or a multiplication table
+                table[x, y] = x o y of integers. "C113" is `modular_addition(113)`.
+    frac_train: fraction of the pairs for training, in (0, 1]; int(frac_train * |G|^2) pairs.
+    split:      see `train_mask`. seed None is the split's published one.
+    layout:     for a model that was trained on another form of input (`Layout`).
+    train:      the training pairs of a model that was trained elsewhere, in place of a split: a
+                mask, pairs (x, y), or "unknown", and then measures of train and test are refused.
+    Raises ValueError for a name that is not known, and for a table that is no group's, with the
+    entry, row, element or triple that shows it.
+    """
+    table = group_table(group) if isinstance(group, str) else torch.as_tensor(group).cpu()
+    n = check_table(table)
+    table = table.long()
+    seed = PUBLISHED_SEED.get(split) if seed is None else seed
+    about = {"group": group if isinstance(group, str) else f"a table of {n} elements"}
+    known = not (isinstance(train, str) and train == "unknown")
+    if not known:
+        mask = torch.zeros(n * n, dtype=torch.bool)
+    elif train is not None:
+        mask = given_mask(train, (n, n))
+    else:
+        mask = train_mask(n * n, frac_train, seed, split)
+    about |= {"train": "given" if known else "unknown"} if train is not None else {}
+    about |= {"frac_train": frac_train, "seed": seed, "split": split} if train is None else {}
+    layout = layout or Layout()
+    x, y = pairs(n, n).unbind(1)
+    tokens, operands, d_vocab = layout.write(x, y, n, n)
+    return GroupComposition(
+        name="group_composition",
+        tokens=tokens,
+        labels=table.flatten(),
+        train_mask=mask,
+        n_classes=(n,),
+        d_vocab=d_vocab,
+        operands=operands,
+        answer_pos=layout.answer_pos,
+        outputs=None if layout.outputs is None else tuple(layout.outputs),
+        d_vocab_out=layout.d_vocab_out,
+        operation=_addition(table),
+        split_known=known,
+        table=table,
+        params=about,
+    )
+
+
+def _addition(table: Int[Tensor, "g g"]) -> Operation | None:
+    """Coordinates in which the table is addition mod n, where it is that of C_n as numbered; so
+    that every measure of modular addition can be taken.
+    """
+    n = torch.arange(len(table))
+    return Operation(n, n, n) if table.equal((n[:, None] + n) % len(n)) else None
