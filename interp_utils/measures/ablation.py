@@ -23,31 +23,36 @@ Logits = Float[Tensor, "*grid c"]
 How = Literal["zero", "mean"]
 
 
-def without_attention_to(model: CachedModel, position: int = -1) -> Logits:
-    """No attention from the last position to one position (default itself, "="); the rest is scaled
-    to sum to 1.
+def without_attention_to(model: CachedModel, position: int | None = None) -> Logits:
+    """No attention from the position of the answer to one position (default itself, "="); the rest
+    is scaled to sum to 1.
 
     Raises ValueError for a task that is answered at several positions.
     """
-    if model.task.answer_pos is None:
+    answer = model.task.answer_pos
+    if answer is None:
         raise ValueError(
-            f"{model.task.name} is answered at several positions, not at the last; edit its "
+            f"{model.task.name} is answered at several positions, not at one; edit its "
             "pattern with model.with_hooks"
         )
+    position = answer if position is None else position
 
     def edit(pattern: Tensor, hook: object) -> Tensor:
         edited = pattern.clone()
-        edited[..., -1, position] = 0
+        edited[..., answer, position] = 0
         return edited / edited.sum(-1, keepdim=True).clamp(min=torch.finfo(edited.dtype).tiny)
 
     return model.with_hooks(("pattern", edit)).logits
 
 
 def with_attention_to_a(model: CachedModel, attention: Float[Tensor, "p p head"]) -> Logits:
-    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to "="
-    (`linear_attention`, say).
+    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to any
+    other position (`linear_attention`, say).
     """
-    pattern = torch.stack([attention, 1 - attention, torch.zeros_like(attention)], -1)
+    model.require_operands("attention to a and b")
+    a, b = (operand.position for operand in model.task.operands)
+    pattern = torch.zeros_like(model.activation("pattern", 0))
+    pattern[..., a], pattern[..., b] = attention, 1 - attention
     return model.with_values({"pattern": pattern}).logits
 
 
@@ -55,7 +60,7 @@ def linear_attention(model: CachedModel, frequencies: Sequence[int]) -> Float[Te
     """Each head's attention to a as its least-squares fit linear in cosines and sines of the head's
     frequency.
     """
-    attention = model.activation("pattern", 0)[..., 0]
+    attention = in_sums(model).attention_to(0, 0)
     return torch.stack(
         [
             sinusoids.fit_attention(attention[..., head], k).fitted
@@ -90,15 +95,18 @@ def without_mlp_skip(model: CachedModel, how: How = "zero") -> Logits:
 
 
 def with_digits(model: CachedModel, embeddings: Float[Tensor, "digit d_model"]) -> Logits:
-    """The embeddings of the first tokens replaced, at every position: those of digits without a
-    period (`periods.without_classes`), say.
+    """The embeddings of both operands' values replaced: by those of digits without a period
+    (`periods.without_classes`), say. Row n is of value n of either operand.
     """
-    embedded, tokens = model.activation("embed", pos=None), model.task.tokens
-    tokens = tokens.unflatten(0, model.task.grid) if model.task.grid else tokens
-    digits = embeddings[tokens.clamp(max=len(embeddings) - 1)]
-    return model.with_values(
-        {"embed": torch.where((tokens < len(embeddings))[..., None], digits, embedded)}, pos=None
-    ).logits
+    model.require_operands("replacing their embeddings")
+    embedded = model.activation("embed", pos=None).clone()
+    for axis, operand in enumerate(model.task.operands):
+        size = len(operand.tokens)
+        if len(embeddings) != size:
+            raise ValueError(f"operand {axis} has {size} values, got {len(embeddings)} embeddings")
+        along = (*[None] * axis, slice(None), *[None] * (len(model.task.grid) - 1 - axis))
+        embedded[..., operand.position, :] = embeddings[along]
+    return model.with_values({"embed": embedded}, pos=None).logits
 
 
 def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"]) -> Logits:
@@ -108,7 +116,7 @@ def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"])
 
 def with_polynomial_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as degree-2 polynomials of their frequency; the others as they are."""
-    post = model.activation("post", 0)
+    post = in_sums(model).activation("post", 0)
     return with_neurons(
         model, torch.where(clusters.clustered, neurons.polynomial(post, clusters.frequency), post)
     )
@@ -116,7 +124,7 @@ def with_polynomial_neurons(model: CachedModel, clusters: neurons.Clusters) -> L
 
 def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as their mean and cos, sin w_k(a + b) alone; the others as they are."""
-    post = model.activation("post", 0)
+    post = in_sums(model).activation("post", 0)
     return with_neurons(
         model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post)
     )
@@ -152,7 +160,7 @@ def on_directions(
 
 def head_frequencies(model: CachedModel) -> list[int]:
     """The frequency that most of each head's attention to a varies with, over the grid."""
-    attention = model.activation("pattern", 0)[..., 0]
+    attention = in_sums(model).attention_to(0, 0)
     return fourier.neuron_variance_by_frequency(attention).nan_to_num(0).argmax(0).tolist()
 
 
@@ -160,12 +168,27 @@ def with_logits_on(model: CachedModel, keys: Sequence[int], variant: progress.Va
     """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3"
     for the paper's 40 components.
     """
-    return progress.restrict(model.logits, keys, variant)
+    return progress.restrict(in_sums(model).logits, keys, variant)
 
 
 def without_frequency(model: CachedModel, k: int, variant: progress.Variant = "block3x3") -> Logits:
     """The logits without all terms of one frequency."""
-    return progress.remove(model.logits, [k], variant)
+    return progress.remove(in_sums(model).logits, [k], variant)
+
+
+def in_sums(model: CachedModel) -> CachedModel:
+    """The model itself. Raises ValueError unless its grid is that of the coordinates of which the
+    label is the sum.
+
+    What speaks of cos w(a + b) returns logits on the model's own grid, for the labels of its own
+    task: so it does not change the coordinates by itself.
+    """
+    if model.as_sums() is not model:
+        raise ValueError(
+            f"this speaks of cos w(u + v), and the grid of {model.task.name} is not that of u and "
+            f"v: give it model.as_sums(), and compare its logits with model.as_sums().task.labels"
+        )
+    return model
 
 
 def _replacement(value: Tensor, how: How) -> Tensor | float:

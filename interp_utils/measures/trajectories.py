@@ -46,9 +46,8 @@ def measure(
     import pandas as pd
 
     if keys is None:
-        keys = fourier.key_frequencies(
-            CachedModel(run.model(device=device), run.task, memory=MEMORY).logits
-        )
+        last = CachedModel(run.model(device=device), run.task, memory=MEMORY)
+        keys = fourier.key_frequencies(last.as_sums().logits)
     rows: list[Row] = []
     for step in tqdm(
         run.steps if steps is None else steps,
@@ -67,18 +66,22 @@ def measure(
 
 @torch.no_grad()
 def measure_model(model: CachedModel, keys: Sequence[int]) -> list[Row]:
-    """The measures of one model, as rows of `measure`. Needs a one-layer model on a p x p grid with
-    one class per number.
+    """The measures of one model, as rows of `measure`. Needs a one-layer model on a task that
+    states of which coordinates its label is the sum: frequencies are those of these coordinates.
+
+    Where the operands have different embeddings, in these coordinates, the levels "W_E a" and
+    "W_E b" stand in place of "W_E".
     """
     _require_one_layer(model)
+    model = model.as_sums()
     model.fetch(("pre", 0), ("post", 0), ("resid_mid", 0))
-    p = progress.check_addition(model.logits, model.task.labels, any_labels=True)
-    W_E, W_U = model.model.W_E[:p], model.model.W_U[:, :p]
-    W_L = model.model.W_out[0] @ W_U
+    progress.check_addition(model.logits, model.task.labels, any_labels=True)
+    W_L, (a, b) = model.W_L, model.W_E
+    embeddings = {"W_E": a} if a.equal(b) else {"W_E a": a, "W_E b": b}
     return [
         *_losses(model, keys, W_L),
         *_shares(model, keys),
-        *_weights(model, {"W_E": W_E, "W_L": W_L.T}),
+        *_weights(model, {**embeddings, "W_L": W_L.T}),
         *_algorithm(model, keys),
     ]
 
@@ -107,7 +110,7 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
     yield from _by_split(
         model, logits.mean((0, 1)) + on, measure="restricted_", level="neurons", variant="sum"
     )
-    for variant in ("sum", "sum_3d"):
+    for variant in ("sum", "sum_3d") if task.split_known else ():
         single = progress.single_excluded_losses(
             logits, task.labels, task.train_mask, variant, any_labels=True
         ).tolist()
@@ -125,24 +128,19 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
 def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) -> Iterator[Row]:
     flat, task = logits.flatten(0, 1), model.task
     losses, right = cross_entropy(flat, task.labels), flat.argmax(-1) == task.labels
-    for split, mask in (
-        ("all", torch.ones_like(task.train_mask)),
-        ("train", task.train_mask),
-        ("test", task.test_mask),
-    ):
-        if mask.any():
-            yield {
-                "measure": f"{measure}loss",
-                "split": split,
-                "value": losses[mask].mean().item(),
-                **about,
-            }
-            yield {
-                "measure": f"{measure}accuracy",
-                "split": split,
-                "value": right[mask].float().mean().item(),
-                **about,
-            }
+    for split, mask in task.splits.items():
+        yield {
+            "measure": f"{measure}loss",
+            "split": split,
+            "value": losses[mask].mean().item(),
+            **about,
+        }
+        yield {
+            "measure": f"{measure}accuracy",
+            "split": split,
+            "value": right[mask].double().mean().item(),
+            **about,
+        }
 
 
 def _shares(model: CachedModel, keys: Sequence[int]) -> Iterator[Row]:
@@ -183,7 +181,7 @@ def _weights(model: CachedModel, tokens_first: dict[str, Tensor]) -> Iterator[Ro
             "variant": "frequencies",
             "value": sparsity.gini(frequencies),
         }
-        ipr = sparsity.inverse_participation_ratio(weight.T).mean().item()
+        ipr = sparsity.inverse_participation_ratio((weight - weight.mean(0)).T).mean().item()
         yield {"measure": "inverse_participation_ratio", "level": name, "value": ipr}
         if len(weight) % 2:
             density = sparsity.fourier_density(weight)
@@ -226,13 +224,15 @@ def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> fl
     """Mean cosine of the gradients of a logit by the embeddings of a and of b, over n random (a, b,
     c); 1 is a pizza, less a clock.
 
-    Zhong et al. 2023, definition 4.1.
+    In the coordinates of which the label is the sum. Zhong et al. 2023, definition 4.1.
     """
+    model = model.as_sums()
+    a, b = (operand.position for operand in model.task.operands)
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randint(len(model.task), (n,), generator=generator)
     classes = torch.randint(model.task.n_classes[0], (n,), generator=generator)
     gradients = model.embedding_gradients(inputs, classes)
-    return torch.cosine_similarity(gradients[:, 0], gradients[:, 1]).mean().item()
+    return torch.cosine_similarity(gradients[:, a], gradients[:, b]).mean().item()
 
 
 def follow(
@@ -263,7 +263,7 @@ def headline(run: Run, device: Device = None) -> Row:
     Losses in nats; restricted and full loss over all pairs, excluded over training pairs, key
     frequencies by the default rule.
     """
-    model = CachedModel(run.model(device=device), run.task, memory=MEMORY)
+    model = CachedModel(run.model(device=device), run.task, memory=MEMORY).as_sums()
     _require_one_layer(model)
     logits, labels = model.logits, model.task.labels
     keys = fourier.key_frequencies(logits)

@@ -45,7 +45,7 @@ class CachedModel(Activations):
 
         Raises ValueError for a task that states no operands.
         """
-        self._require_operands("the rows of W_E that are numbers")
+        self.require_operands("the rows of W_E that are numbers")
         W_E = named_weights(self.model)["embed.W_E"].detach()
         return tuple(W_E[operand.tokens.to(W_E.device)] for operand in self.task.operands)
 
@@ -79,7 +79,7 @@ class CachedModel(Activations):
 
         operand: 0 for a, 1 for b. Raises ValueError for a task that states no operands.
         """
-        self._require_operands("attention to an operand")
+        self.require_operands("attention to an operand")
         position = self.task.operands[operand].position
         return self.activation("pattern", layer)[..., position]
 
@@ -103,7 +103,8 @@ class CachedModel(Activations):
         ]
         return CachedModel(self.model, task, memory=self.memory, edits=edits)
 
-    def _require_operands(self, what: str) -> None:
+    def require_operands(self, what: str) -> None:
+        """Raises ValueError, saying what needs them, unless the task states its operands."""
         if not self.task.operands:
             raise ValueError(
                 f"{self.task.name} does not say where its operands stand, which {what} needs: "

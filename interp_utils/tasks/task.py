@@ -106,6 +106,16 @@ class Task(Restorable):
             )
         return ~self.train_mask
 
+    @property
+    def splits(self) -> dict[str, Tensor]:
+        """The masks, Bool "n", of "all" inputs and, where they are known and there are any, of
+        those for "train" and "test".
+        """
+        masks = {"all": torch.ones_like(self.train_mask)}
+        if self.split_known:
+            masks |= {"train": self.train_mask, "test": self.test_mask}
+        return {name: mask for name, mask in masks.items() if mask.any()}
+
     @cached_property
     def rows(self) -> Int[Tensor, "n"]:
         """The input of every cell of the grid, a-major: tokens[rows] is in the grid's order."""
