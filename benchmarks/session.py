@@ -56,7 +56,7 @@ def first_figure(checkpoint: str) -> dict[str, float]:
     model = CachedModel(run.model(), run.task)
     built = time.perf_counter()
     keys = fourier.key_frequencies(model.logits)
-    spectrum = fourier.power(model.model.W_E[: run.task.grid[0]])[1:].sum(1)
+    spectrum = fourier.power(model.model.W_E[: run.task.grid[0]]).sum(1)
     plots.frequency_bars(
         {"W_E": spectrum}, keys=keys, title="Power of the embedding", y_title="power"
     ).to_json()

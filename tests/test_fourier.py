@@ -117,9 +117,7 @@ def test_planted_frequency_is_found_by_every_rule(p, data):
     logits = planted_logits(p, k)
     assert fourier.key_frequencies(logits.float()) == [k]
     assert fourier.key_frequencies(logits, "logit_similarity") == [k]
-    assert math.isclose(
-        fourier.frequency_scores(logits, "logit_similarity")[k - 1], 1, rel_tol=1e-9
-    )
+    assert math.isclose(fourier.frequency_scores(logits, "logit_similarity")[k], 1, rel_tol=1e-9)
     assert fourier.key_frequencies(logits, "neurons") == [k]
     assert fourier.key_frequencies(logits[0], "W_L") == [k]
     assert fourier.key_frequencies(logits[:, 0], "W_E") == [k]
@@ -177,7 +175,7 @@ def test_dead_neurons_have_no_frequency():
     assert share[1:].isnan().all(0).nonzero().flatten().tolist() == [2, 4]
     assert torch.allclose(share[3, [0, 1, 3]], torch.ones(3), atol=1e-5)
     scores = fourier.frequency_scores(activations.float(), "neurons")
-    assert scores.tolist() == [0, 0, 5]
+    assert scores.tolist() == [0, 0, 0, 5]
 
 
 def test_table_shows_where_rules_disagree():
@@ -187,6 +185,27 @@ def test_table_shows_where_rules_disagree():
     assert table["logits", "key"].tolist() == [True, False, True]
     assert table["W_E", "key"].tolist() == [False, True, False]
     assert np.allclose(table["logits", "score"], [1, 0, 0.5])
+
+
+@pytest.mark.parametrize("p", [11, 12])
+def test_shares_of_frequencies_are_of_the_variance(p):
+    x = random(p, 3) + 5
+    power = fourier.power(x - x.mean(0)).sum(1)
+    shares = fourier.frequency_shares(x)
+    assert shares[0] == 0 and torch.allclose(shares[1:], power[1:] / power[1:].sum())
+    assert torch.allclose(fourier.frequency_shares(x.T, dim=-1), shares)
+    one = torch.cos(angles(p, 4) * torch.arange(p, dtype=torch.float64)) + 7
+    assert fourier.frequency_shares(one)[4].item() == pytest.approx(1)
+    assert fourier.frequency_shares(torch.ones(p)).isnan().all()
+
+
+def test_scores_of_the_constant_are_zero():
+    """However large it is: index k is frequency k, and the constant is none."""
+    x = planted_logits(11, 3) + 100
+    for rule, tensor in (("logits", x), ("neurons", x), ("W_L", x[0]), ("W_E", x[0])):
+        scores = fourier.frequency_scores(tensor, rule)
+        assert len(scores) == 6 and scores[0] == 0 and scores.argmax() == 3
+        assert fourier.key_frequencies(tensor, rule) == [3]
 
 
 def test_frequency_plane_of_a_circle_is_that_circle():

@@ -32,8 +32,15 @@ FIGURES = {
     "bars": lambda: plots.frequency_bars(
         {"one": torch.rand(5), "two": torch.rand(5)}, title="t", y_title="y", keys=[2]
     ),
+    "plain bars": lambda: plots.bars(
+        {"one": torch.rand(5)}, title="t", x_title="label", y_title="y"
+    ),
     "components": lambda: plots.component_bars(
-        torch.rand(4), ["cos 1", "sin 1", "cos 2", "sin 2"], title="t", y_title="y", keys=[2]
+        torch.rand(5),
+        ["const", "cos 1", "sin 1", "cos 2", "sin 2"],
+        title="t",
+        y_title="y",
+        keys=[2],
     ),
     "complex_plane": lambda: plots.complex_plane(
         {"one": torch.rand(5, dtype=torch.complex64)}, title="t"
@@ -88,7 +95,7 @@ def test_phases_are_bands_named_in_the_legend():
 
 
 def test_key_frequencies_are_coloured_and_named():
-    fig = plots.frequency_bars({"one": torch.arange(1.0, 6.0)}, title="t", y_title="y", keys=[2, 5])
+    fig = plots.frequency_bars({"one": torch.arange(6.0)}, title="t", y_title="y", keys=[2, 5])
     assert list(fig.data[0].x) == [1, 2, 3, 4, 5] and list(fig.data[0].y) == [1, 2, 3, 4, 5]
     assert [color == plots.RED for color in fig.data[0].marker.color] == [
         False,
@@ -101,14 +108,14 @@ def test_key_frequencies_are_coloured_and_named():
 
 
 def test_animation_has_a_frame_and_a_slider_stop_per_step():
-    values = torch.tensor([[1.0, 2.0], [3.0, 0.5]])
+    values = torch.tensor([[50.0, 1.0, 2.0], [50.0, 3.0, 0.5]])
     fig = plots.spectrum_over_training([0, 700], values, title="t", y_title="y")
     assert (
         [frame.name for frame in fig.frames]
         == ["0", "700"]
         == [step.label for step in fig.layout.sliders[0].steps]
     )
-    assert list(fig.frames[1].data[0].y) == [3.0, 0.5] and fig.layout.yaxis.range[1] > 3
+    assert list(fig.frames[1].data[0].y) == [3.0, 0.5] and 3 < fig.layout.yaxis.range[1] < 4
 
 
 def test_scatter_joins_tokens_in_order():

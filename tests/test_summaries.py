@@ -12,7 +12,9 @@ def test_cosine_fit_recovers_planted_amplitudes(p):
     amplitudes = {1: 3.0, 4: -2.0, p // 2: 0.5}
     logits = planted.clock(p, amplitudes)
     fit = algorithm.cosine_fit(logits, list(amplitudes))
-    expected = [amplitudes.get(k, 0.0) for k in range(1, p // 2 + 1)]
+    expected = [amplitudes.get(k, 0.0) for k in range(p // 2 + 1)]
+    shifted = algorithm.cosine_fit(logits + 7, list(amplitudes)).coefficients
+    assert math.isclose(shifted[0], 7) and torch.allclose(shifted[1:], fit.coefficients[1:])
     assert torch.allclose(fit.coefficients, torch.tensor(expected, dtype=torch.float64), atol=1e-10)
     assert torch.allclose(fit.approximation, logits, atol=1e-10) and math.isclose(
         fit.variance_explained, 1
@@ -28,7 +30,7 @@ def test_cosine_fit_is_least_squares():
     design = torch.stack([planted.clock(p, {k: 1.0}).flatten() for k in keys], 1)
     solution = torch.linalg.lstsq(design, logits.flatten()[:, None]).solution.flatten()
     assert torch.allclose(
-        algorithm.cosine_fit(logits, keys).coefficients[[0, 2]], solution, atol=1e-10
+        algorithm.cosine_fit(logits, keys).coefficients[keys], solution, atol=1e-10
     )
 
 

@@ -133,10 +133,10 @@ def test_measures_are_those_of_the_functions(small_run, measured):
     single = progress.single_excluded_losses(logits, labels, train)
     assert value(
         measured, step, "single_excluded_loss", variant="sum", frequency=2
-    ) == pytest.approx(single[1].item(), rel=1e-5)
+    ) == pytest.approx(single[2].item(), rel=1e-5)
     fit = algorithm.cosine_fit(logits, keys)
     assert value(measured, step, "cosine_coefficient", frequency=3) == pytest.approx(
-        fit.coefficients[2].item(), rel=1e-4
+        fit.coefficients[3].item(), rel=1e-4
     )
     assert value(measured, step, "share_on_keys", level="post") == pytest.approx(
         progress.share_on(post, keys), rel=1e-4

@@ -16,8 +16,8 @@ from interp_utils.analysis import fourier, progress
 
 
 class CosineFit(NamedTuple):
-    """coefficients: alpha_k of cos w_k(a + b - c), index 0 is frequency 1; variance_explained by
-    those of the keys.
+    """coefficients: alpha_k of cos w_k(a + b - c) at index k, the mean of the logits at index 0;
+    the sum over the keys alone, and the share of variance that this sum explains.
     """
 
     coefficients: Float[Tensor, "freq"]
@@ -38,8 +38,10 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
     norms = torch.full(
         (p // 2 + 1,), p**1.5 / math.sqrt(2), dtype=logits.dtype, device=logits.device
     )
-    norms[-1] = p**1.5 if p % 2 == 0 else norms[-1]
-    coefficients = (along[cosines] / norms)[1:]
+    norms[0] = p**1.5
+    if p % 2 == 0:
+        norms[-1] = p**1.5
+    coefficients = along[cosines] / norms
     approximation = progress.project(logits, keys, "sum_3d")
     return CosineFit(coefficients, approximation, variance_explained(logits, approximation))
 

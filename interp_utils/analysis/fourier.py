@@ -99,6 +99,19 @@ def by_frequency(components: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor
     )
 
 
+def frequency_shares(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "freq"]:
+    """Share of the variance along one axis at each frequency, all other axes together; index 0,
+    the constant, is 0.
+
+    The shares of frequencies 1 .. p // 2 add up to 1; NaN where nothing varies along the axis.
+    """
+    by_k = power(x, dim).movedim(dim, 0).reshape(x.shape[dim] // 2 + 1, -1).sum(1)
+    whole = by_k.sum()
+    by_k[0] = 0
+    nothing_varies = by_k.sum() <= 1e-9 * whole
+    return torch.where(nothing_varies, torch.nan, by_k / by_k.sum())
+
+
 def sum_directions(
     p: int, k: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "direction p p"]:
@@ -190,8 +203,8 @@ def neuron_variance_by_frequency(
 
 
 def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Tensor, "freq"]:
-    """How much of each frequency 1 .. p // 2 there is in x / |x|, as the rule measures it (index 0
-    is frequency 1).
+    """How much of each frequency 0 .. p // 2 there is in x / |x|, as the rule measures it; index 0,
+    the constant, is 0.
 
     "logits" (logits, "p p c"): norm on cos w_k(a + b), sin w_k(a + b), over all classes.
     "logit_similarity" (logits, "p p p"): |cosine similarity| with cos w_k(a + b - c) (Chughtai et
@@ -215,10 +228,9 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     if not x.isfinite().all():
         raise ValueError(f'rule "{rule}" reads finite values, got NaN or infinity')
     norm = x.norm()
-    scores = _SCORES[rule](x / norm)[1:] if norm > 0 else x.new_zeros(0)
-    if (
-        scores.numel() == 0 or scores.max() < 1e-6
-    ):  # of |x|: what rounding leaves of a frequency that is not there
+    scores = _SCORES[rule](x / norm) if norm > 0 else x.new_zeros(1)
+    scores[0] = 0
+    if scores.max() < 1e-6:  # of |x|: what rounding leaves of a frequency that is not there
         raise ValueError(
             f'rule "{rule}" finds no frequency: the values do not vary with the tokens'
         )
@@ -239,7 +251,7 @@ def key_frequencies(
     """
     scores = frequency_scores(x, rule)
     least = (THRESHOLD[rule] if threshold is None else threshold) * scores.max()
-    return [int(k) + 1 for k in (scores > least).nonzero()]
+    return (scores > least).nonzero().flatten().tolist()
 
 
 def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
@@ -256,9 +268,7 @@ def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
     for rule, score in scores.items():
         columns[rule, "score"] = (score / score.max()).tolist()
         columns[rule, "key"] = (score > THRESHOLD[rule] * score.max()).tolist()
-    table = pd.DataFrame(
-        columns, index=pd.RangeIndex(1, 1 + len(next(iter(scores.values()))), name="frequency")
-    )
+    table = pd.DataFrame(columns).rename_axis("frequency")
     return table[table.xs("key", axis=1, level=1).any(axis=1)]
 
 

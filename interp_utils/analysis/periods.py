@@ -119,7 +119,7 @@ def best_waves(
             .max(0)
         )
         better = shares.values > best.share
-        found = (torch.full_like(best.period, q), shares.indices + 1, shares.values)
+        found = (torch.full_like(best.period, q), shares.indices, shares.values)
         best = Waves(*(torch.where(better, new, old) for new, old in zip(found, best, strict=True)))
     return best
 

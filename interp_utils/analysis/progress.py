@@ -110,8 +110,8 @@ def single_excluded_losses(
     variant: Literal["sum", "sum_3d"] = "sum",
     any_labels: bool = False,
 ) -> Float[Tensor, "freq"]:
-    """Excluded loss of each frequency 1 .. p // 2 alone (index 0 is frequency 1); its maximum needs
-    no key frequencies.
+    """Excluded loss of each frequency 1 .. p // 2 alone; index 0 is the loss with nothing removed.
+    The maximum needs no key frequencies.
 
     Each takes one subtraction of a p x p table from the masked rows; no array of frequency by pair
     by class is built.
@@ -123,7 +123,7 @@ def single_excluded_losses(
     components = _sum_components(logits, variant)
     tables = (_sum_table(components, p, [k], variant) for k in range(1, p // 2 + 1))
     losses = [cross_entropy(kept - table[sums], answers).mean() for table in tables]
-    return torch.stack(losses)
+    return torch.stack([cross_entropy(kept, answers).mean(), *losses])
 
 
 def mean_loss(

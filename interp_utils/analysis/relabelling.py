@@ -63,7 +63,7 @@ def frequency_shares(
     values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int
 ) -> Float[Tensor, "freq"]:
     """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency
-    f = 1 .. p // 2, alone.
+    f = 0 .. p // 2, alone; the constant, f = 0, explains none.
     """
     waves = _waves(names, p, values.dtype)
     centred = values - values.mean(0)
@@ -78,7 +78,7 @@ def without_frequency(
     """
     if not 1 <= f <= p // 2:
         raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
-    waves = _waves(names, p, values.dtype)[f - 1]
+    waves = _waves(names, p, values.dtype)[f]
     return values - waves @ (waves.mT @ values)
 
 
@@ -91,7 +91,7 @@ def share_on(
     Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near
     1 says little.
     """
-    waves = _waves(names, p, values.dtype)[[key - 1 for key in keys]].transpose(0, 1).flatten(1)
+    waves = _waves(names, p, values.dtype)[list(keys)].transpose(0, 1).flatten(1)
     left, singular, _ = torch.linalg.svd(waves, full_matrices=False)
     centred = values - values.mean(0)
     explained = (left[:, singular > 1e-6].mT @ centred).square().sum()
@@ -105,7 +105,7 @@ def grid_frequency_shares(
     p: int,
 ) -> Float[Tensor, "freq neuron"]:
     """The same on pairs: share of each neuron's variance that products of {1, cos, sin} of f u and
-    f v explain (all but the constant).
+    f v explain (all but the constant); row 0 is zero.
 
     With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has
     NaN.
@@ -118,6 +118,7 @@ def grid_frequency_shares(
     centred = values - values.mean((0, 1))
     rows = torch.einsum("fki,klm->film", bases[0], centred)
     parts = torch.einsum("flj,film->fijm", bases[1], rows)
+    parts[0] = 0
     return parts.square().sum((1, 2)) / centred.square().sum((0, 1))
 
 
@@ -136,9 +137,9 @@ def best_frequency_shares(
 
 def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:
     """An orthonormal basis, on these names, of what cos and sin of each frequency add to a
-    constant; zero where they add nothing.
+    constant; zero where they add nothing, as frequency 0 does.
     """
-    f = torch.arange(1, p // 2 + 1, device=names.device)
+    f = torch.arange(p // 2 + 1, device=names.device)
     angles = (f[:, None] * names % p).to(torch.float64) * (2 * math.pi / p)
     waves = torch.stack([angles.cos(), angles.sin()], -1)
     left, singular, _ = torch.linalg.svd(waves - waves.mean(1, keepdim=True), full_matrices=False)

@@ -114,7 +114,7 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
         single = progress.single_excluded_losses(
             logits, task.labels, task.train_mask, variant, any_labels=True
         ).tolist()
-        for k, value in enumerate(single, start=1):
+        for k, value in enumerate(single):
             yield {
                 "measure": "single_excluded_loss",
                 "level": "logits",
@@ -191,7 +191,7 @@ def _weights(model: CachedModel, tokens_first: dict[str, Tensor]) -> Iterator[Ro
 
 def _algorithm(model: CachedModel, keys: Sequence[int]) -> Iterator[Row]:
     fit = algorithm.cosine_fit(model.logits, keys)
-    for k, value in enumerate(fit.coefficients.tolist(), start=1):
+    for k, value in enumerate(fit.coefficients.tolist()):
         yield {
             "measure": "cosine_coefficient",
             "level": "logits",

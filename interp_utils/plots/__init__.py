@@ -1,6 +1,7 @@
 """Tensors and tables in, plotly figures out (returned, never shown)."""
 
 from interp_utils.plots.general import (
+    bars,
     complex_plane,
     curves,
     heatmap,
@@ -19,6 +20,7 @@ from interp_utils.plots.style import RED, WIDTH, to_numpy
 __all__ = [
     "RED",
     "WIDTH",
+    "bars",
     "complex_plane",
     "component_bars",
     "curves",

@@ -97,6 +97,34 @@ def lines(
     )
 
 
+def bars(
+    series: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str
+) -> go.Figure:
+    """One row of bars per series, over 0, 1, 2, ..."""
+    rows = {name: go.Bar(y=to_numpy(values)) for name, values in series.items()}
+    return stacked_bars(rows, title=title, x_title=x_title, y_title=y_title)
+
+
+def stacked_bars(
+    rows: Mapping[str, go.Bar], *, title: str, x_title: str, y_title: str
+) -> go.Figure:
+    """Bars in rows, one above the other, with one x axis."""
+    fig = make_subplots(
+        rows=len(rows),
+        shared_xaxes=True,
+        vertical_spacing=min(0.1, 0.3 / len(rows)),
+        subplot_titles=list(rows),
+    )
+    for row, trace in enumerate(rows.values(), start=1):
+        fig.add_trace(trace, row=row, col=1)
+        fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
+    fig.update_xaxes(title=x_title, row=len(rows), col=1)
+    height = 160 + (230 if len(rows) < 5 else 150) * len(rows)
+    return fig.update_layout(
+        title=title, showlegend=False, margin_t=110, height=height, bargap=0.15
+    )
+
+
 def points(
     table: pd.DataFrame,
     x: str,

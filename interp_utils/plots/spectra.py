@@ -1,4 +1,6 @@
-"""Bars over frequencies, key frequencies coloured."""
+"""Bars over frequencies, key frequencies coloured. Index k of a spectrum is frequency k; the
+constant, index 0, is not drawn.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
-from plotly.subplots import make_subplots
 from torch import Tensor
 
+from interp_utils.plots.general import stacked_bars
 from interp_utils.plots.style import BLUE, ORANGE, RED, to_numpy
 
 
@@ -20,25 +22,10 @@ def frequency_bars(
     y_title: str,
     x_title: str = "frequency k (cycles per p tokens)",
     keys: Sequence[int] = (),
-    first: int = 1,
 ) -> go.Figure:
-    """One row of bars per spectrum; index 0 is frequency `first`. Key frequencies are coloured and
-    named.
-    """
-    fig = make_subplots(
-        rows=len(spectra),
-        shared_xaxes=True,
-        vertical_spacing=min(0.1, 0.3 / len(spectra)),
-        subplot_titles=list(spectra),
-    )
-    for row, values in enumerate(spectra.values(), start=1):
-        fig.add_trace(_bars(values, keys, first), row=row, col=1)
-        fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
-    fig.update_xaxes(title=x_title, row=len(spectra), col=1)
-    height = 160 + (230 if len(spectra) < 5 else 150) * len(spectra)
-    return fig.update_layout(
-        title=_with_keys(title, keys), showlegend=False, margin_t=110, height=height, bargap=0.15
-    )
+    """One row of bars per spectrum. Key frequencies are coloured and named."""
+    rows = {name: _bars(values, keys) for name, values in spectra.items()}
+    return stacked_bars(rows, title=_with_keys(title, keys), x_title=x_title, y_title=y_title)
 
 
 def component_bars(
@@ -49,15 +36,13 @@ def component_bars(
     y_title: str,
     keys: Sequence[int] = (),
 ) -> go.Figure:
-    """One bar per basis function: cosines and sines in two colours. names: "cos 1", "sin 1", ...;
-    key frequencies are named on the axis.
+    """One bar per basis function: cosines and sines in two colours. names: "const", "cos 1",
+    "sin 1", ...; key frequencies are named on the axis.
     """
     fig = go.Figure()
-    kinds = [name.split()[0] for name in names]
-    frequencies = [int(name.split()[1]) for name in names]
     for kind, color in (("cos", BLUE), ("sin", ORANGE)):
-        own = [i for i, other in enumerate(kinds) if other == kind]
-        x = [frequencies[i] for i in own]
+        own = [index for index, name in enumerate(names) if name.startswith(kind)]
+        x = [int(names[index].split()[1]) for index in own]
         fig.add_bar(
             x=x,
             y=to_numpy(values[own]),
@@ -79,11 +64,10 @@ def spectrum_over_training(
     title: str,
     y_title: str,
     keys: Sequence[int] = (),
-    first: int = 1,
 ) -> go.Figure:
     """Bars per frequency, with a slider and a play button over the steps."""
     frames = [
-        go.Frame(data=[_bars(values, keys, first)], name=str(step))
+        go.Frame(data=[_bars(values, keys)], name=str(step))
         for step, values in zip(steps, spectra, strict=True)
     ]
     still = {
@@ -98,7 +82,7 @@ def spectrum_over_training(
     }
     fig = go.Figure(data=frames[0].data, frames=frames)
     fig.update_xaxes(title="frequency k (cycles per p tokens)")
-    fig.update_yaxes(title=y_title, range=[0, 1.05 * float(spectra.max())])
+    fig.update_yaxes(title=y_title, range=[0, 1.05 * float(spectra[:, 1:].max())])
     return fig.update_layout(
         title=_with_keys(title, keys),
         height=560,
@@ -139,9 +123,9 @@ def _with_keys(title: str, keys: Sequence[int]) -> str:
     )
 
 
-def _bars(values: Tensor, keys: Sequence[int], first: int) -> go.Bar:
-    heights = to_numpy(values)
-    frequencies = np.arange(first, first + len(heights))
+def _bars(values: Tensor, keys: Sequence[int]) -> go.Bar:
+    heights = to_numpy(values)[1:]
+    frequencies = np.arange(1, 1 + len(heights))
     colors = [RED if k in keys else BLUE for k in frequencies]
     return go.Bar(
         x=frequencies,

@@ -160,11 +160,12 @@ def _spectra(model: CachedModel, run: Run) -> Row:
     (u, v), p, W = new_names(run.task), run.task.params["p"], run.weights()
     W_E, W_L = W["embed.W_E"][:p], W["blocks.0.mlp.W_out"] @ W["unembed.W_U"]
     in_x, in_z, keys = (
-        fourier.power(W_E).sum(1)[1:],
-        fourier.power(W_L, -1).sum(0)[1:],
+        fourier.frequency_shares(W_E),
+        fourier.frequency_shares(W_L, -1),
         fourier.key_frequencies(W_L, "W_L"),
     )
-    sines = fourier.transform(W_E)[2 : p if p % 2 else p - 1 : 2].square().sum()
+    power = fourier.transform(W_E - W_E.mean(0)).square().sum(1)
+    sines = [row for row, name in enumerate(fourier.component_names(p)) if name.startswith("sin")]
     on_keys = {
         f"written by {name}, share on key frequencies": relabelling.share_on(
             relabelling.class_means(part.cpu(), names), names.unique(), keys, p
@@ -173,12 +174,10 @@ def _spectra(model: CachedModel, run: Run) -> Row:
     }
     return {
         "key frequencies": keys,
-        "W_L, share of the five largest": (in_z.topk(5).values.sum() / in_z.sum()).item(),
-        "W_E in x, share of the five largest": (in_x.topk(5).values.sum() / in_x.sum()).item(),
-        "W_E in x, effective share of frequencies": (
-            in_x.sum() ** 2 / in_x.square().sum() / len(in_x)
-        ).item(),
-        "W_E in x, share of sines": (sines / in_x.sum()).item(),
+        "W_L, share of the five largest": in_z.topk(5).values.sum().item(),
+        "W_E in x, share of the five largest": in_x.topk(5).values.sum().item(),
+        "W_E in x, effective share of frequencies": (1 / in_x.square().sum() / (p // 2)).item(),
+        "W_E in x, share of sines": (power[sines].sum() / power.sum()).item(),
         **on_keys,
     }
 

@@ -97,7 +97,7 @@ def _embeddings(model: CachedModel) -> Row:
         spectra.singular_values(W_E).values,
         spectra.singular_values(W_E, centre=True).values.square(),
     )
-    power = fourier.power(W_E).sum(1)[1:]
+    shares = fourier.frequency_shares(W_E)
     return {
         "positions, Pearson": whole.pearson,
         f"positions, Pearson of {PUBLISHED_DIMENSIONS} dimensions": first.pearson,
@@ -106,7 +106,7 @@ def _embeddings(model: CachedModel) -> Row:
         "singular values to 90 % of variance": spectra.count_for(variances, 0.9).item(),
         "singular values, effective share": spectra.participation_ratio(variances).item()
         / len(variances),
-        "frequencies, effective share": spectra.participation_ratio(power).item() / len(power),
+        "frequencies, effective share": spectra.participation_ratio(shares).item() / (digits // 2),
     }
 
 
