@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -143,3 +147,25 @@ def test_polar_has_each_number_at_its_own_angle():
     assert list(fig.data[1].r) == [0, 2, 4, 6, 8]
     assert fig.data[0].theta[7] == pytest.approx(np.degrees(7 - 2 * np.pi), rel=1e-5)
     assert fig.data[1].subplot == "polar2" and '"dtype":"f8"' not in fig.to_json()
+
+
+def test_importing_changes_nothing_of_plotlys_and_a_call_does():
+    code = """
+import plotly.io as pio
+before = pio.templates.default, pio.renderers.default
+from interp_utils import plots
+fig = plots.lines({}, title="t", x_title="x", y_title="y")
+assert (pio.templates.default, pio.renderers.default) == before
+assert fig.layout.template.layout.width == plots.WIDTH
+plots.use_in_notebooks()
+print(pio.renderers.default, pio.templates.default.layout.width)
+"""
+    for environment, renderer in (
+        ({}, "plotly_mimetype+notebook_connected"),
+        ({"PLOTLY_RENDERER": "json"}, "json"),
+    ):
+        clean = {name: value for name, value in os.environ.items() if name != "PLOTLY_RENDERER"}
+        found = subprocess.check_output(
+            [sys.executable, "-c", code], text=True, env=clean | environment
+        )
+        assert found.split() == [renderer, str(plots.WIDTH)]

@@ -1,21 +1,12 @@
 """Tensors and tables in, plotly figures out (returned, never shown)."""
 
-from interp_utils.plots.general import (
-    bars,
-    complex_plane,
-    curves,
-    heatmap,
-    heatmaps,
-    histograms,
-    lines,
-    loss_curves,
-    points,
-    strips,
-    token_scatters,
-)
+from interp_utils.plots.bars import bars, histograms
+from interp_utils.plots.curves import curves, lines, loss_curves
+from interp_utils.plots.images import heatmap, heatmaps
 from interp_utils.plots.numbers import head_curves, polar
+from interp_utils.plots.scatters import complex_plane, points, strips, token_scatters
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
-from interp_utils.plots.style import RED, WIDTH, to_numpy
+from interp_utils.plots.style import RED, WIDTH, to_numpy, use_in_notebooks
 
 __all__ = [
     "RED",
@@ -37,4 +28,5 @@ __all__ = [
     "strips",
     "to_numpy",
     "token_scatters",
+    "use_in_notebooks",
 ]

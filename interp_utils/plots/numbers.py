@@ -9,10 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Int
 from plotly.colors import sample_colorscale
-from plotly.subplots import make_subplots
 from torch import Tensor
 
-from interp_utils.plots.style import BLUE, to_numpy
+from interp_utils.plots.style import BLUE, new_figure, subplots, to_numpy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +27,7 @@ def head_curves(
         name.removeprefix(f"{measure}/"): name for name in metrics if name.startswith(f"{measure}/")
     }
     trained = metrics[metrics["step"] > 0]  # a logarithm has no place for step 0
-    fig = go.Figure()
+    fig = new_figure()
     for (head, column), color in zip(
         heads.items(),
         sample_colorscale("Viridis", np.linspace(0, 0.95, max(2, len(heads)))),
@@ -54,7 +53,7 @@ def head_curves(
 
 def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
     """Integers n at radius n and angle n, in radians, a panel per set of them."""
-    fig = make_subplots(
+    fig = subplots(
         1, len(panels), specs=[[{"type": "polar"}] * len(panels)], subplot_titles=list(panels)
     )
     for column, n in enumerate(panels.values(), start=1):

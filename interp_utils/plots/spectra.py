@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils.plots.general import stacked_bars
-from interp_utils.plots.style import BLUE, ORANGE, RED, to_numpy
+from interp_utils.plots.bars import stacked_bars
+from interp_utils.plots.style import BLUE, ORANGE, RED, new_figure, to_numpy
 
 
 def frequency_bars(
@@ -39,7 +39,7 @@ def component_bars(
     """One bar per basis function: cosines and sines in two colours. names: "const", "cos 1",
     "sin 1", ...; key frequencies are named on the axis.
     """
-    fig = go.Figure()
+    fig = new_figure()
     for kind, color in (("cos", BLUE), ("sin", ORANGE)):
         own = [index for index, name in enumerate(names) if name.startswith(kind)]
         x = [int(names[index].split()[1]) for index in own]
@@ -80,7 +80,7 @@ def spectrum_over_training(
         "frame": {"duration": 120, "redraw": True},
         "transition": {"duration": 0},
     }
-    fig = go.Figure(data=frames[0].data, frames=frames)
+    fig = new_figure(data=frames[0].data, frames=frames)
     fig.update_xaxes(title="frequency k (cycles per p tokens)")
     fig.update_yaxes(title=y_title, range=[0, 1.05 * float(spectra[:, 1:].max())])
     return fig.update_layout(

@@ -1,14 +1,15 @@
-"""One template and one renderer for every figure; colours that the colour-blind can tell apart."""
+"""One template for every figure; colours that the colour-blind can tell apart."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
+from plotly.subplots import make_subplots
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -28,22 +29,45 @@ PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK)
 GREY = "#B0B0B0"
 WIDTH, HEIGHT = 900, 450
 
-pio.templates["interp_utils"] = go.layout.Template(
-    layout=go.Layout(
-        width=WIDTH,
-        height=HEIGHT,
-        colorway=PALETTE,
-        font={"size": 14},
-        title={"x": 0.5, "xanchor": "center"},
-        margin={"l": 80, "r": 30, "t": 80, "b": 70},
-        legend={"bgcolor": "rgba(255,255,255,0.7)"},
-        xaxis={"automargin": True},
-        yaxis={"automargin": True},
-    )
+TEMPLATE = pio.templates.merge_templates(
+    "plotly_white",
+    go.layout.Template(
+        layout=go.Layout(
+            width=WIDTH,
+            height=HEIGHT,
+            colorway=PALETTE,
+            font={"size": 14},
+            title={"x": 0.5, "xanchor": "center"},
+            margin={"l": 80, "r": 30, "t": 80, "b": 70},
+            legend={"bgcolor": "rgba(255,255,255,0.7)"},
+            xaxis={"automargin": True},
+            yaxis={"automargin": True},
+        )
+    ),
 )
-pio.templates.default = "plotly_white+interp_utils"
-# The default renderer leaves exported HTML blank.
-pio.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype+notebook_connected")
+
+
+def new_figure(**options: Any) -> go.Figure:
+    """An empty figure with the suite's template; options are those of go.Figure."""
+    return go.Figure(**options).update_layout(template=TEMPLATE)
+
+
+def subplots(*shape: int, **options: Any) -> go.Figure:
+    """Empty panels with the suite's template; rows, columns and options are those of
+    plotly.subplots.make_subplots.
+    """
+    return make_subplots(*shape, **options).update_layout(template=TEMPLATE)
+
+
+def use_in_notebooks() -> None:
+    """Makes figures show in JupyterLab and in pages exported from it, and gives figures of other
+    libraries the suite's template. A renderer that the variable PLOTLY_RENDERER names stays.
+
+    Changes plotly's defaults for this process: importing the suite does not.
+    """
+    # What plotly chooses by itself leaves exported pages blank.
+    pio.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype+notebook_connected")
+    pio.templates.default = TEMPLATE
 
 
 def again(index: int, marks: Sequence[str]) -> str:

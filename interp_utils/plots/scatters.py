@@ -1,0 +1,160 @@
+"""Points: rows of tables, tokens, complex numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Complex, Float
+from torch import Tensor
+
+from interp_utils.plots.style import BLUE, GREY, RED, again, new_figure, subplots, to_numpy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def points(
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    names: Sequence[str],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    log_y: bool = False,
+) -> go.Figure:
+    """A point per row of the table, in a colour and symbol per name."""
+    fig = new_figure()
+    for index, name in enumerate(dict.fromkeys(names)):
+        own = table[[other == name for other in names]]
+        marker = {"size": 9, "symbol": again(index, ("circle", "diamond", "square"))}
+        fig.add_scatter(
+            x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker
+        )
+    fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title)
+    return fig.update_yaxes(type="log", dtick=1, exponentformat="power") if log_y else fig
+
+
+def strips(
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    marks: pd.Series,
+    title: str,
+    mark_name: str = "paper",
+) -> go.Figure:
+    """One panel per column: a point per row of the table, named on hover, and a line at the marked
+    (published) value.
+    """
+    fig = subplots(1, len(columns), subplot_titles=list(columns), horizontal_spacing=0.12)
+    for col, column in enumerate(columns, start=1):
+        spread = np.linspace(-0.3, 0.3, len(table))  # so that equal values do not hide each other
+        points = go.Scatter(
+            x=to_numpy(spread),
+            y=to_numpy(table[column].astype(float)),
+            mode="markers",
+            text=list(table.index),
+            name="runs",
+        )
+        fig.add_trace(
+            points.update(marker={"color": BLUE, "size": 9}, showlegend=col == 1), row=1, col=col
+        )
+        mark = go.Scatter(
+            x=[-0.4, 0.4],
+            y=to_numpy([marks[column]] * 2),
+            mode="lines",
+            name=mark_name,
+            showlegend=col == 1,
+        )
+        fig.add_trace(mark.update(line={"color": RED, "dash": "dash"}), row=1, col=col)
+        fig.update_xaxes(visible=False, range=[-0.6, 0.6], row=1, col=col)
+        fig.update_yaxes(title="value" if col == 1 else None, row=1, col=col)
+    return fig.update_layout(title=title)
+
+
+def token_scatters(
+    panels: Mapping[str, Float[Tensor, "token 2"]],
+    *,
+    title: str,
+    axis_title: str,
+    columns: int = 2,
+    order: Mapping[str, Sequence[int]] | None = None,
+) -> go.Figure:
+    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this
+    order.
+    """
+    rows = -(-len(panels) // columns)
+    fig = subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.16
+    )
+    for index, (name, points) in enumerate(panels.items()):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        xy = to_numpy(points)
+        if order and name in order:
+            loop = xy[[*order[name], order[name][0]]]
+            fig.add_trace(
+                go.Scatter(
+                    x=loop[:, 0],
+                    y=loop[:, 1],
+                    mode="lines",
+                    line={"color": GREY, "width": 1},
+                    hoverinfo="skip",
+                ),
+                **place,
+            )
+        tokens = np.arange(len(xy))
+        marker = {
+            "color": tokens,
+            "colorscale": "Viridis",
+            "size": 7,
+            "showscale": index == 0,
+            "colorbar": {"title": "token"},
+        }
+        fig.add_trace(
+            go.Scatter(
+                x=xy[:, 0],
+                y=xy[:, 1],
+                mode="markers",
+                marker=marker,
+                text=[str(token) for token in tokens],
+                hovertemplate="token %{text}",
+            ),
+            **place,
+        )
+        fig.update_xaxes(title=f"{axis_title} 1", **place)
+        fig.update_yaxes(
+            title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place
+        )
+    return fig.update_layout(title=title, showlegend=False, height=110 + 390 * rows)
+
+
+def complex_plane(
+    panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3
+) -> go.Figure:
+    """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the
+    line, negative, is red.
+    """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    fig = subplots(
+        rows, columns, subplot_titles=list(panels), horizontal_spacing=0.09, vertical_spacing=0.16
+    )
+    for index, values in enumerate(panels.values()):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        marker = {"color": np.where(to_numpy(values.real) < 0, RED, BLUE), "size": 7}
+        fig.add_trace(
+            go.Scatter(
+                x=to_numpy(values.real), y=to_numpy(values.imag), mode="markers", marker=marker
+            ),
+            **place,
+        )
+        fig.add_vline(x=0, line={"color": GREY, "width": 1}, **place)
+        fig.update_xaxes(title="real part", **place)
+        fig.update_yaxes(
+            title="imaginary part", scaleanchor=f"x{index + 1 if index else ''}", **place
+        )
+    return fig.update_layout(title=title, showlegend=False, height=110 + 340 * rows)
