@@ -246,7 +246,7 @@ def test_a_task_without_an_operation_is_refused_by_what_needs_one(weights):
 
 
 def test_a_stated_layout_that_is_not_the_models_gives_no_number(weights):
-    with pytest.raises(ValueError, match="needs a model with d_vocab = 13, this one has 12; was it"):
+    with pytest.raises(ValueError, match="needs a model with d_vocab = 13, this one has 12"):
         CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(["a", "b", 12])))
     with pytest.raises(ValueError, match="needs a model with d_vocab_out = 20, this one has 11"):
         CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(d_vocab_out=20)))
