@@ -19,6 +19,7 @@ Init = Literal["transformer_lens", "paper"]
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax"]
 DropoutMask = Literal["step", "sample"]
+Optimiser = Literal["adamw", "adam"]
 Grokfast = Literal["none", "ema", "ma"]
 GrokfastStart = Literal["first", "zero"]
 C = TypeVar("C", bound="_Config")
@@ -153,7 +154,7 @@ class ModelConfig(_Config):
 
 @dataclass(frozen=True)
 class TrainConfig(_Config):
-    """AdamW. Step s is the state after s updates; step 0 is the initialisation.
+    """Step s is the state after s updates; step 0 is the initialisation.
 
     batch_size:     fresh inputs per step, for a task that draws them; None for a finite task: all
                     its training inputs.
@@ -171,7 +172,9 @@ class TrainConfig(_Config):
                     dropout.
     dropout_mask:   whether all inputs of a "step" share a mask (Syrkis and Søgaard 2024, released
                     code) or each "sample" has its own.
-    grokfast:       gradient filter before AdamW: "ema" or "ma" (Lee et al. 2024), see
+    optimiser:      "adamw", in which weight decay is decoupled from the gradient, or "adam", in
+                    which it is an L2 penalty (see `training.optimisers`).
+    grokfast:       gradient filter before the optimiser: "ema" or "ma" (Lee et al. 2024), see
                     `training.filters`.
     grokfast_lambda: the share of the slow gradient that is added.
     grokfast_alpha: decay of "ema".
@@ -183,6 +186,7 @@ class TrainConfig(_Config):
     added: ClassVar[frozenset[str]] = frozenset(
         {
             "batch_size",
+            "optimiser",
             "dropout",
             "dropout_mask",
             "grokfast",
@@ -205,6 +209,7 @@ class TrainConfig(_Config):
     forward: Forward = "auto"
     loss: Loss = "relative"
     deterministic: bool = True
+    optimiser: Optimiser = "adamw"
     dropout: float = 0.0
     dropout_mask: DropoutMask = "step"
     grokfast: Grokfast = "none"
@@ -228,6 +233,7 @@ class TrainConfig(_Config):
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
+        self._require_one_of("optimiser", Optimiser)
         self._require(type(self.deterministic) is bool, "deterministic", "True or False")
         self._require_real("dropout", low=0.0)
         self._require(self.dropout < 1, "dropout", "below 1")

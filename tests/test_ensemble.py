@@ -18,7 +18,8 @@ from interp_utils.runs.writer import export
 from interp_utils.training import ensemble, loop
 from interp_utils.training.forward import logits_fn, members_logits_fn
 from interp_utils.training.members import evenly
-from interp_utils.training.stacked import StackedTrainer, adamw_, bytes_per_member
+from interp_utils.training.optimisers import adam_
+from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 from tests import conftest
 from tests.conftest import SMALL_TRAINING
 from tests.test_forward import CASES, random_weights
@@ -109,7 +110,8 @@ def test_logits_and_gradients_are_each_members_own(case):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_updates_are_those_of_torch_adamw(dtype):
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.Adam])
+def test_updates_are_those_of_torch(dtype, kind):
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(3, 50, dtype=dtype, generator=generator)
     gradients = torch.randn(20, 3, 50, dtype=dtype, generator=generator) * torch.logspace(
@@ -119,7 +121,7 @@ def test_updates_are_those_of_torch_adamw(dtype):
     weights, exp_avg, exp_avg_sq = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
     rates, decays = (torch.tensor(values, dtype=torch.float64)[:, None] for values in (lr, decay))
     for step, gradient in enumerate(gradients, 1):
-        adamw_(
+        adam_(
             weights,
             gradient,
             exp_avg,
@@ -129,11 +131,12 @@ def test_updates_are_those_of_torch_adamw(dtype):
             weight_decay=decays,
             betas=(0.9, 0.98),
             eps=1e-8,
+            decoupled=kind is torch.optim.AdamW,
         )
     ends = []
     for i in range(3):
         weight = start[i].clone().requires_grad_()
-        optimizer = torch.optim.AdamW(
+        optimizer = kind(
             [weight], lr=lr[i], weight_decay=decay[i], betas=(0.9, 0.98), eps=1e-8, fused=True
         )
         for gradient in gradients:
@@ -554,7 +557,7 @@ def test_every_part_of_a_configuration_is_stacked_or_refused():
     )
     training = (
         "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every "
-        "forward loss deterministic"
+        "forward loss deterministic optimiser"
     )
     training += (
         " dropout dropout_mask grokfast grokfast_lambda grokfast_alpha grokfast_window "

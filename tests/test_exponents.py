@@ -114,9 +114,9 @@ def test_a_renamed_training_is_modular_additions():
         config = RunConfig(
             replace(SMALL_MODEL, seed=1).for_task(task), TrainConfig(steps=n_steps, lr=1e-2)
         )
-        trainer = Trainer(task, config, torch.device("cpu"))
-        with torch.no_grad():
-            trainer.weights["embed.W_E"][:P] = trainer.weights["embed.W_E"][rows]
+        weights = models.initial_weights(config.model)
+        weights["embed.W_E"][:P] = weights["embed.W_E"][rows]
+        trainer = Trainer(task, config, torch.device("cpu"), weights)
         for _ in range(n_steps):
             trainer.update()
         losses[name] = torch.stack(trainer.losses)

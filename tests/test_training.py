@@ -15,6 +15,7 @@ from interp_utils import (
     presets,
     tasks,
     train,
+    train_many,
     trajectories,
 )
 from interp_utils.runs import writer
@@ -27,9 +28,9 @@ def weights_equal(first: Run, second: Run) -> bool:
     return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
-def literal_adamw(task, model_config, config, steps):
-    """Decoupled weight decay, bias-corrected moments, warm-up; float64, HookedTransformer's
-    forward.
+def literal(task, model_config, config, steps):
+    """AdamW (decoupled weight decay) or Adam (an L2 penalty), bias-corrected moments, warm-up;
+    float64, HookedTransformer's forward.
     """
     model = models.build(model_config.for_task(task)).double()
     parameters = [
@@ -47,7 +48,10 @@ def literal_adamw(task, model_config, config, steps):
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
-                w *= 1 - lr * config.weight_decay
+                if config.optimiser == "adamw":
+                    w *= 1 - lr * config.weight_decay
+                else:
+                    g = g + config.weight_decay * w
                 m[i] = beta1 * m[i] + (1 - beta1) * g
                 v[i] = beta2 * v[i] + (1 - beta2) * g**2
                 corrected = (v[i] / (1 - beta2 ** (step + 1))).sqrt() + config.eps
@@ -56,13 +60,32 @@ def literal_adamw(task, model_config, config, steps):
 
 
 @pytest.mark.parametrize("warmup_steps", [0, 10])
-def test_training_is_literal_adamw(small_task, tmp_path, warmup_steps):
+@pytest.mark.parametrize(("optimiser", "weight_decay"), [("adamw", 1.0), ("adam", 0.1)])
+@pytest.mark.parametrize("together", [False, True])
+def test_training_is_literally_its_optimiser(
+    small_task, tmp_path, warmup_steps, optimiser, weight_decay, together
+):
     config = TrainConfig(
-        steps=25, warmup_steps=warmup_steps, eps=1e-4
-    )  # a large eps, so that rounding is not amplified
-    run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
-    for name, expected in literal_adamw(small_task, SMALL_MODEL, config, 25).items():
+        steps=25,
+        warmup_steps=warmup_steps,
+        optimiser=optimiser,
+        weight_decay=weight_decay,
+        eps=1e-4,  # large, so that rounding is not amplified
+    )
+    if together:
+        (run,) = train_many(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    else:
+        run = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    for name, expected in literal(small_task, SMALL_MODEL, config, 25).items():
         assert torch.allclose(run.weights()[name].double(), expected, rtol=1e-4, atol=1e-5), name
+    assert not torch.allclose(run.weights()["embed.W_E"], run.weights(0)["embed.W_E"], atol=1e-3)
+
+
+def test_adam_and_adamw_differ(small_task, tmp_path, small_run):
+    config = dataclasses.replace(SMALL_TRAINING, optimiser="adam")
+    adam = train(small_task, SMALL_MODEL, config, out=tmp_path, progress=False)
+    difference = adam.weights()["embed.W_E"] - small_run.weights()["embed.W_E"]
+    assert difference.norm() > 0.01 * small_run.weights()["embed.W_E"].norm()
 
 
 def test_first_warmup_step_changes_nothing(small_run):
@@ -101,11 +124,18 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("last_update", [0, 1, 17, 39, 59])
+@pytest.mark.parametrize(
+    ("last_update", "optimiser"),
+    [(0, "adamw"), (1, "adamw"), (17, "adamw"), (39, "adamw"), (59, "adamw"), (39, "adam")],
+)
 def test_resumed_is_bit_for_bit_uninterrupted(
-    small_run, small_task, tmp_path, monkeypatch, last_update
+    small_run, small_task, tmp_path, monkeypatch, last_update, optimiser
 ):
-    update = loop.Trainer.update
+    update, out = loop.Trainer.update, tmp_path / "stopped"
+    config = dataclasses.replace(SMALL_TRAINING, optimiser=optimiser)
+    whole = small_run
+    if config != SMALL_TRAINING:
+        whole = train(small_task, SMALL_MODEL, config, out=tmp_path / "whole", progress=False)
 
     def dies(trainer):
         if trainer.step == last_update:
@@ -114,12 +144,12 @@ def test_resumed_is_bit_for_bit_uninterrupted(
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(loop.Trainer, "update", dies)
-        train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
-    assert Run.load(tmp_path).step <= last_update
-    resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
-    assert weights_equal(resumed, small_run)
-    assert resumed.metrics.equals(small_run.metrics)
-    assert resumed.steps == small_run.steps
+        train(small_task, SMALL_MODEL, config, out=out, progress=False)
+    assert Run.load(out).step <= last_update
+    resumed = train(small_task, SMALL_MODEL, config, out=out, progress=False)
+    assert weights_equal(resumed, whole)
+    assert resumed.metrics.equals(whole.metrics)
+    assert resumed.steps == whole.steps
 
 
 def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(

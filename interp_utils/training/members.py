@@ -6,50 +6,17 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
-from interp_utils.runs.run import Metrics
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask, Task
-from interp_utils.training.loop import not_finite
+from interp_utils.training.member import Member
 from interp_utils.training.objectives import check
+from interp_utils.training.optimisers import MEMBERS_OPTIMISERS
 
 T = TypeVar("T")
-
-
-@dataclass(eq=False)
-class Member:
-    """One training among many: what it is, what it has logged, and why it has stopped before the
-    others.
-    """
-
-    task: Task
-    config: RunConfig
-    writer: RunWriter
-    metrics: Metrics = field(default_factory=dict)
-    highest: float = -math.inf  # loss of the updates since the last row
-    error: str | None = None
-
-    def stop(self, what: str, step: int) -> None:
-        self.error = self.error or str(not_finite(what, step, self.writer))
-
-    def see(self, loss: float, step: int) -> None:
-        if not math.isfinite(loss):
-            self.stop("training loss", step)
-        self.highest = max(self.highest, loss)  # NaN, unknown, stays NaN in this order
-
-    def log(self, step: int, row: dict[str, float]) -> None:
-        self.see(row["train_loss"], step)
-        row = {"step": step, **row, "highest_train_loss": self.highest}
-        earlier = len(self.metrics.get("step", []))
-        for column, value in row.items():
-            self.metrics.setdefault(column, [None] * earlier).append(
-                value if math.isfinite(value) else None
-            )
-        self.highest = -math.inf
 
 
 def list_members(
@@ -107,6 +74,11 @@ def _require_stackable(task: AnyTask, config: RunConfig) -> None:
         raise ValueError(
             "train_many is for tasks with finitely many inputs and one label each, which "
             f"{task.name} is not; use train"
+        )
+    if config.train.optimiser not in MEMBERS_OPTIMISERS:
+        raise ValueError(
+            f"train_many has the optimisers {sorted(MEMBERS_OPTIMISERS)}, got "
+            f"TrainConfig.optimiser = {config.train.optimiser!r}; use train"
         )
     if task.weights or config.train.dropout or config.train.grokfast != "none":
         raise ValueError(

@@ -13,15 +13,14 @@ from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig
 from interp_utils.losses import LOSSES
 from interp_utils.tasks import Task
+from interp_utils.training.filters import State
 from interp_utils.training.forward import members_logits_fn
-
-State = Mapping[str, Mapping[str, Tensor]]
-BUFFERS = ("weights", "exp_avg", "exp_avg_sq")
+from interp_utils.training.optimisers import members_optimiser, warmup
+from interp_utils.training.trainer import require_shapes
 
 
 class StackedTrainer:
-    """Weights, optimisers and the one step of many trainings in progress. A member's row of any
-    buffer is its own alone.
+    """An `AnyTrainer` of many members. A member's row of any buffer is its own alone.
 
     Members have the same sizes, numbers of inputs and of training inputs, and schedule; seed,
     learning rate, weight decay, labels and split are each member's own.
@@ -41,18 +40,10 @@ class StackedTrainer:
         self.weights = (
             torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()
         )  # "member parameter"
-        self.exp_avg, self.exp_avg_sq = (
-            torch.zeros_like(self.weights),
-            torch.zeros_like(self.weights),
+        self.lr = torch.tensor(
+            [[config.train.lr] for config in configs], dtype=torch.float64, device=device
         )
-        self.lr, self.weight_decay = (
-            torch.tensor(
-                [[getattr(config.train, name)] for config in configs],
-                dtype=torch.float64,
-                device=device,
-            )
-            for name in ("lr", "weight_decay")
-        )
+        self.optimiser = members_optimiser([config.train for config in configs], self.weights)
         self.losses: list[
             Float[Tensor, "member"]
         ] = []  # of the updates since `take_losses`, still on the device
@@ -71,24 +62,13 @@ class StackedTrainer:
         self.all_logits = members_logits_fn(self.model, stack([task.tokens for task in tasks]))
 
     def update(self) -> None:
-        warmup = min(self.step / self.config.warmup_steps, 1.0) if self.config.warmup_steps else 1.0
         losses = self._losses(
             self.train_logits(self._named(self.weights) | self.frozen), self.train_labels
         ).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), self.weights)
         self.losses.append(losses.detach())
+        self.optimiser.step(self.step, gradient, self.lr * warmup(self.config, self.step))
         self.step += 1
-        adamw_(
-            self.weights,
-            gradient,
-            self.exp_avg,
-            self.exp_avg_sq,
-            self.step,
-            lr=self.lr * warmup,
-            weight_decay=self.weight_decay,
-            betas=self.config.betas,
-            eps=self.config.eps,
-        )
 
     def _losses(
         self, logits: Float[Tensor, "member n c"], labels: Tensor
@@ -96,9 +76,9 @@ class StackedTrainer:
         return self.loss_fn(logits.flatten(0, 1), labels.flatten()).unflatten(0, labels.shape)
 
     def take_losses(self) -> Float[Tensor, "update member"]:
-        """The losses of the updates since the last time, in one transfer."""
+        """In one transfer."""
         losses = (
-            torch.stack(self.losses).double().cpu()
+            torch.stack(self.losses).cpu().double()
             if self.losses
             else torch.empty(0, len(self.weights))
         )
@@ -107,7 +87,7 @@ class StackedTrainer:
 
     @torch.no_grad()
     def measure(self) -> list[dict[str, float]]:
-        """A row of metrics for each member, but for the highest loss, in one transfer."""
+        """In one transfer."""
         logits = self.all_logits(self._named(self.weights) | self.frozen)
         values = {
             "loss": self._losses(logits, self.labels).double(),
@@ -126,12 +106,12 @@ class StackedTrainer:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def finite(self) -> list[bool]:
-        """Whether all weights of a member are, for each of them."""
         return self.weights.isfinite().all(1).tolist()
 
-    def states(self) -> list[dict[str, dict[str, Tensor]]]:
-        """What a `Trainer` of each member would have as its state, but for the highest loss."""
-        named = {group: self._named(getattr(self, group).detach().cpu()) for group in BUFFERS}
+    def states(self) -> list[State]:
+        """Those of a `Trainer` of each member."""
+        buffers = {"weights": self.weights, **self.optimiser.state}
+        named = {group: self._named(buffer.detach().cpu()) for group, buffer in buffers.items()}
         named["weights"] |= {name: weight.cpu() for name, weight in self.frozen.items()}
         return [
             {
@@ -143,11 +123,11 @@ class StackedTrainer:
 
     @torch.no_grad()
     def load_state(self, member: int, state: State) -> None:
-        """Raises ValueError where the state is not one of this model."""
-        for group in BUFFERS:
-            names = self.shapes if group == "weights" else self.trained
-            models.check_weights(state.get(group, {}), {name: self.shapes[name] for name in names})
-            getattr(self, group)[member] = self._flat(state[group])
+        of_trained = {name: self.shapes[name] for name in self.trained}
+        moments = dict.fromkeys(self.optimiser.state, of_trained)
+        require_shapes(state, {"weights": self.shapes, **moments})
+        for group, buffer in {"weights": self.weights, **self.optimiser.state}.items():
+            buffer[member] = self._flat(state[group])
         for name, weight in self.frozen.items():
             weight[member] = state["weights"][name]
 
@@ -174,30 +154,3 @@ def bytes_per_member(task: Task, model: ModelConfig) -> int:
         + 8 * model.d_vocab_out
     )
     return 4 * (8 * parameters + len(task) * per_input)
-
-
-@torch.no_grad()
-def adamw_(
-    weights: Float[Tensor, "member parameter"],
-    gradient: Float[Tensor, "member parameter"],
-    exp_avg: Float[Tensor, "member parameter"],
-    exp_avg_sq: Float[Tensor, "member parameter"],
-    step: int,
-    *,
-    lr: Float[Tensor, "member 1"],
-    weight_decay: Float[Tensor, "member 1"],
-    betas: tuple[float, float],
-    eps: float,
-) -> None:
-    """Update number `step` (from 1) in place, to rounding that of torch.optim.AdamW, with a
-    learning rate and a weight decay per member.
-
-    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (arXiv 1711.05101),
-    algorithm 2.
-    """
-    beta1, beta2 = betas
-    exp_avg.lerp_(gradient, 1 - beta1)
-    exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    scale = exp_avg_sq.sqrt().div_(math.sqrt(1 - beta2**step)).add_(eps)
-    weights.mul_((1 - lr * weight_decay).to(weights.dtype))
-    weights.addcdiv_(exp_avg * (-lr / (1 - beta1**step)).to(weights.dtype), scale)

@@ -1,0 +1,125 @@
+"""The state of a training in memory and its one step: for one model here, for many in `stacked`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interp_utils import models
+from interp_utils.configs import RunConfig
+from interp_utils.tasks import AnyTask
+from interp_utils.training.filters import State, gradient_filter
+from interp_utils.training.objectives import objective
+from interp_utils.training.optimisers import optimiser, warmup
+
+
+@runtime_checkable
+class AnyTrainer(Protocol):
+    """One or more members, trained at once. All of them are at the same step."""
+
+    step: int  # updates done so far
+
+    def update(self) -> None:
+        """One step of every member. Nothing is read from the device."""
+
+    def take_losses(self) -> Float[Tensor, "update member"]:
+        """The training losses of the updates since the last time, on the CPU in float64."""
+
+    def measure(self) -> list[dict[str, float]]:
+        """A row of metrics for each member."""
+
+    def finite(self) -> list[bool]:
+        """Whether all weights of a member are finite, for each of them."""
+
+    def states(self) -> list[State]:
+        """What each member needs to be resumed, as views: {"weights": ..., "exp_avg": ..., ...}."""
+
+    def load_state(self, member: int, state: State) -> None:
+        """Puts a member into one of its `states`. Raises ValueError for another model's."""
+
+
+class Trainer:
+    """An `AnyTrainer` of one member.
+
+    weights: to start from, in their own precision; default `models.initial_weights`.
+    """
+
+    def __init__(
+        self,
+        task: AnyTask,
+        config: RunConfig,
+        device: torch.device,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.objective = objective(task, config, device)
+        self.config, self.step = config.train, 0
+        self.losses: list[Tensor] = []  # of the updates since `take_losses`, still on the device
+        start = models.initial_weights(config.model) if weights is None else weights
+        self.weights = {
+            name: weight.detach().to(device, copy=True) for name, weight in start.items()
+        }
+        self.trained = {
+            name: self.weights[name].requires_grad_() for name in models.trainable(config.model)
+        }
+        self.filter = gradient_filter(self.config, self.trained)
+        self.optimiser = optimiser(self.config, self.trained)
+
+    def update(self) -> None:
+        for weight in self.trained.values():
+            weight.grad = None
+        loss = self.objective.loss(self.weights, self.step)
+        loss.backward()
+        self.losses.append(loss.detach())
+        gradients = {name: weight.grad for name, weight in self.trained.items()}
+        self.filter.apply(self.step, gradients)
+        self.optimiser.step(self.step, gradients, self.config.lr * warmup(self.config, self.step))
+        self.step += 1
+
+    def take_losses(self) -> Float[Tensor, "update 1"]:
+        """In one transfer."""
+        losses = torch.stack(self.losses).cpu().double() if self.losses else torch.empty(0)
+        self.losses.clear()
+        return losses[:, None]
+
+    @torch.no_grad()
+    def measure(self) -> list[dict[str, float]]:
+        row = self.objective.measure(self.weights, self.step)
+        row["sum_squared_weights"] = sum(
+            weight.double().square().sum() for weight in self.trained.values()
+        )
+        values = torch.stack(list(row.values())).tolist()  # one synchronisation, not one each
+        return [dict(zip(row, values, strict=True))]
+
+    def finite(self) -> list[bool]:
+        return [all(bool(weight.isfinite().all()) for weight in self.trained.values())]
+
+    def states(self) -> list[State]:
+        return [{"weights": self.weights, **self.optimiser.state, **self.filter.state}]
+
+    @torch.no_grad()
+    def load_state(self, member: int, state: State) -> None:
+        (own,) = self.states()
+        require_shapes(state, shapes(own))
+        for group, tensors in own.items():
+            for name, tensor in tensors.items():
+                tensor.copy_(state[group][name])
+
+
+Shapes = dict[str, dict[str, tuple[int, ...]]]
+
+
+def shapes(state: State) -> Shapes:
+    return {
+        group: {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        for group, tensors in state.items()
+    }
+
+
+def require_shapes(state: State, expected: Shapes) -> None:
+    """Raises ValueError unless the state has exactly these groups, names and shapes."""
+    if shapes(state) != expected:
+        raise ValueError("this state is not one of this model")
