@@ -1,0 +1,98 @@
+"""What replacing a model's neurons by each reading costs, and its neurons as rho-set circuits."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from interp_utils.analysis import cosets, irreps, ladder, progress, rho_sets
+from interp_utils.analysis.group_structure import Group
+from interp_utils.measures.group_readings import Parts, mean_by_energy
+
+FEW = 0.05  # share of energy from which a cluster of vectors a counts
+
+
+@torch.no_grad()
+def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
+    """Loss and accuracy over all pairs, test accuracy, and log10(loss / full loss) of every rung
+    of the ladder (`analysis.ladder`). What skips the MLP is kept exactly.
+    """
+    skip = model.logits - model.act(model.pre) @ model.W_L
+    full = progress.mean_loss(model.logits, model.labels)
+    rows = {}
+    for name, pre in ladder.rungs(model.pre, group):
+        logits = model.act(pre) @ model.W_L + skip
+        loss = progress.mean_loss(logits, model.labels)
+        rows[name] = {
+            "loss": loss,
+            "accuracy": progress.accuracy(logits, model.labels),
+            "decades": math.log10(loss / full),
+        }
+        if model.train is not None and not model.train.all():
+            rows[name]["test accuracy"] = progress.accuracy(logits, model.labels, ~model.train)
+    return rows
+
+
+def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
+    """The neurons whose x side has most in this irrep, as b^T rho(x) a + a^T rho(y) c.
+
+    Raises ValueError for an irrep that is not of the real kind, or that no neuron has.
+    """
+    if group.irreps.indicators[irrep] != 1:
+        raise ValueError(f"{group.irreps.names[irrep]} is no real irrep: its vectors are no lines")
+    x, y = cosets.sides(model.pre)
+    energy = x.square().sum(0)
+    live = energy >= 1e-4 * energy.max()
+    own = live & (ladder.dominant_irrep(x, group) == irrep)
+    if not own.any():
+        raise ValueError(f"no neuron has most of its energy in {group.irreps.names[irrep]}")
+    functions = (x, y, model.W_L.T - model.W_L.T.mean(0))
+    return rho_sets.circuit(*(irreps.coefficients(u[:, own], group.rho[irrep]) for u in functions))
+
+
+@torch.no_grad()
+def circuits(model: Parts, group: Group) -> dict[str, dict[str, float]]:
+    """Each irrep's neurons as rho-set circuits, by the irrep's name; those of dimension 1, and
+    those with less than 1 % of the energy of all x sides, are left out.
+
+    vectors a:   clusters of a (cos^2 > .98) that have at least 5 % of the irrep's energy.
+    largest a:   the share of energy in the largest cluster.
+    one a:       the largest eigenvalue of the mean of a a^T: 1 for one a, 1 / d for random ones.
+    a agrees:    mean cos^2 between the x side's a and the y side's.
+    read-out:    mean |cos(C, A B)|.
+    pairs:       of the largest cluster, the best orbit's share of pairs (b, c) that neurons occupy.
+    on pairs:    the share of that cluster's energy on this orbit's pairs.
+    """
+    x, _ = cosets.sides(model.pre)
+    energy = x.square().sum(0)
+    dominant = ladder.dominant_irrep(x, group)
+    found = {}
+    for row, name in enumerate(group.irreps.names):
+        flat = group.irreps.dimensions[row] == 1 or group.irreps.indicators[row] != 1
+        if not flat and energy[dominant == row].sum() >= 0.01 * energy.sum():
+            found[name] = _circuit_row(circuit_of(model, group, row), group, row)
+    return found
+
+
+def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[str, float]:
+    cluster = rho_sets.clusters(circuit.a, circuit.energy)
+    shares = rho_sets.cluster_energies(cluster, circuit.energy)
+    row = {
+        "neurons": float(len(circuit.energy)),
+        "vectors a": float((shares >= FEW).sum()),
+        "largest a": shares.max().item(),
+        "one a": rho_sets.concentration(circuit.a, circuit.energy)[0].item(),
+        "a agrees": mean_by_energy(circuit.agree, circuit.energy),
+        "read-out": mean_by_energy(circuit.read_out, circuit.energy),
+    }
+    own = cluster == shares.argmax()
+    of_own = (circuit.b[own], circuit.c[own], circuit.energy[own])
+    pairs = [
+        rho_sets.occupancy(*of_own, group.lines[irrep], orbit)
+        for orbit in group.lines[irrep].orbits.unique().tolist()
+    ]
+    if pairs:
+        best = max(pairs, key=lambda occupied: occupied.sum())
+        row |= {"pairs": (best > 0).double().mean().item(), "on pairs": best.sum().item()}
+    return row
