@@ -9,7 +9,7 @@ import torch
 
 from interp_utils import CachedModel, Run, fourier, losses, presets
 from interp_utils.cli.verification import verify
-from interp_utils.training.forward import logits_fn
+from interp_utils.models import logits_fn
 from tools.train_runs import shipped
 
 ROOT = Path(__file__).parents[1] / "checkpoints"

@@ -8,8 +8,8 @@ import torch
 
 from interp_utils import ModelConfig, TrainConfig, models, tasks, train
 from interp_utils.losses import cross_entropy
+from interp_utils.models import logits_fn
 from interp_utils.tasks import Task
-from interp_utils.training.forward import logits_fn
 
 SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 

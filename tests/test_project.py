@@ -89,7 +89,7 @@ def test_only_models_knows_transformer_lens():
         for path in MODULES
         if any(name.startswith("transformer_lens") for name in imports(path))
     }
-    assert knowing == {"transformer.py"}
+    assert knowing == {"building.py"}
 
 
 @pytest.mark.parametrize(

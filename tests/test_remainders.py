@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from interp_utils import ModelConfig, RunConfig, TrainConfig, models, presets, tasks, train
 from interp_utils.losses import LOSSES, cross_entropy, predictions
+from interp_utils.models import logits_fn
 from interp_utils.runs.writer import _compact
 from interp_utils.training.filters import gradient_filter
-from interp_utils.training.forward import logits_fn
 from interp_utils.training.loop import Trainer
 from interp_utils.training.objectives import dropout_masks, objective
 

@@ -8,8 +8,8 @@ import torch
 
 from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, ablation, models, tasks, train
 from interp_utils.losses import cross_entropy
+from interp_utils.models import sequence_logits_fn
 from interp_utils.tasks import Sequences
-from interp_utils.training.forward import sequence_logits_fn
 
 TASKS = {
     "fixed length": tasks.sorting(16, 5),

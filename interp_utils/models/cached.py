@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from interp_utils.models.activations import Activations, At, Edit
 from interp_utils.models.bridge import Hook
 from interp_utils.models.passes import AllPositions
-from interp_utils.models.transformer import named_weights
+from interp_utils.models.transformer.building import named_weights
 from interp_utils.tasks import Task
 
 

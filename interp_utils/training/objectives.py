@@ -12,8 +12,8 @@ from torch import Tensor
 
 from interp_utils.configs import RunConfig
 from interp_utils.losses import LOSSES, predictions
+from interp_utils.models import Weights, logits_fn, sequence_logits_fn, takes_tables
 from interp_utils.tasks import AnyTask, Sequences, StreamTask, Task
-from interp_utils.training.forward import Weights, logits_fn, sequence_logits_fn, takes_tables
 
 
 @runtime_checkable

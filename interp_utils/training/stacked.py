@@ -12,9 +12,9 @@ from torch import Tensor
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig
 from interp_utils.losses import LOSSES
+from interp_utils.models import members_logits_fn
 from interp_utils.tasks import Task
 from interp_utils.training.filters import State
-from interp_utils.training.forward import members_logits_fn
 from interp_utils.training.optimisers import members_optimiser, warmup
 from interp_utils.training.trainer import require_shapes
 

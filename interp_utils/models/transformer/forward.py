@@ -19,7 +19,8 @@ from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from interp_utils.configs import ModelConfig
 from interp_utils.devices import Device
-from interp_utils.models import act_fn, build, call_with
+from interp_utils.models.transformer.building import build, call_with
+from interp_utils.models.transformer.weights import act_fn
 
 Weights = Mapping[str, Tensor]
 LogitsFn = Callable[

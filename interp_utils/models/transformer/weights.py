@@ -1,0 +1,98 @@
+"""The transformer's weights under HookedTransformer's names: shapes, which are trained, initial
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from interp_utils.configs import ModelConfig
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight under HookedTransformer's name, in the one order this suite uses."""
+    heads, d_model, d_head, d_mlp = config.n_heads, config.d_model, config.d_head, config.d_mlp
+    shapes = {"embed.W_E": (config.d_vocab, d_model), "pos_embed.W_pos": (config.n_ctx, d_model)}
+    block = {
+        **{f"attn.W_{name}": (heads, d_model, d_head) for name in "QKV"},
+        "attn.W_O": (heads, d_head, d_model),
+        **{f"attn.b_{name}": (heads, d_head) for name in "QKV"},
+        "attn.b_O": (d_model,),
+    }
+    if d_mlp is not None:
+        block |= {
+            "mlp.W_in": (d_model, d_mlp),
+            "mlp.b_in": (d_mlp,),
+            "mlp.W_out": (d_mlp, d_model),
+            "mlp.b_out": (d_model,),
+        }
+    for layer in range(config.n_layers):
+        shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
+    return shapes | {
+        "unembed.W_U": (d_model, config.d_vocab_out),
+        "unembed.b_U": (config.d_vocab_out,),
+    }
+
+
+def is_bias(name: str) -> bool:
+    return name.rpartition(".")[2].startswith("b_")
+
+
+def trainable(config: ModelConfig) -> list[str]:
+    """Names of the weights that are trained; the others (biases, positions) stay zero."""
+    trained_biases = {"none": (), "mlp": ("b_in", "b_out"), "all": ("b_",)}[config.biases]
+
+    def is_trained(name: str) -> bool:
+        if is_bias(name):
+            return bool(trained_biases) and name.rpartition(".")[2].startswith(trained_biases)
+        return config.positions or name != "pos_embed.W_pos"
+
+    return [name for name in weight_shapes(config) if is_trained(name)]
+
+
+def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
+    """Normal weights of the scale `config.init` names, biases zero; drawn on the CPU from a
+    generator of their own.
+
+    With and without positions the other weights of a seed are the same.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    trained = set(trainable(config))
+
+    def draw(name: str, shape: tuple[int, ...]) -> Tensor:
+        if is_bias(name):
+            return torch.zeros(shape)
+        if config.init == "transformer_lens":
+            std = 0.8 / config.d_model**0.5
+        else:
+            std = (config.d_vocab_out if name == "unembed.W_U" else config.d_model) ** -0.5
+        drawn = std * torch.randn(shape, generator=generator)
+        return drawn if name in trained else torch.zeros(shape)
+
+    return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
+
+
+def check_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ValueError unless `weights` has exactly these names and shapes, and finite values."""
+    if weights.keys() != shapes.keys():
+        missing, unknown = (
+            sorted(shapes.keys() - weights.keys()),
+            sorted(weights.keys() - shapes.keys()),
+        )
+        raise ValueError(
+            f"weights do not fit the model: missing {missing or 'none'}, unknown "
+            f"{unknown or 'none'}"
+        )
+    for name, shape in shapes.items():
+        if tuple(weights[name].shape) != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {tuple(weights[name].shape)}")
+        if not weights[name].isfinite().all():
+            raise ValueError(f"{name} has values that are not finite (NaN or infinity)")
+
+
+def act_fn(name: str) -> Callable[[Tensor], Tensor]:
+    """The activation function that HookedTransformer uses under this name."""
+    return getattr(torch.nn.functional, name)
