@@ -2,6 +2,7 @@
 
 from interp_utils.plots.bars import bars, histograms
 from interp_utils.plots.curves import curves, lines, loss_curves
+from interp_utils.plots.groups import ladder, lines_in_space, share_bars, staircase
 from interp_utils.plots.images import heatmap, heatmaps
 from interp_utils.plots.numbers import head_curves, polar
 from interp_utils.plots.scatters import complex_plane, points, strips, token_scatters
@@ -20,11 +21,15 @@ __all__ = [
     "heatmap",
     "heatmaps",
     "histograms",
+    "ladder",
     "lines",
+    "lines_in_space",
     "loss_curves",
     "points",
     "polar",
+    "share_bars",
     "spectrum_over_training",
+    "staircase",
     "strips",
     "to_numpy",
     "token_scatters",
