@@ -142,7 +142,8 @@ class ModelConfig(_Config):
         Raises ValueError where a size was given and the task needs another, e.g. a configuration
         for another p.
         """
-        sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": sum(task.n_classes)}
+        outputs = sum(task.n_classes) if task.d_vocab_out is None else task.d_vocab_out
+        sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": outputs}
         for field, needed in sizes.items():
             if getattr(self, field) not in (None, needed):
                 raise ValueError(

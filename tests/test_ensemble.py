@@ -533,7 +533,9 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
 def test_what_cannot_be_trained_together_is_refused(small_task, tmp_path, changes, message):
     if changes.get("tasks") == "two labels":
         two = torch.stack([small_task.labels, small_task.labels % 2], 1)
-        changes = {"tasks": dataclasses.replace(small_task, labels=two, n_classes=(7, 2))}
+        changes = {
+            "tasks": dataclasses.replace(small_task, labels=two, n_classes=(7, 2), operation=None)
+        }
     if changes.get("tasks") == "weights":
         changes = {"tasks": dataclasses.replace(small_task, weights=(2.0,))}
     given = {

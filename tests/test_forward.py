@@ -2,13 +2,14 @@
 "training."""
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
 
-from interp_utils import ModelConfig, TrainConfig, models, tasks, train
+from interp_utils import ModelConfig, TrainConfig, models, tasks, train, train_many
 from interp_utils.losses import cross_entropy
-from interp_utils.models import logits_fn
+from interp_utils.models import logits_fn, members_logits_fn
 from interp_utils.tasks import Task
 
 SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
@@ -146,3 +147,87 @@ def test_auto_takes_the_table_where_it_can(tmp_path):
     assert run.model().cfg.n_layers == 2
     with pytest.raises(ValueError, match='one-layer models, this one has 2; use "hooked"'):
         logits_fn(deep.for_task(task), task.tokens, "table")
+
+
+def values_and_gradients(logits_of, weights, labels):
+    weights = {name: w.clone().requires_grad_() for name, w in weights.items()}
+    logits = logits_of(weights)
+    cross_entropy(logits.flatten(0, -2), labels.flatten()).sum().backward()
+    return logits.detach(), {name: w.grad for name, w in weights.items()}
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("position", [-6, 0, 1, 3, 5, -1, -2])
+def test_every_position_is_read_as_hooked_transformer_reads_it(attention, position):
+    """In float64, alone and as two members with other weights and tokens."""
+    config = dataclasses.replace(SMALL, attention=attention, act_fn="gelu", biases="all")
+    task = shuffled_sequences()
+    config = config.for_task(task)
+    tokens = torch.stack([task.tokens[:40], task.tokens[10:]])
+    labels = torch.stack([task.labels[:40], task.labels[10:]])
+    members = [random_weights(config, seed) for seed in range(2)]
+    members = [{name: w.double() for name, w in weights.items()} for weights in members]
+    stacked = {name: torch.stack([weights[name] for weights in members]) for name in members[0]}
+    together, of_members = values_and_gradients(
+        members_logits_fn(config, tokens, position), stacked, labels
+    )
+    for i, weights in enumerate(members):
+        model = models.build(config, device="cpu").double()
+        (expected, expected_gradients), (table, gradients), (hooked, _) = (
+            values_and_gradients(logits_of, weights, labels[i])
+            for logits_of in (
+                lambda w, i=i, model=model: models.call_with(model, w, tokens[i])[:, position],
+                logits_fn(config, tokens[i], "table", position),
+                logits_fn(config, tokens[i], "hooked", position),
+            )
+        )
+        assert hooked.equal(expected)
+        assert torch.allclose(table, expected, rtol=1e-10)
+        assert torch.allclose(together[i], expected, rtol=1e-10)
+        for name, gradient in expected_gradients.items():
+            assert torch.allclose(gradients[name], gradient, rtol=1e-8, atol=1e-10), name
+            assert torch.allclose(of_members[name][i], gradient, rtol=1e-8, atol=1e-10), name
+
+
+def test_positions_give_different_logits():
+    config, task = SMALL.for_task(shuffled_sequences()), shuffled_sequences()
+    weights = random_weights(config)
+    read = [logits_fn(config, task.tokens, "table", position)(weights) for position in range(6)]
+    assert min((a - b).abs().max() for a, b in itertools.pairwise(read)) > 1e-2
+    with pytest.raises(IndexError):
+        logits_fn(config, task.tokens, "table", 6)
+
+
+LAYOUT = tasks.Layout(inputs=["a", 8, "b", 7], answer_pos=2, outputs=range(1, 8), d_vocab_out=9)
+
+
+@pytest.mark.parametrize("kind", ["table", "hooked", "together"])
+def test_training_reads_and_answers_where_the_task_says(tmp_path, kind):
+    """[a, op, b, =], read at b; class c is output c + 1, and two outputs are no class."""
+    task = tasks.modular_addition(7, 0.6, layout=LAYOUT)
+    if kind == "together":
+        config = TrainConfig(steps=30, log_every=10)
+        (run,) = train_many(task, SMALL, config, out=tmp_path, progress=False)
+    else:
+        config = TrainConfig(steps=30, log_every=10, forward=kind)
+        run = train(task, SMALL, config, out=tmp_path, progress=False)
+    model = run.model(device="cpu")
+    assert model.W_U.shape[1] == 9 and run.task.answer_pos == 2
+    logits = model(task.tokens)[:, 2, 1:8].double()
+    losses = torch.nn.functional.cross_entropy(logits, task.labels, reduction="none")
+    last = run.metrics.iloc[-1]
+    assert last.train_loss == pytest.approx(losses[task.train_mask].mean().item(), rel=1e-5)
+    assert last.test_loss == pytest.approx(losses[task.test_mask].mean().item(), rel=1e-5)
+    assert last.train_loss < 0.95 * run.metrics.train_loss.iloc[0]
+    start = run.model(0, device="cpu").W_U
+    assert not model.W_U[:, 4].equal(start[:, 4])
+    shrunk = model.W_U[:, 0] / start[:, 0]  # no gradient, but weight decay
+    assert torch.allclose(shrunk, shrunk[0], rtol=1e-4)
+
+
+def test_a_task_whose_training_inputs_nobody_knows_is_not_trained(tmp_path):
+    task = tasks.modular_addition(7, train="unknown")
+    for trainer in (train, train_many):
+        with pytest.raises(ValueError, match="are for training is unknown; give the task its"):
+            trainer(task, SMALL, TrainConfig(steps=2), out=tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()

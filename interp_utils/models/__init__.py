@@ -9,6 +9,8 @@ from interp_utils.models.transformer.building import (
 )
 from interp_utils.models.transformer.elsewhere import from_weights
 from interp_utils.models.transformer.forward import (
+    LogitsFn,
+    MembersLogitsFn,
     Weights,
     logits_fn,
     members_logits_fn,
@@ -25,6 +27,8 @@ from interp_utils.models.transformer.weights import (
 )
 
 __all__ = [
+    "LogitsFn",
+    "MembersLogitsFn",
     "Weights",
     "act_fn",
     "build",

@@ -96,7 +96,9 @@ def kind(member: Member) -> Hashable:
     """What members that are trained together have in common."""
     model = dataclasses.replace(member.config.model, seed=0)
     train = dataclasses.replace(member.config.train, lr=1.0, weight_decay=0.0)
-    return member.writer.step, model, train, len(member.task), int(member.task.train_mask.sum())
+    task = member.task
+    sizes = len(task), int(task.train_mask.sum()), task.n_classes, task.answer_pos, task.outputs
+    return member.writer.step, model, train, *sizes
 
 
 def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from interp_utils.configs import RunConfig
 from interp_utils.losses import LOSSES, predictions
-from interp_utils.models import Weights, logits_fn, sequence_logits_fn, takes_tables
+from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn, takes_tables
 from interp_utils.tasks import AnyTask, Sequences, StreamTask, Task
 
 
@@ -29,6 +29,11 @@ class Objective(Protocol):
 def check(task: AnyTask, config: RunConfig) -> None:
     """Raises ValueError where a task and a configuration do not go together."""
     batch_size = config.train.batch_size
+    if isinstance(task, Task) and not task.train_mask.any():
+        raise ValueError(
+            f"which inputs of {task.name} are for training is unknown; give the task its training "
+            "pairs (train=...)"
+        )
     if isinstance(task, StreamTask):
         if batch_size is None:
             raise ValueError(
@@ -67,10 +72,11 @@ def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objecti
 
 
 class _FullBatch:
-    """A task with several labels per input has, beside the totals, a column for each head:
+    """A task with several answers per input has, beside the totals, a column for each answer:
     "test_accuracy/7" is of 7 classes.
 
-    Totals are the weighted sum of losses, which training follows, and the mean accuracy over heads.
+    Totals are the weighted sum of losses, which training follows, and the mean accuracy over
+    answers. Outputs of the model that are no class of the task take no part.
     """
 
     def __init__(self, task: Task, config: RunConfig, device: torch.device) -> None:
@@ -80,10 +86,16 @@ class _FullBatch:
             task.weights or (1.0,) * len(task.n_classes), dtype=torch.float64, device=device
         )
         self.train_labels = self.task.labels[self.task.train_mask]
-        self.train_logits = logits_fn(
-            config.model, self.task.tokens[self.task.train_mask], config.train.forward
-        )
-        self.all_logits = logits_fn(config.model, self.task.tokens, config.train.forward)
+        self.outputs = class_outputs(task, device)
+        self.train_logits = self._logits_fn(self.task.tokens[self.task.train_mask])
+        self.all_logits = self._logits_fn(self.task.tokens)
+
+    def _logits_fn(self, tokens: Tensor) -> LogitsFn:
+        config = self.config
+        of_outputs = logits_fn(config.model, tokens, config.train.forward, self.task.answer_pos)
+        if self.outputs is None:
+            return of_outputs
+        return lambda *given: of_outputs(*given)[:, self.outputs]
 
     def loss(self, weights: Weights, step: int) -> Tensor:
         masks = (
@@ -111,12 +123,21 @@ class _FullBatch:
         }
         if losses.ndim == 1:
             return totals
-        of_heads = {name: zip(task.n_classes, mean, strict=True) for name, mean in means.items()}
+        of_answers = {name: zip(task.n_classes, mean, strict=True) for name, mean in means.items()}
         return totals | {
             f"{name}/{classes}": value
-            for name, heads in of_heads.items()
-            for classes, value in heads
+            for name, answers in of_answers.items()
+            for classes, value in answers
         }
+
+
+def class_outputs(task: Task, device: torch.device) -> Tensor | None:
+    """The model's output of each class; None where class c is output c and there are no others."""
+    classes = range(sum(task.n_classes))
+    outputs = tuple(classes) if task.outputs is None else task.outputs
+    if outputs == tuple(classes) and task.d_vocab_out in (None, len(classes)):
+        return None
+    return torch.tensor(outputs, device=device)
 
 
 def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) -> Tensor:

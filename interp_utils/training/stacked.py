@@ -12,9 +12,10 @@ from torch import Tensor
 from interp_utils import models
 from interp_utils.configs import ModelConfig, RunConfig
 from interp_utils.losses import LOSSES
-from interp_utils.models import members_logits_fn
+from interp_utils.models import MembersLogitsFn, members_logits_fn
 from interp_utils.tasks import Task
 from interp_utils.training.filters import State
+from interp_utils.training.objectives import class_outputs
 from interp_utils.training.optimisers import members_optimiser, warmup
 from interp_utils.training.trainer import require_shapes
 
@@ -56,10 +57,17 @@ class StackedTrainer:
         self.train = stack([task.train_mask.nonzero()[:, 0] for task in tasks])
         self.test = stack([task.test_mask.nonzero()[:, 0] for task in tasks])
         self.train_labels = self.labels.gather(1, self.train)
-        self.train_logits = members_logits_fn(
-            self.model, stack([task.tokens[task.train_mask] for task in tasks])
-        )
-        self.all_logits = members_logits_fn(self.model, stack([task.tokens for task in tasks]))
+        self.outputs = class_outputs(tasks[0], device)
+        self.answer_pos = tasks[0].answer_pos
+        self.train_logits = self._logits_fn([task.tokens[task.train_mask] for task in tasks])
+        self.all_logits = self._logits_fn([task.tokens for task in tasks])
+
+    def _logits_fn(self, tokens: Sequence[Tensor]) -> MembersLogitsFn:
+        stacked = torch.stack(list(tokens)).to(self.weights.device)
+        of_outputs = members_logits_fn(self.model, stacked, self.answer_pos)
+        if self.outputs is None:
+            return of_outputs
+        return lambda weights: of_outputs(weights)[..., self.outputs]
 
     def update(self) -> None:
         losses = self._losses(

@@ -32,24 +32,28 @@ SequenceLogitsFn = Callable[
 ]
 
 
-def logits_fn(config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "auto") -> LogitsFn:
-    """A function from weights to the logits of all `tokens` at the last position.
+def logits_fn(
+    config: ModelConfig, tokens: Int[Tensor, "n ctx"], kind: str = "auto", answer_pos: int = -1
+) -> LogitsFn:
+    """A function from weights to the logits of all `tokens` at one position, by default the last.
 
     kind: "table" (one layer only), "hooked", or "auto": the first where it applies.
     The table's function also takes dropout masks, "site d_model" or "site n d_model", that the
     residual stream is multiplied with after attention (site 0) and after the MLP.
     """
     if takes_tables(config, kind):
-        return functools.partial(_from_tables(config), _plan(config, tokens))
+        return functools.partial(_from_tables(config), _plan(config, tokens, answer_pos))
     model = build(config, device=tokens.device)
-    return lambda weights: call_with(model, weights, tokens)[:, -1]
+    return lambda weights: call_with(model, weights, tokens)[:, answer_pos]
 
 
-def members_logits_fn(config: ModelConfig, tokens: Int[Tensor, "member n ctx"]) -> MembersLogitsFn:
+def members_logits_fn(
+    config: ModelConfig, tokens: Int[Tensor, "member n ctx"], answer_pos: int = -1
+) -> MembersLogitsFn:
     """The table forward of many models of one configuration at once: from weights with a leading
     member axis, each on its own tokens.
     """
-    plan = _plan(config, tokens)
+    plan = _plan(config, tokens, answer_pos)
     of_members = torch.func.vmap(_from_tables(config), in_dims=(_Plan(None, None, None, 0, 0), 0))
     return lambda weights: of_members(plan, dict(weights))
 
@@ -89,20 +93,24 @@ class _Plan(NamedTuple):
     query: Int[Tensor, "*member n"]
 
 
-def _plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"]) -> _Plan:
+def _plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"], answer_pos: int) -> _Plan:
+    """A causal query reads no position after its own."""
+    answer_pos = range(tokens.shape[-1])[answer_pos]
+    if config.attention == "causal":
+        tokens = tokens[..., : answer_pos + 1]
     token_and_position = tokens + config.d_vocab * torch.arange(
         tokens.shape[-1], device=tokens.device
     )
     present, rows = token_and_position.unique(return_inverse=True)
-    query_rows, query = rows[..., -1].unique(return_inverse=True)
+    query_rows, query = rows[..., answer_pos].unique(return_inverse=True)
     return _Plan(present % config.d_vocab, present // config.d_vocab, query_rows, rows, query)
 
 
 def _from_tables(config: ModelConfig) -> Callable[..., Tensor]:
-    """Computes only what the last position's logits depend on, and nothing twice.
+    """Computes only what one position's logits depend on, and nothing twice.
 
     Before attention mixes them, keys and values depend on (token, position) alone: there are few of
-    those, so they are tables with a row for each that occurs. Only the last query is needed.
+    those, so they are tables with a row for each that occurs. Only that position's query is needed.
     """
     after_attention = _after_attention(config)
 
