@@ -1,10 +1,13 @@
-"""Where tensors live: one default for everything that makes tensors of its own. Analysis functions
-have no default: their device is that of their input.
+"""Where tensors live: one default for everything that makes tensors of its own.
+
+Functions of tensors have no default: their device is that of their numbers, and labels, masks and
+names that are elsewhere follow them there.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 Device = torch.device | str | None  # None is the default
 
@@ -35,3 +38,17 @@ def resolve(device: Device = None) -> torch.device:
             f"device must be one that torch can use here, got {str(device)!r} ({reason}); leave it "
             "out to take what is there"
         ) from None
+
+
+def for_double(device: torch.device) -> torch.device:
+    """The device itself if it has float64, else the CPU: Apple's GPUs have none."""
+    try:
+        torch.empty(0, dtype=torch.float64, device=device)
+    except TypeError:
+        return torch.device("cpu")
+    return device
+
+
+def double(x: Tensor) -> Tensor:
+    """x in float64, on the CPU where its device has none."""
+    return x.to(for_double(x.device)).double()

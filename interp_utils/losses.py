@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_utils import devices
+
 
 def cross_entropy(
     logits: Float[Tensor, "batch c"],
@@ -27,6 +29,7 @@ def cross_entropy(
     left past 40.
     n_classes: of each head, for labels "batch head"; their logits are side by side.
     """
+    labels = labels.to(logits.device)
     if labels.ndim == 1:
         return _RelativeCrossEntropy.apply(logits, labels[:, None], (logits.shape[1],)).squeeze(1)
     return _RelativeCrossEntropy.apply(logits, labels, tuple(n_classes))
@@ -38,10 +41,12 @@ def cross_entropy_float64(
     n_classes: Sequence[int] | None = None,
 ) -> Float[Tensor, "batch *head"]:
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023,
-    released code).
+    released code). On the CPU where the logits' device has no float64.
     """
+    logits = devices.double(logits)
+    labels = labels.to(logits.device)
     if labels.ndim == 1:
-        return torch.nn.functional.cross_entropy(logits.double(), labels, reduction="none")
+        return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
     heads = zip(logits.split(list(n_classes), 1), labels.unbind(1), strict=True)
     return torch.stack([cross_entropy_float64(own, label) for own, label in heads], 1)
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from interp_utils import devices
 from interp_utils.losses import cross_entropy
 
 Measure = Literal["accuracy", "loss"]
@@ -73,7 +74,7 @@ def mean_losses(
     """Mean loss of each head over the inputs of the mask, in nats; float64. Raises ValueError for
     an empty mask.
     """
-    return losses(*_selected(logits, labels, mask), n_classes).double().mean(0)
+    return devices.double(losses(*_selected(logits, labels, mask), n_classes)).mean(0)
 
 
 def accuracies(
@@ -88,7 +89,7 @@ def accuracies(
     """
     rows, answers = _selected(logits, labels, mask)
     _check(rows, answers, n_classes)
-    return (predictions(rows, n_classes, zero_padded) == answers).double().mean(0)
+    return devices.double(predictions(rows, n_classes, zero_padded) == answers).mean(0)
 
 
 def ablation_matrix(
@@ -113,7 +114,7 @@ def ablation_matrix(
 
 
 def _selected(logits: Tensor, labels: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    rows = logits.flatten(0, -2)
+    rows, labels = logits.flatten(0, -2), labels.to(logits.device)
     if mask is None:
         return rows, labels
     if len(mask) != len(labels) or len(rows) != len(labels):
@@ -123,6 +124,7 @@ def _selected(logits: Tensor, labels: Tensor, mask: Tensor | None) -> tuple[Tens
         )
     if not mask.any():
         raise ValueError("the mask selects no input")
+    mask = mask.to(logits.device)
     return rows[mask], labels[mask]
 
 
@@ -146,8 +148,10 @@ def sequence_accuracy(
     logits: Float[Tensor, "n ctx c"], labels: Int[Tensor, "n ctx"]
 ) -> SequenceAccuracy:
     """Accuracy at the positions that are asked: those whose label is not negative."""
+    labels = labels.to(logits.device)
     asked = labels >= 0
     right = logits.argmax(-1) == labels
+    whole, token = (right | ~asked).all(1), right[asked]
     return SequenceAccuracy(
-        (right | ~asked).all(1).double().mean().item(), right[asked].double().mean().item()
+        devices.double(whole).mean().item(), devices.double(token).mean().item()
     )

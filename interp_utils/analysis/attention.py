@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interp_utils import devices
+
 
 def by_token(
     pattern: Float[Tensor, "n head query key"],
@@ -20,9 +22,9 @@ def by_token(
     """
     if not asked.any():
         raise ValueError("no position is asked: there is no attention to look at")
-    which, query = asked.nonzero(as_tuple=True)
+    which, query = asked.to(pattern.device).nonzero(as_tuple=True)
     rows = pattern[which, :, query]
-    places = tokens[which][:, None].expand_as(rows)
+    places = tokens.to(pattern.device)[which][:, None].expand_as(rows)
     return rows.new_zeros(*rows.shape[:2], d_vocab).scatter_add_(2, places, rows)
 
 
@@ -36,11 +38,12 @@ def attends_to_answer(
 
     labels: the answer at each position, negative where nothing is asked.
     """
+    labels = labels.to(pattern.device)
     asked = labels >= 0
     received = by_token(pattern, tokens, asked, d_vocab)
     answer = labels[asked][:, None, None].expand(-1, received.shape[1], 1)
     others = received.scatter(2, answer, -torch.inf).amax(-1)
-    return (received.gather(2, answer).squeeze(2) > others).double().mean(0)
+    return devices.double(received.gather(2, answer).squeeze(2) > others).mean(0)
 
 
 def by_rank(
@@ -57,6 +60,7 @@ def by_rank(
     labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal
     elements share their attention.
     """
+    labels = labels.to(pattern.device)
     asked = labels >= 0
     which, _ = asked.nonzero(as_tuple=True)
     attention = by_token(pattern, tokens, asked, d_vocab)

@@ -15,6 +15,8 @@ from einops import einsum
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from interp_utils import devices
+
 
 def ov_to_neurons(
     W_E: Float[Tensor, "p d_model"],
@@ -55,7 +57,7 @@ class Factored(NamedTuple):
     @property
     def eigenvalues(self) -> Complex[Tensor, "*head r"]:
         """Of A B, from the small B A: the same but for zeros (complex, float64, in no order)."""
-        return torch.linalg.eigvals(self.B.double() @ self.A.double())
+        return torch.linalg.eigvals(devices.double(self.B) @ devices.double(self.A))
 
     @property
     def diagonal(self) -> Float[Tensor, "*head row"]:
@@ -172,7 +174,7 @@ def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
     """
     matrix = circuit.matrix
     ahead = (matrix >= matrix.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1) - 1
-    rate = (ahead < k).double().mean(-1)
+    rate = devices.double(ahead < k).mean(-1)
     return _by_head(rate)
 
 
@@ -180,7 +182,7 @@ def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard
     deviations; NaN for constant rows.
     """
-    matrix = circuit.matrix.double()
+    matrix = devices.double(circuit.matrix)
     z = (matrix.diagonal(dim1=-2, dim2=-1) - matrix.mean(-1)) / matrix.std(-1, correction=0)
     score = z.mean(-1)
     return _by_head(score)
@@ -191,8 +193,9 @@ def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
     eigenvalues, singular values of a matrix that is far from symmetric stay large, so this is the
     stricter score. NaN for a circuit that is zero.
     """
-    small = torch.linalg.qr(circuit.A.double()).R @ torch.linalg.qr(circuit.B.double().mT).R.mT
-    share = circuit.diagonal.double().sum(-1) / torch.linalg.svdvals(small).sum(-1)
+    A, B = devices.double(circuit.A), devices.double(circuit.B)
+    small = torch.linalg.qr(A).R @ torch.linalg.qr(B.mT).R.mT
+    share = devices.double(circuit.diagonal).sum(-1) / torch.linalg.svdvals(small).sum(-1)
     return _by_head(share)
 
 

@@ -212,8 +212,8 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     2023, appendix C.2). "W_E" (token embeddings, "p d_model"): norm of its larger row, cos k or sin
     k (TransformerLens Grokking_Demo). "neurons" (activations, "p p neuron"): number of neurons with
     k as best frequency (Nanda et al. 2023, released code).
-    Raises ValueError for another rule or shape, values that are not finite, no variation to
-    measure, or logits that vary with a - b and not with a + b, which the first two look for.
+    Raises ValueError for another rule or shape, values that are not finite, or no variation to
+    measure.
     """
     axes = {"logits": 3, "logit_similarity": 3, "neurons": 3, "W_L": 2, "W_E": 2}
     if rule not in axes:
@@ -227,8 +227,6 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
         check_grid(x)
     if not x.isfinite().all():
         raise ValueError(f'rule "{rule}" reads finite values, got NaN or infinity')
-    if rule in ("logits", "logit_similarity"):
-        _require_sums(x)
     norm = x.norm()
     scores = _SCORES[rule](x / norm) if norm > 0 else x.new_zeros(1)
     scores[0] = 0
@@ -294,22 +292,6 @@ def _along(matrix: Tensor, x: Tensor, dim: int) -> Tensor:
             f"a Fourier transform needs a floating-point tensor, got {x.dtype}; call .float() on it"
         )
     return torch.movedim(torch.tensordot(matrix, x, dims=([1], [dim])), 0, dim)
-
-
-def _require_sums(logits: Tensor) -> None:
-    """Raises ValueError where differences have over four times the power that sums have: more than
-    chance gives to either in a model that has learned nothing. What all classes have in common,
-    which softmax does not see, is left out.
-    """
-    logits = logits - logits.mean(-1, keepdim=True)
-    on_sums, on_differences = (
-        sum_components(logits, sign)[1:].square().sum().item() for sign in (1, -1)
-    )
-    if on_differences > 4 * on_sums and on_differences > 1e-6 * logits.square().sum().item():
-        raise ValueError(
-            "these logits vary with a - b and not with a + b: take them in the coordinates of "
-            "which the label is the sum, CachedModel(model, task).as_sums().logits"
-        )
 
 
 def _logits(logits: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ def class_shares(
     With neurons by input and a task's labels: what is a function of n mod q. With tokens as labels:
     of one digit.
     """
+    labels = labels.to(values.device)
     centred = values - values.mean(0)
     total = centred.square().sum(0)
     alive = total > 1e-9 * values.square().sum(0)
@@ -63,7 +64,9 @@ def period_shares(values: Float[Tensor, "p m"], periods: Sequence[int]) -> Float
     """
     p, x = len(values), torch.arange(len(values), device=values.device)
     between = torch.tensor(
-        [1 - relabelling.within_share(values, x % q) for q in periods], dtype=values.dtype
+        [1 - relabelling.within_share(values, x % q) for q in periods],
+        dtype=values.dtype,
+        device=values.device,
     )
     return adjusted(between, [min(p, q) for q in periods], p)
 
@@ -130,5 +133,5 @@ def without_classes(
     """Values by digit without what is a function of its class, x mod q say; the mean stays.
     Control: the classes in random order.
     """
-    which = classes.unique(return_inverse=True)[1]
+    which = classes.to(values.device).unique(return_inverse=True)[1]
     return values - relabelling.class_means(values, which)[which] + values.mean(0)

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.analysis import fourier
 from interp_utils.losses import cross_entropy
 
@@ -117,6 +118,7 @@ def single_excluded_losses(
     by class is built.
     """
     p = check_addition(logits, labels, any_labels)
+    labels = labels.to(logits.device)
     rows = _selected(mask, logits, labels)
     sums = sum_of_pair(p, logits.device).flatten()[rows]
     kept, answers = logits.flatten(0, 1)[rows], labels[rows]
@@ -130,16 +132,20 @@ def mean_loss(
     logits: Float[Tensor, "a b c"], labels: Int[Tensor, "n"], mask: Bool[Tensor, "n"] | None = None
 ) -> float:
     """Mean cross-entropy over the pairs of the mask; float. Raises ValueError for an empty mask."""
+    labels = labels.to(logits.device)
     rows = _selected(mask, logits, labels)
-    return cross_entropy(logits.flatten(0, 1)[rows], labels[rows]).double().mean().item()
+    losses = cross_entropy(logits.flatten(0, 1)[rows], labels[rows])
+    return devices.double(losses).mean().item()
 
 
 def accuracy(
     logits: Float[Tensor, "a b c"], labels: Int[Tensor, "n"], mask: Bool[Tensor, "n"] | None = None
 ) -> float:
     """Fraction of the pairs of the mask whose largest logit is the label's."""
+    labels = labels.to(logits.device)
     rows = _selected(mask, logits, labels)
-    return (logits.flatten(0, 1)[rows].argmax(-1) == labels[rows]).double().mean().item()
+    right = logits.flatten(0, 1)[rows].argmax(-1) == labels[rows]
+    return devices.double(right).mean().item()
 
 
 def share_on(
@@ -183,7 +189,8 @@ def check_addition(logits: Tensor, labels: Tensor, any_labels: bool = False) -> 
 
 
 def _selected(mask: Tensor | None, logits: Tensor, labels: Tensor) -> Tensor:
-    rows = torch.ones_like(labels, dtype=torch.bool) if mask is None else mask
+    everything = torch.ones_like(labels, dtype=torch.bool)
+    rows = everything if mask is None else mask.to(logits.device)
     if rows.shape != labels.shape or len(labels) != logits.shape[0] * logits.shape[1]:
         raise ValueError(
             f"mask {tuple(rows.shape)} and labels {tuple(labels.shape)} must have one entry per "

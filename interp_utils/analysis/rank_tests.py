@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_utils import devices
+
 
 class RankTest(NamedTuple):
     """p_value: share of random relabellings, this one counted, whose statistic is at least as
@@ -31,7 +33,7 @@ def mean_ranks(values: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
     if values.isnan().any():
         raise ValueError("NaN has no rank; an observation that was cut off is infinite")
     below, equal = (values < values[:, None]).sum(1), (values == values[:, None]).sum(1)
-    return below + (equal + 1).double() / 2
+    return devices.double(below) + devices.double(equal + 1) / 2
 
 
 def kruskal_wallis(
@@ -43,10 +45,10 @@ def kruskal_wallis(
     Kruskal and Wallis 1952, corrected for ties. Raises ValueError for fewer than two groups, values
     that are all equal, or NaN.
     """
-    _, which, sizes = groups.unique(return_inverse=True, return_counts=True)
+    _, which, sizes = groups.to(values.device).unique(return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         raise ValueError("to compare groups takes at least two of them")
-    members = torch.nn.functional.one_hot(which).double() / sizes.sqrt()
+    members = devices.double(torch.nn.functional.one_hot(which)) / devices.double(sizes).sqrt()
     return _test(
         _standardised(values),
         lambda ranks: (len(values) - 1) * (ranks @ members).square().sum(-1),

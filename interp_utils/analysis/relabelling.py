@@ -14,11 +14,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interp_utils import devices
+
 
 def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
     """The mean over the inputs of each name that occurs, in the order of the names "
     "(`u.unique()`)."""
-    names, which = u.unique(return_inverse=True)
+    names, which = u.to(values.device).unique(return_inverse=True)
     sums = values.new_zeros(len(names), *values.shape[1:]).index_add_(0, which, values)
     return sums / which.bincount().to(values.dtype).view(-1, *[1] * (values.ndim - 1))
 
@@ -36,7 +38,8 @@ def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> floa
     """
     if train_mask.all():
         raise ValueError("all inputs are for training: there is no test input")
-    return 1 - torch.isin(names[~train_mask], names[train_mask]).double().mean().item()
+    seen = torch.isin(names[~train_mask], names[train_mask])
+    return 1 - devices.double(seen).mean().item()
 
 
 def grid_class_means(
@@ -52,7 +55,7 @@ def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float
 
     For values on pairs, flattened, the names are `pair_names`.
     """
-    which = names.unique(return_inverse=True)[1]
+    which = names.to(values.device).unique(return_inverse=True)[1]
     return (
         (values - class_means(values, names)[which]).square().sum()
         / (values - values.mean(0)).square().sum()
@@ -65,7 +68,7 @@ def frequency_shares(
     """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency
     f = 0 .. p // 2, alone; the constant, f = 0, explains none.
     """
-    waves = _waves(names, p, values.dtype)
+    waves = _waves(names, p, values)
     centred = values - values.mean(0)
     return (waves.mT @ centred).square().sum((1, 2)) / centred.square().sum()
 
@@ -78,7 +81,7 @@ def without_frequency(
     """
     if not 1 <= f <= p // 2:
         raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
-    waves = _waves(names, p, values.dtype)[f]
+    waves = _waves(names, p, values)[f]
     return values - waves @ (waves.mT @ values)
 
 
@@ -91,7 +94,7 @@ def share_on(
     Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near
     1 says little.
     """
-    waves = _waves(names, p, values.dtype)[list(keys)].transpose(0, 1).flatten(1)
+    waves = _waves(names, p, values)[list(keys)].transpose(0, 1).flatten(1)
     left, singular, _ = torch.linalg.svd(waves, full_matrices=False)
     centred = values - values.mean(0)
     explained = (left[:, singular > 1e-6].mT @ centred).square().sum()
@@ -112,7 +115,7 @@ def grid_frequency_shares(
     """
     bases = []
     for names in (names_u, names_v):
-        waves = _waves(names, p, values.dtype)
+        waves = _waves(names, p, values)
         constant = torch.full_like(waves[..., :1], len(names) ** -0.5)
         bases.append(torch.cat([constant, waves], -1))  # "freq k 3"
     centred = values - values.mean((0, 1))
@@ -135,12 +138,12 @@ def best_frequency_shares(
     return best[~best.isnan()]
 
 
-def _waves(names: Tensor, p: int, dtype: torch.dtype) -> Float[Tensor, "freq k 2"]:
+def _waves(names: Tensor, p: int, like: Tensor) -> Float[Tensor, "freq k 2"]:
     """An orthonormal basis, on these names, of what cos and sin of each frequency add to a
     constant; zero where they add nothing, as frequency 0 does.
     """
     f = torch.arange(p // 2 + 1, device=names.device)
-    angles = (f[:, None] * names % p).to(torch.float64) * (2 * math.pi / p)
+    angles = devices.double(f[:, None] * names % p) * (2 * math.pi / p)
     waves = torch.stack([angles.cos(), angles.sin()], -1)
     left, singular, _ = torch.linalg.svd(waves - waves.mean(1, keepdim=True), full_matrices=False)
-    return (left * (singular > 1e-9 * len(names))[:, None]).to(dtype)
+    return (left * (singular > 1e-9 * len(names))[:, None]).to(like)

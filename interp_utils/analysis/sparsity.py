@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.analysis import fourier
 
 
@@ -54,6 +55,5 @@ def fourier_density(weights: Float[Tensor, "p d"], eta: float = 0.5) -> FourierD
         )
     norms = fourier.transform(weights)[1:].norm(dim=-1).view(-1, 2)  # "freq (cos, sin)"
     dense = norms / norms.max(0).values > eta
-    return FourierDensity(
-        dense.double().mean().item(), (norms.min(1).values / norms.max(1).values).mean().item()
-    )
+    ratio = norms.min(1).values / norms.max(1).values
+    return FourierDensity(devices.double(dense).mean().item(), ratio.mean().item())

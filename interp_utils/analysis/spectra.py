@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interp_utils import devices
+
 
 def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq neuron"]:
     """Size of each neuron's two-dimensional DFT at each frequency 0 .. b // 2 of the second digit,
@@ -51,7 +53,7 @@ def printed_count(count: Int[Tensor, "step"]) -> Int[Tensor, "step"]:
     """The number that the paper's figure prints for a count of active frequencies: the whole part
     of count^0.75.
     """
-    return count.double().pow(0.75).long()
+    return devices.double(count).pow(0.75).long().to(count.device)
 
 
 def participation_ratio(power: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
@@ -71,8 +73,9 @@ def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tenso
         raise ValueError(f"a share must be in (0, 1], got {share}")
     if parts.min() < 0:
         raise ValueError("parts of a sum must not be negative")
-    cumulative = parts.double().sort(-1, descending=True).values.cumsum(-1)
-    return (cumulative < share * cumulative[..., -1:] * (1 - 1e-12)).sum(-1) + 1
+    cumulative = devices.double(parts).sort(-1, descending=True).values.cumsum(-1)
+    fewer = cumulative < share * cumulative[..., -1:] * (1 - 1e-12)
+    return fewer.sum(-1).to(parts.device) + 1
 
 
 class SingularValues(NamedTuple):

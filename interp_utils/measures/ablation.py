@@ -117,17 +117,15 @@ def with_neurons(model: CachedModel, activations: Float[Tensor, "*grid neuron"])
 def with_polynomial_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as degree-2 polynomials of their frequency; the others as they are."""
     post = in_sums(model).activation("post", 0)
-    return with_neurons(
-        model, torch.where(clusters.clustered, neurons.polynomial(post, clusters.frequency), post)
-    )
+    fitted, clustered = neurons.polynomial(post, clusters.frequency), clusters.clustered
+    return with_neurons(model, torch.where(clustered.to(post.device), fitted, post))
 
 
 def with_sum_neurons(model: CachedModel, clusters: neurons.Clusters) -> Logits:
     """Clustered neurons as their mean and cos, sin w_k(a + b) alone; the others as they are."""
     post = in_sums(model).activation("post", 0)
-    return with_neurons(
-        model, torch.where(clusters.clustered, neurons.sums_only(post, clusters.frequency), post)
-    )
+    fitted, clustered = neurons.sums_only(post, clusters.frequency), clusters.clustered
+    return with_neurons(model, torch.where(clustered.to(post.device), fitted, post))
 
 
 def with_additive_neurons(model: CachedModel) -> Logits:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.analysis import algorithm, fourier, neurons, progress, sparsity
 from interp_utils.devices import Device
 from interp_utils.losses import cross_entropy
@@ -138,7 +138,7 @@ def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) ->
         yield {
             "measure": f"{measure}accuracy",
             "split": split,
-            "value": right[mask].double().mean().item(),
+            "value": devices.double(right[mask]).mean().item(),
             **about,
         }
 
@@ -274,7 +274,7 @@ def headline(run: Run, device: Device = None) -> Row:
         "steps": run.step,
         "key frequencies": keys,
         "number of key frequencies": len(keys),
-        "neurons clustered": clusters.clustered.double().mean().item(),
+        "neurons clustered": devices.double(clusters.clustered).mean().item(),
         "logit variance explained": algorithm.cosine_fit(logits, keys).variance_explained,
         "test accuracy": progress.accuracy(logits, labels, model.task.test_mask),
         "full loss": progress.mean_loss(logits, labels),

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.configs import TrainConfig
 
 State = dict[str, dict[str, Tensor]]
@@ -63,8 +64,9 @@ class MovingAverage:
     """g + lambda times the mean of the last `window` gradients, once there are so many
     (Grokfast-MA).
 
-    Holds `window` gradients. Their sum is kept in float64: gradients fall by many orders of
-    magnitude, and a running sum in float32 would remember the rounding of the first ones for ever.
+    Holds `window` gradients. Their sum is kept in float64, on the CPU where the device has none:
+    gradients fall by many orders of magnitude, and a running sum in float32 would remember the
+    rounding of the first ones for ever.
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
@@ -75,8 +77,7 @@ class MovingAverage:
                 for name, weight in weights.items()
             },
             "grokfast_sum": {
-                name: torch.zeros_like(weight, dtype=torch.float64)
-                for name, weight in weights.items()
+                name: devices.double(torch.zeros_like(weight)) for name, weight in weights.items()
             },
         }
 
@@ -85,7 +86,7 @@ class MovingAverage:
         window, last = self.config.grokfast_window, self.state["grokfast_window"]
         for name, gradient in gradients.items():
             oldest, total = last[name][step % window], self.state["grokfast_sum"][name]
-            total.add_(gradient).sub_(oldest)
+            total.add_(gradient.to(total.device)).sub_(oldest.to(total.device))
             oldest.copy_(gradient)
             if step + 1 >= window:
-                gradient.add_(total.to(gradient.dtype), alpha=self.config.grokfast_lambda / window)
+                gradient.add_(total.to(gradient), alpha=self.config.grokfast_lambda / window)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.configs import RunConfig
 from interp_utils.losses import LOSSES, predictions
 from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn, takes_tables
@@ -22,8 +23,9 @@ class Objective(Protocol):
         """The mean loss that this step's update follows, in nats."""
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
-        """A row of metrics, as float64 scalars on the device: the training loss under "
-        ""train_loss"."""
+        """A row of metrics, as float64 scalars (`devices.double`); the training loss is
+        "train_loss".
+        """
 
 
 def check(task: AnyTask, config: RunConfig) -> None:
@@ -80,10 +82,12 @@ class _FullBatch:
     """
 
     def __init__(self, task: Task, config: RunConfig, device: torch.device) -> None:
-        self.config, self.task = config, task.to(device)
+        self.config, self.task, self.device = config, task.to(device), device
         self.loss_fn = LOSSES[config.train.loss]
         self.weights = torch.tensor(
-            task.weights or (1.0,) * len(task.n_classes), dtype=torch.float64, device=device
+            task.weights or (1.0,) * len(task.n_classes),
+            dtype=torch.float64,
+            device=devices.for_double(device),
         )
         self.train_labels = self.task.labels[self.task.train_mask]
         self.outputs = class_outputs(task, device)
@@ -99,21 +103,21 @@ class _FullBatch:
 
     def loss(self, weights: Weights, step: int) -> Tensor:
         masks = (
-            (dropout_masks(self.config, step, self.train_labels.shape[0], self.weights.device),)
+            (dropout_masks(self.config, step, self.train_labels.shape[0], self.device),)
             if self.config.train.dropout
             else ()
         )
         losses = self.loss_fn(
             self.train_logits(weights, *masks), self.train_labels, self.task.n_classes
         )
-        return (losses.mean(0) * self.weights.to(losses.dtype)).sum()
+        return (losses.mean(0) * self.weights.to(losses)).sum()
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
         logits, task = self.all_logits(weights), self.task
-        losses = self.loss_fn(logits, task.labels, task.n_classes).double()
-        right = (predictions(logits, task.labels, task.n_classes) == task.labels).double()
+        losses = devices.double(self.loss_fn(logits, task.labels, task.n_classes))
+        right = devices.double(predictions(logits, task.labels, task.n_classes) == task.labels)
         means = {
-            f"{split}_{name}": values[mask].mean(0)
+            f"{split}_{name}": values[mask.to(values.device)].mean(0)
             for name, values in (("loss", losses), ("accuracy", right))
             for split, mask in (("train", task.train_mask), ("test", task.test_mask))
         }
@@ -142,17 +146,17 @@ def class_outputs(task: Task, device: torch.device) -> Tensor | None:
 
 def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) -> Tensor:
     """The masks of update `step`, drawn from the model's seed: "site d_model", or "site n d_model"
-    where each input has its own.
+    where each input has its own. Drawn on the CPU, so that they are the same on every device.
     """
     seed = np.random.SeedSequence([config.model.seed, step]).generate_state(1, np.uint64)[0]
-    generator = torch.Generator(device).manual_seed(int(seed))
+    generator = torch.Generator().manual_seed(int(seed))
     shape = (
         (2, config.model.d_model)
         if config.train.dropout_mask == "step"
         else (2, n, config.model.d_model)
     )
-    kept = torch.rand(shape, generator=generator, device=device) >= config.train.dropout
-    return kept / (1 - config.train.dropout)
+    kept = torch.rand(shape, generator=generator) >= config.train.dropout
+    return (kept / (1 - config.train.dropout)).to(device)
 
 
 class _FreshBatches:
@@ -176,17 +180,17 @@ class _FreshBatches:
         ):
             losses, right, asked = self._answers(weights, sequences)
             wrong = torch.zeros(asked.shape, dtype=torch.bool, device=self.device)
-            wrong[asked] = ~right
-            row[f"{name}_loss"] = losses.double().mean()
-            row[f"{name}_accuracy"] = 1 - wrong.any(1).double().mean()
-            row[f"{name}_token_accuracy"] = right.double().mean()
+            wrong[asked.to(self.device)] = ~right
+            row[f"{name}_loss"] = devices.double(losses).mean()
+            row[f"{name}_accuracy"] = 1 - devices.double(wrong.any(1)).mean()
+            row[f"{name}_token_accuracy"] = devices.double(right).mean()
         return row
 
     def _answers(self, weights: Weights, sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, and whether the top logit is right, of each answer; the mask of answers in the
-        sequences.
+        sequences, on the CPU: their number is read there, so that nothing waits for a GPU.
         """
-        sequences = sequences.to(self.device)
         asked = sequences.asked
-        logits, labels = self.logits(weights, sequences.tokens, asked), sequences.labels[asked]
+        labels = sequences.labels[asked].to(self.device)
+        logits = self.logits(weights, sequences.tokens.to(self.device), asked)
         return self.loss_fn(logits, labels), logits.argmax(-1) == labels, asked

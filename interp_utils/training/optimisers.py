@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.configs import TrainConfig
 from interp_utils.training.filters import State
 
@@ -129,7 +130,7 @@ class MembersAdam:
         self.weight_decay = torch.tensor(
             [[config.weight_decay] for config in configs],
             dtype=torch.float64,
-            device=weights.device,
+            device=devices.for_double(weights.device),
         )
         self.state = {moment: torch.zeros_like(weights, requires_grad=False) for moment in MOMENTS}
 
@@ -186,10 +187,10 @@ def adam_(
     """
     beta1, beta2 = betas
     if not decoupled:
-        gradient = gradient + weight_decay.to(weights.dtype) * weights
+        gradient = gradient + weight_decay.to(weights) * weights
     exp_avg.lerp_(gradient, 1 - beta1)
     exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
     scale = exp_avg_sq.sqrt().div_(math.sqrt(1 - beta2**step)).add_(eps)
     if decoupled:
-        weights.mul_((1 - lr * weight_decay).to(weights.dtype))
-    weights.addcdiv_(exp_avg * (-lr / (1 - beta1**step)).to(weights.dtype), scale)
+        weights.mul_((1 - lr * weight_decay).to(weights))
+    weights.addcdiv_(exp_avg * (-lr / (1 - beta1**step)).to(weights), scale)

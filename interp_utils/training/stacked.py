@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.configs import ModelConfig, RunConfig
 from interp_utils.losses import LOSSES
 from interp_utils.models import MembersLogitsFn, members_logits_fn
@@ -42,7 +42,9 @@ class StackedTrainer:
             torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()
         )  # "member parameter"
         self.lr = torch.tensor(
-            [[config.train.lr] for config in configs], dtype=torch.float64, device=device
+            [[config.train.lr] for config in configs],
+            dtype=torch.float64,
+            device=devices.for_double(device),
         )
         self.optimiser = members_optimiser([config.train for config in configs], self.weights)
         self.losses: list[
@@ -98,17 +100,18 @@ class StackedTrainer:
         """In one transfer."""
         logits = self.all_logits(self._named(self.weights) | self.frozen)
         values = {
-            "loss": self._losses(logits, self.labels).double(),
-            "accuracy": (logits.argmax(-1) == self.labels).double(),
+            "loss": devices.double(self._losses(logits, self.labels)),
+            "accuracy": devices.double(logits.argmax(-1) == self.labels),
         }
         splits = {"train": self.train, "test": self.test}
         columns = {
-            f"{split}_{what}": own.gather(1, which).mean(1)
+            f"{split}_{what}": own.gather(1, which.to(own.device)).mean(1)
             for what, own in values.items()
             for split, which in splits.items()
         }
+        weights = self.weights.to(devices.for_double(self.weights.device))
         columns["sum_squared_weights"] = torch.linalg.vector_norm(
-            self.weights, dim=1, dtype=torch.float64
+            weights, dim=1, dtype=torch.float64
         ).square()
         rows = torch.stack(list(columns.values()), dim=1).tolist()
         return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.configs import RunConfig
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State, gradient_filter
@@ -89,7 +89,7 @@ class Trainer:
     def measure(self) -> list[dict[str, float]]:
         row = self.objective.measure(self.weights, self.step)
         row["sum_squared_weights"] = sum(
-            weight.double().square().sum() for weight in self.trained.values()
+            devices.double(weight).square().sum() for weight in self.trained.values()
         )
         values = torch.stack(list(row.values())).tolist()  # one synchronisation, not one each
         return [dict(zip(row, values, strict=True))]

@@ -62,14 +62,16 @@ def sequence_logits_fn(
     config: ModelConfig, kind: str = "auto", device: Device = None
 ) -> SequenceLogitsFn:
     """A function from weights, tokens and a mask of positions to the logits at those positions, in
-    the mask's order.
+    the mask's order. With the mask on the CPU it reads nothing back from a GPU.
 
     kind: as for `logits_fn`.
     """
     if takes_tables(config, kind):
         return _sequence_table(config)
     model = build(config, device=device)
-    return lambda weights, tokens, asked: call_with(model, weights, tokens)[asked]
+    return lambda weights, tokens, asked: call_with(model, weights, tokens)[
+        _places(asked, tokens.device)
+    ]
 
 
 def takes_tables(config: ModelConfig, kind: str) -> bool:
@@ -146,11 +148,11 @@ def _sequence_table(config: ModelConfig) -> SequenceLogitsFn:
     def forward(weights: Weights, tokens: Tensor, asked: Tensor) -> Tensor:
         attn = _attention_weights(weights)
         counts = asked.sum(1, keepdim=True)
-        real = (
-            torch.arange(int(counts.max()), device=tokens.device) < counts
-        )  # "n r": lists with fewer answers are filled up
-        read = torch.zeros_like(real, dtype=torch.long)
-        read[real] = asked.nonzero()[:, 1]  # "n r": the positions that are asked
+        # "n r": lists with fewer answers are filled up
+        filled = torch.arange(int(counts.max()), device=asked.device) < counts
+        read = torch.zeros_like(filled, dtype=torch.long)
+        read[filled] = asked.nonzero()[:, 1]  # "n r": the positions that are asked
+        read, real = read.to(tokens.device), _places(filled, tokens.device)
         read_tokens = tokens.gather(1, read)
 
         def project(name: str, tokens: Tensor, positions: Tensor) -> Tensor:
@@ -185,6 +187,13 @@ def _sequence_table(config: ModelConfig) -> SequenceLogitsFn:
         return after_attention(weights, z, start)
 
     return forward
+
+
+def _places(mask: Tensor, device: torch.device) -> tuple[Tensor, ...]:
+    """The rows and columns that a mask selects, which index as it does. A mask on a GPU would have
+    its number of True read at every use.
+    """
+    return tuple(place.to(device) for place in mask.nonzero(as_tuple=True))
 
 
 def _attention_weights(weights: Weights) -> dict[str, Tensor]:

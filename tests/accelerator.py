@@ -1,0 +1,154 @@
+"""A stand-in for a GPU, so that device handling is checked where there is none.
+
+Its tensors say that they are on the device "standin:0" and hold their numbers in the CPU's memory.
+As on CUDA, an operation on one of them and a CPU tensor of one or more dimensions raises, but for
+indices and copies. Whatever makes the program wait for a GPU is counted; float64 can be refused, as
+Apple's GPUs do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+aten = torch.ops.aten
+NAME = "standin"
+# Their result is on the host, or has a size that depends on the numbers.
+WAITS = (
+    aten._local_scalar_dense,
+    aten.bincount,
+    aten.equal,
+    aten.masked_select,
+    aten.nonzero,
+    aten._unique2,
+)
+INDEXING = (aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_)
+COPIES = (aten.copy_, aten._to_copy)
+DOUBLE = (torch.float64, torch.complex128)
+
+
+class OnDevice(Tensor):
+    """A tensor on the stand-in, around the CPU tensor that it holds."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> OnDevice:
+        if _refuses_double and held.dtype in DOUBLE:
+            raise TypeError(f"the device {NAME} does not have {held.dtype}")
+        made = Tensor._make_wrapper_subclass(
+            cls,
+            held.shape,
+            held.stride(),
+            held.storage_offset(),
+            dtype=held.dtype,
+            device=f"{NAME}:0",
+        )
+        made.held = held.detach()
+        return made
+
+    def __repr__(self, **_: Any) -> str:
+        return f"{self.held!r} on {NAME}"
+
+    def tolist(self) -> Any:
+        """torch has none for subclasses."""
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        return run(func, args, kwargs or {})
+
+
+def run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """An operation, on the CPU's memory of its tensors."""
+    tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+    own = any(isinstance(x, OnDevice) for x in tensors)
+    op, target = func.overloadpacket, kwargs.get("device")
+    to_device = own if target is None else torch.device(target).type == NAME
+    if target is not None and to_device:
+        kwargs = {**kwargs, "device": "cpu"}
+    if own:
+        _refuse_mixtures(op, args, tensors)
+        from_device = op in COPIES and not to_device
+        into_host = op is aten.copy_ and not isinstance(args[0], OnDevice)
+        if op in WAITS or _selects(op, args) or from_device or into_host:
+            waits[str(op)] += 1
+    result = func(*tree_map(_unwrap, args), **tree_map(_unwrap, kwargs))
+    if op is aten.copy_ or not to_device:
+        return args[0] if op is aten.copy_ else result
+    wrapped = tree_map(lambda x: OnDevice(x) if isinstance(x, Tensor) else x, result)
+    return return_and_correct_aliasing(func, args, kwargs, wrapped) if own else wrapped
+
+
+def _unwrap(x: Any) -> Any:
+    return x.held if isinstance(x, OnDevice) else x
+
+
+def _refuse_mixtures(op: Any, args: tuple, tensors: list[Tensor]) -> None:
+    if op in COPIES:
+        return
+    if op in INDEXING and isinstance(args[0], OnDevice):
+        tensors = [args[0], *(x for x in args[2:] if isinstance(x, Tensor))]
+    foreign = [x for x in tensors if not isinstance(x, OnDevice) and x.ndim]
+    if foreign:
+        raise RuntimeError(
+            f"{op}: expected all tensors to be on the same device, got {NAME}:0 and a CPU tensor "
+            f"of shape {tuple(foreign[0].shape)}"
+        )
+
+
+def _selects(op: Any, args: tuple) -> bool:
+    """Whether it indexes by a mask, whose number of True decides the shape."""
+    return op in INDEXING and any(x is not None and x.dtype == torch.bool for x in args[1])
+
+
+class _Dispatch(TorchDispatchMode):
+    """For operations that make a tensor from none."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        return run(func, args, kwargs or {})
+
+
+class _Function(TorchFunctionMode):
+    """For what never reaches a dispatch mode: torch.tensor(..., device=), and indices in lists."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        target = kwargs.get("device")
+        if func in (torch.tensor, torch.as_tensor) and target is not None:
+            return func(*args, **{**kwargs, "device": None}).to(target)
+        if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], OnDevice):
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            index = tuple(torch.tensor(x) if isinstance(x, list) else x for x in index)
+            args = (args[0], index, *args[2:])
+        return func(*args, **kwargs)
+
+
+waits: Counter[str] = Counter()
+_refuses_double = False
+_registered = False
+
+
+@contextlib.contextmanager
+def accelerator(float64: bool = True) -> Iterator[torch.device]:
+    """The stand-in's device, usable while this lasts. `waits` counts what waited for it since."""
+    global _registered, _refuses_double
+    if not _registered:
+        _setup_privateuseone_for_python_backend(NAME)
+        _registered = True
+    before, _refuses_double = _refuses_double, not float64
+    waits.clear()
+    try:
+        with _Function(), _Dispatch():
+            yield torch.device(NAME, 0)
+    finally:
+        _refuses_double = before

@@ -1,0 +1,179 @@
+"""Everything public on a GPU, by a stand-in for one: with float64, and without it."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from interp_utils import (
+    CachedModel,
+    TrainConfig,
+    devices,
+    models,
+    tasks,
+    train,
+    train_many,
+    trajectories,
+)
+from interp_utils.devices import for_double
+from tests.accelerator import accelerator, waits
+from tests.arguments import FUNCTIONS, Place, arguments, leaves, table
+from tests.conftest import SMALL_MODEL
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[True, False], ids=["float64", "no float64"])
+def device(request):
+    with accelerator(request.param) as device:
+        yield device
+
+
+def test_the_stand_in_is_strict():
+    with accelerator() as device:
+        ours, cpu = torch.arange(3.0, device=device), torch.ones(3)
+        assert ours.device == device and (ours + 1).device == device and ours.cpu().device == CPU
+        for mix in (lambda: ours + cpu, lambda: ours.gather(0, torch.tensor([0]))):
+            with pytest.raises(RuntimeError, match="expected all tensors to be on the same device"):
+                mix()
+        assert (ours[torch.tensor([0, 2])] * torch.tensor(2.0)).tolist() == [0, 4]
+        assert torch.tensor([1], device=device).device == device
+        assert ours.double().dtype == torch.float64
+    with accelerator(float64=False) as device, pytest.raises(TypeError, match="float64"):
+        torch.ones(3, device=device).double()
+
+
+def test_the_stand_in_counts_what_waits_for_it():
+    with accelerator() as device:
+        ours = torch.arange(3.0, device=device)
+        ours.mul_(2).sum()
+        assert not waits
+        for read in (lambda: ours.sum().item(), ours.tolist, ours.nonzero, lambda: ours[ours > 1]):
+            before = waits.total()
+            read()
+            assert waits.total() == before + 1
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_on_the_device_of_its_input(name, device, small_run):
+    """The same numbers, on the same device; and again where labels, masks and names are on the
+    CPU.
+    """
+    function = FUNCTIONS[name]
+    expected = function(**arguments(name, table(small_run, Place(CPU, CPU))))
+    for rows in (device, CPU):
+        given = arguments(name, table(small_run, Place(device, rows)))
+        used = {x.device for x in leaves(given) if isinstance(x, Tensor)}
+        used |= {device} if {"model", "ablations", "device"} & given.keys() else set()
+        compare(function(**given), expected, device if device in used else CPU)
+
+
+def compare(result, expected, device) -> None:
+    """What is float64 may be on the CPU, where the device has none."""
+    for own, other in zip(leaves(result), leaves(expected), strict=True):
+        if isinstance(own, Tensor):
+            assert own.dtype == other.dtype
+            assert own.device == (for_double(device) if own.dtype == torch.float64 else device)
+            torch.testing.assert_close(own.cpu(), other, rtol=1e-5, atol=1e-6, equal_nan=True)
+        elif isinstance(own, float):
+            assert own == pytest.approx(other, rel=1e-5, abs=1e-6, nan_ok=True)
+        else:
+            assert own == other
+
+
+SCHEDULE = TrainConfig(steps=9, log_every=1000, snapshot_every=None)
+ADDITION = tasks.modular_addition(7, 0.6)
+SORTING = tasks.sorting(16, (2, 5), n_validation=20, n_test=20)
+REMAINDERS = tasks.remainders(7, 0.6)
+FRESH = dataclasses.replace(SCHEDULE, batch_size=16)
+TRAININGS = {
+    "table": (ADDITION, SMALL_MODEL, SCHEDULE),
+    "hooked": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, forward="hooked")),
+    "published loss": (
+        ADDITION,
+        SMALL_MODEL,
+        dataclasses.replace(SCHEDULE, loss="float64_log_softmax"),
+    ),
+    "several answers": (
+        REMAINDERS,
+        SMALL_MODEL,
+        dataclasses.replace(SCHEDULE, dropout=0.1, grokfast="ema"),
+    ),
+    "moving average": (
+        ADDITION,
+        SMALL_MODEL,
+        dataclasses.replace(SCHEDULE, grokfast="ma", grokfast_window=3),
+    ),
+    "sequences": (SORTING, SMALL_MODEL, FRESH),
+    "hooked sequences": (SORTING, SMALL_MODEL, dataclasses.replace(FRESH, forward="hooked")),
+}
+
+
+def trained(setting, out, device, steps=9):
+    task, model, training = setting
+    training = dataclasses.replace(training, steps=steps)
+    return train(task, model, training, out=out, device=device, progress=False)
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_is_the_same_on_a_gpu(name, device, tmp_path):
+    """And goes on from what the CPU has saved."""
+    expected = trained(TRAININGS[name], tmp_path / "cpu", "cpu")
+    run = trained(TRAININGS[name], tmp_path / "gpu", device)
+    compare(run.raw_metrics, expected.raw_metrics, CPU)
+    compare(run.weights(), expected.weights(), CPU)
+    assert next(run.model(device=device).parameters()).device == device
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_waits_for_the_gpu_at_logged_steps_only(name, tmp_path):
+    """Between steps 8 and 9, or 8 and 14, nothing is logged and nothing saved."""
+    counts = []
+    for steps in (9, 14):
+        with accelerator() as device:
+            trained(TRAININGS[name], tmp_path / str(steps), device, steps)
+            counts.append(waits.total())
+    assert counts[0] == counts[1] > 0
+
+
+def test_many_trainings_on_a_gpu(device, tmp_path):
+    settings = {"seeds": range(3), "progress": False}
+    expected, runs = (
+        train_many(ADDITION, SMALL_MODEL, SCHEDULE, out=tmp_path / name, device=name, **settings)
+        for name in ("cpu", str(device))
+    )
+    for run, own in zip(runs, expected, strict=True):
+        compare(run.raw_metrics, own.raw_metrics, CPU)
+        compare(run.weights(), own.weights(), CPU)
+
+
+def test_many_trainings_wait_for_the_gpu_at_logged_steps_only(tmp_path):
+    counts = []
+    for steps in (9, 14):
+        with accelerator() as device:
+            training = dataclasses.replace(SCHEDULE, steps=steps)
+            out = tmp_path / str(steps)
+            train_many(
+                ADDITION,
+                SMALL_MODEL,
+                training,
+                seeds=range(3),
+                out=out,
+                device=device,
+                progress=False,
+            )
+            counts.append(waits.total())
+    assert counts[0] == counts[1] > 0
+
+
+def test_nothing_but_the_default_decides_where_things_are(device, monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "default", lambda: device)
+    run = train(ADDITION, SMALL_MODEL, SCHEDULE, out=tmp_path / "run", progress=False)
+    assert CachedModel(run.model(), run.task).logits.device == device
+    built = models.from_weights(run.config.model, run.weights())
+    assert next(built.parameters()).device == device
+    assert trajectories.follow(
+        run, lambda model: model.device, show_progress=False
+    ) == dict.fromkeys(run.steps, device)
+    assert trajectories.headline(run) == trajectories.headline(run, device)
