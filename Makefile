@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: notebooks site lab test test-tl4 stress bench figures clean
+.PHONY: notebooks site lab test claims check-claims test-tl4 stress bench figures clean
 
 notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
 	$(BIN)/python tools/build_site.py
@@ -15,6 +15,12 @@ test: .venv/ready  ## ruff, the tests, and every notebook with shortened trainin
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
 	INTERP_FAST=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+
+claims: .venv/ready  ## measure every shipped run again, and write docs/claims.md
+	$(BIN)/interp-utils claims
+
+check-claims: .venv/ready  ## whether `make claims` would change more than rounding does
+	$(BIN)/interp-utils claims --check
 
 test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has TransformerBridge instead of HookedTransformer
 	.venv-tl4/bin/python -m pytest

@@ -22,7 +22,7 @@ import torch
 
 from benchmarks import loops, session
 from benchmarks.timing import section, spread, table, take_turns
-from interp_utils import presets
+from interp_utils.experiments.sorting.recipes import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 OURS = "ours: what train() runs"
@@ -133,7 +133,7 @@ def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
         yield growth("d_mlp", [128, 512] if quick else [128, 512, 2048], p, repeats, device)
         for size in [11] if quick else [23, 53, 113]:
             yield seeds(size, many, repeats, device)
-        for variant in list(presets.SORTING)[: 1 if quick else None]:
+        for variant in list(VARIANTS)[: 1 if quick else None]:
             yield sorting(variant, repeats, device)
     yield sessions(ROOT / "checkpoints" / ("p59_seed0" if quick else "modular_addition"), repeats)
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import torch
 
-from interp_utils import ModelConfig, TrainConfig, presets, tasks
+from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import RunConfig
+from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.tasks import Task
 from interp_utils.training.loop import Trainer
 from interp_utils.training.stacked import StackedTrainer
@@ -110,8 +111,8 @@ def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1
 
 
 def sorting(variant: str, forward: str, device: torch.device) -> Step:
-    """A step of a sorting preset, drawing its lists included."""
-    task, model, config = presets.sorting(variant)
+    """A step of a sorting recipe, drawing its lists included."""
+    task, model, config = VARIANTS[variant]
     return Trainer(
         task, RunConfig(model.for_task(task), dataclasses.replace(config, forward=forward)), device
     ).update

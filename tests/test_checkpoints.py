@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from interp_utils import CachedModel, Run, fourier, losses, presets
+from interp_utils import CachedModel, Run, experiments, fourier, losses
 from interp_utils.cli.verification import verify
+from interp_utils.experiments import shipping
 from interp_utils.models import logits_fn
-from tools.train_runs import shipped
 
 ROOT = Path(__file__).parents[1] / "checkpoints"
 MAIN = ROOT / "modular_addition"
+RECIPES = {name: recipe for name, recipe in experiments.recipes().items() if recipe.ships}
 
 
 @pytest.fixture(scope="module")
@@ -34,32 +35,31 @@ def test_every_shipped_run_is_whole(path):
     assert on_disk == {"run.json", *run.manifest["files"]}, "nothing else ships with it"
 
 
-def test_shipped_runs_stay_small():
-    assert sum(file.stat().st_size for file in ROOT.rglob("*") if file.is_file()) < 80e6
+@pytest.mark.parametrize("experiment", experiments.every().values(), ids=lambda e: e.name)
+def test_shipped_runs_keep_to_their_experiments_share(experiment):
+    assert sum(shipping.size(ROOT / name) for name in experiment.shipped) < 1e6 * experiment.share
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.iterdir()))
+def test_shares_leave_room():
+    assert sum(experiment.share for experiment in experiments.every().values()) <= 120
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_every_shipped_run_is_made_as_it_says(name):
-    """`python -m tools.train_runs NAME` would train this very run again."""
-    made, run = shipped()[name], Run.load(ROOT / name)
-    task, model, training = made.preset
+    """`interp-utils ship NAME` would train this very run again."""
+    recipe, run = RECIPES[name], Run.load(ROOT / name)
+    task, model, training = recipe
     assert run.config.model == model.for_task(task) and run.config.train == training
-    assert run.steps == [*made.snapshots, training.steps]
+    assert run.steps == [*recipe.snapshots, training.steps]
     assert all(tensor.equal(run.task.tensors()[kind]) for kind, tensor in task.tensors().items())
+    assert name in experiments.of(run).recipes
 
 
-def test_no_recipe_without_its_run():
-    assert {path.name for path in ROOT.iterdir()} == {*shipped()}
+def test_no_recipe_without_its_run_and_no_run_without_its_recipe():
+    assert {path.name for path in ROOT.iterdir()} == {*RECIPES}
 
 
-def test_main_run_is_the_preset(run):
-    preset = presets.grokking_demo()
-    assert (
-        run.config.model == preset.model.for_task(preset.task) and run.config.train == preset.train
-    )
-    assert run.task.tokens.equal(preset.task.tokens) and run.task.train_mask.equal(
-        preset.task.train_mask
-    )
+def test_main_run_is_followed(run):
     assert 40 <= len(run.steps) <= 60 and run.steps[0] == 0 and run.steps[-1] == 25_000
 
 

@@ -1,48 +1,64 @@
-"""docs/claims.md says what the shipped runs say."""
+"""docs/claims.md says what its numbers say; `make claims` says whether they are still the runs'."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from tools import make_claims
-from tools.claims import Claim, verdict
+from interp_utils import Run, experiments
+from interp_utils.experiments import shipping
+from interp_utils.experiments.base import Claim
+from interp_utils.experiments.verdicts import verdict
 
 ROOT = Path(__file__).parents[1]
-CLAIMS = [claim for suite in make_claims.SUITES for claim in suite.claims]
+DOCS, CHECKPOINTS = ROOT / "docs", ROOT / "checkpoints"
+CLAIMS = [claim for experiment in experiments.every().values() for claim in experiment.claims]
 
 
-@pytest.fixture(scope="module")
-def stored():
-    return json.loads(make_claims.NUMBERS.read_text())
+def test_page_is_made_from_the_numbers():
+    assert shipping.stale(DOCS) == [], "run: make claims"
 
 
-def test_table_is_made_from_the_numbers(stored):
-    assert make_claims.TABLE.read_text() == make_claims.page(stored), (
-        "run: python -m tools.make_claims"
+@pytest.mark.parametrize("experiment", experiments.every().values(), ids=lambda e: e.name)
+def test_numbers_are_of_the_runs_that_are_to_be_measured(experiment):
+    rows = shipping.stored(DOCS)[experiment.name]
+    assert set(rows) >= set(experiment.measured)
+    of_other_runs = [name for name in rows if (CHECKPOINTS / name).exists()]
+    assert set(of_other_runs) == set(experiment.measured)
+
+
+@pytest.mark.parametrize("experiment", experiments.every().values(), ids=lambda e: e.name)
+def test_numbers_are_those_of_a_shipped_run(experiment):
+    """One run of each experiment, the smallest; `make claims` measures all."""
+    name = min(experiment.shipped, key=lambda name: shipping.size(CHECKPOINTS / name))
+    row = experiment.row(Run.load(CHECKPOINTS / name))
+    stored = shipping.stored(DOCS)[experiment.name][name]
+    before = {measure: stored[measure] for measure in row}
+    assert (
+        shipping.differences({experiment.name: {name: before}}, {experiment.name: {name: row}})
+        == []
     )
 
 
-@pytest.mark.parametrize("suite", make_claims.SUITES, ids=lambda suite: suite.title)
-def test_numbers_are_those_of_the_shipped_runs(suite, stored):
-    """Measured again; ablated losses of a model that is right to 1e-7 may move by a few per cent
-    with a machine's rounding.
-    """
-    measured, expected = suite.measure(), stored[suite.title]
-    assert measured.keys() == expected.keys(), "run: python -m tools.make_claims"
-    for name, row in measured.items():
-        assert row.keys() == expected[name].keys()
-        for measure, value in row.items():
-            before = expected[name][measure]
-            share = (
-                suite.title == "Sorting"
-            )  # shares of 1,000 lists, where another machine's rounding may move a few
-            close = (
-                pytest.approx(before, rel=0.05, abs=5e-3 if share else 1e-12)
-                if isinstance(value, float)
-                else before
-            )
-            assert value == close, f"{measure} of {name}"
+def test_differences_are_what_rounding_does_not_explain():
+    before = {"x": {"run": {"loss": 1e-7, "share": 0.5, "keys": [1, 2], "step": 100}}}
+    rounded = {"x": {"run": {"loss": 1.02e-7, "share": 0.504, "keys": (1, 2), "step": 100}}}
+    assert shipping.differences(before, rounded) == []
+    few_lists = {"sorting": {"run": {"whole": 0.002}}}, {"sorting": {"run": {"whole": 0.005}}}
+    assert shipping.differences(*few_lists) == []
+    assert (
+        len(shipping.differences({"x": few_lists[0]["sorting"]}, {"x": few_lists[1]["sorting"]}))
+        == 1
+    )
+    now = {"x": {"run": {"loss": 1.2e-7, "share": 0.6, "keys": [1, 3], "new": 1.0}}, "y": {}}
+    assert shipping.differences(before, now) == [
+        "x · run · loss: 1e-07 before, 1.2e-07 now",
+        "x · run · share: 0.5 before, 0.6 now",
+        "x · run · keys: [1, 2] before, [1, 3] now",
+        "x · run · step: 100 before, None now",
+        "x · run · new: None before, 1.0 now",
+        "y: None before, {} now",
+    ]
 
 
 def test_verdicts_follow_the_rule():

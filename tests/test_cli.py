@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, Run, TrainConfig, cli, presets, tasks, train, trajectories
+from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train, trajectories
 from interp_utils.cli import commands, options, verification
+from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
@@ -369,7 +370,7 @@ def test_help_of_a_task(shell, name):
 def test_the_sorting_example_is_the_run_that_ships(shell):
     example, shipped = (
         parse(f"train sorting {options.EXAMPLES['sorting']} --out x"),
-        presets.sorting("one head"),
+        VARIANTS["one head"],
     )
     assert tasks.sorting(**example["task"]).params == shipped.task.params
     assert (
@@ -579,7 +580,7 @@ def test_measure_of_a_sorting_model(shell, sorting_run, tmp_path):
         ) == pytest.approx(value, rel=1e-3)
 
 
-def test_measure_of_something_else(shell, small_task, tmp_path):
+def test_measure_of_a_run_of_no_experiment(shell, small_task, tmp_path):
     train(
         small_task,
         dataclasses.replace(SMALL_MODEL, n_layers=2),
@@ -587,11 +588,14 @@ def test_measure_of_something_else(shell, small_task, tmp_path):
         out=tmp_path,
         progress=False,
     )
-    code, out, err = shell(f"measure {tmp_path}")
-    assert (code, out) == (2, "") and "Take it apart in Python" in err
-    assert (
-        "measure is for one-layer models on all pairs of a p x p grid, and for sorting; "
-        f"{tmp_path} has 2 layers on modular_add" in err
+    code, out, err = shell(f"measure {tmp_path} --out {tmp_path / 'all.csv'} --quiet")
+    last, printed = Run.load(tmp_path).metrics.iloc[-1], as_dict(out)
+    assert (code, err) == (0, "") and "key frequencies" not in printed
+    for name in ("train loss", "test loss", "test accuracy"):
+        assert float(printed[name]) == pytest.approx(last[name.replace(" ", "_")], rel=1e-3)
+    table = pd.read_csv(tmp_path / "all.csv")
+    assert table["step"].tolist() == [0, 1] and table["test loss"].iloc[-1] == pytest.approx(
+        last["test_loss"]
     )
 
 

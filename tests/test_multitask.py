@@ -58,7 +58,7 @@ def accuracies(model, task, zeroed=(), means=None):
 @pytest.mark.parametrize("digit_order", ["low_first", "high_first"])
 def test_places_spell_the_number(digit_order):
     task = tasks.remainders(P, digit_order=digit_order)
-    first, second = multitask.places(task)
+    first, second = task.places
     assert tasks.numbers(task).equal(first * task.tokens[:, 0] + second * task.tokens[:, 1])
 
 
@@ -128,7 +128,7 @@ def test_cost_of_clusters(run, row):
     model, task = run.model(), run.task
     _, cache = model.run_with_cache(task.tokens)
     post = cache["blocks.0.mlp.hook_post"][:, -1].detach()
-    waves = periods.best_waves(post.view(P, P, -1), multitask.places(task), MODULI)
+    waves = periods.best_waves(post.view(P, P, -1), task.places, MODULI)
     found = multitask.clusters(waves, MODULI)
     full, own, others = accuracies(model, task).mean(1), [], []
     for q, neurons in found.items():

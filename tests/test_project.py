@@ -30,7 +30,16 @@ MAY_IMPORT = {
     "measures": {"analysis", "losses", "models", "runs", "tasks"},
     "training": {"configs", "losses", "models", "runs", "tasks"},
     "sweeps": {"configs", "measures", "runs", "tasks", "training"},
-    "experiments": {"analysis", "configs", "measures", "models", "runs", "tasks", "training"},
+    "experiments": {
+        "analysis",
+        "configs",
+        "measures",
+        "models",
+        "runs",
+        "sweeps",
+        "tasks",
+        "training",
+    },
     "cli": {
         "analysis",
         "configs",
@@ -159,7 +168,7 @@ def test_public_annotations_are_valid(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
     tree = ast.parse(path.read_text())
-    if path.name != "presets.py":  # whose purpose is to name published settings
+    if path.name != "recipes.py":  # whose purpose is to name published settings
         assert not [
             node.lineno
             for node in ast.walk(tree)
@@ -181,9 +190,9 @@ def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
 
 
 def test_modules_are_a_page_or_two():
-    assert {
-        path.name: lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 340
-    } == {}
+    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
+    pages = [path for path in MODULES if path.name != "claims.py"]  # which are lists
+    assert {path.name: lines[path] for path in pages if lines[path] > 340} == {}
 
 
 @pytest.mark.parametrize(

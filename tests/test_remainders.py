@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-from interp_utils import ModelConfig, RunConfig, TrainConfig, models, presets, tasks, train
+from interp_utils import ModelConfig, RunConfig, TrainConfig, models, tasks, train
+from interp_utils.experiments.remainders import recipes
 from interp_utils.losses import LOSSES, cross_entropy, predictions
 from interp_utils.models import logits_fn
 from interp_utils.runs.writer import _compact
@@ -346,13 +347,13 @@ def test_several_remainders_are_learned(tmp_path):
     assert last["test_accuracy/2"] == 1.0 and last["test_accuracy/3"] == 1.0
 
 
-@pytest.mark.parametrize("variant", presets.REMAINDERS)
-def test_every_preset_is_a_training_that_fits_its_task(variant):
-    for p in presets.REMAINDERS_SIZES:
-        task, model, training = presets.remainders(variant, seed=1, p=p)
+@pytest.mark.parametrize("variant", recipes.variants(37))
+def test_every_recipe_is_a_training_that_fits_its_task(variant):
+    for p in recipes.SIZES:
+        task, model, training = recipes.variant(variant, seed=1, p=p)
         assert task.n_classes == tuple(tasks.primes_below(p)) and task.params["seed"] == 1
         assert model.for_task(task).d_vocab_out == sum(task.n_classes) and training.steps >= 2000
-    published = presets.remainders("as published", p=113)
+    published = recipes.variant("as published", p=113)
     assert (published.model.d_model, published.train.lr, published.task.params["frac_train"]) == (
         256,
         3e-4,
@@ -360,8 +361,8 @@ def test_every_preset_is_a_training_that_fits_its_task(variant):
     )
 
 
-def test_presets_that_are_not_there():
+def test_recipes_that_are_not_there():
     with pytest.raises(ValueError, match="variant must be one of .*'masked'.*, got 'mask'"):
-        presets.remainders("mask")
+        recipes.variant("mask")
     with pytest.raises(ValueError, match=r"p must be one of \[37, 53, 113\], got 59"):
-        presets.remainders(p=59)
+        recipes.variant(p=59)

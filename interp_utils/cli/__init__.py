@@ -1,5 +1,5 @@
 """The same things from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`,
-`verify`.
+`verify`, `ship`, `claims`.
 
 Only what --help needs is imported here; a command brings torch with it when it runs.
 """
@@ -28,6 +28,8 @@ EXAMPLES = {
     "measure": "interp-utils measure runs/mine --out measures.csv",
     "list": "interp-utils list runs",
     "verify": "interp-utils verify checkpoints runs/mine",
+    "ship": "interp-utils ship p113_seed1",
+    "claims": "interp-utils claims --check",
 }
 SUMMARIES = {
     "train": "train a model on a task, or go on with it where it stopped",
@@ -39,6 +41,8 @@ SUMMARIES = {
         "check every file of every run, and the losses and accuracies of its last snapshot "
         "against the log"
     ),
+    "ship": "train a run by its recipe, and export what ships of it",
+    "claims": "measure every shipped run, and write the published claims with their verdicts",
 }
 DETAILS = {
     "train": (
@@ -56,9 +60,10 @@ DETAILS = {
     "others, who train on from its last save."
     "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and "
     "the sweep.",
-    "measure": "\nOne-layer models on all pairs of a p x p grid: key frequencies, restricted and "
-    "excluded loss (Nanda et al. 2023)."
-    "\nSorting: accuracy on the test lists, copying score of each head (numbers only).",
+    "measure": "\nA run of an experiment gets the row of numbers that its claims are decided by: "
+    "for modular addition key frequencies, restricted and excluded"
+    "\nloss and ablations (Nanda et al. 2023), for sorting copying scores. Any other run gets its "
+    "losses and accuracies.",
     "list": "\nHeld-out numbers are on the test pairs, or the validation lists of sorting. A "
     "damaged run is listed with what is wrong,"
     "\nand the exit code is then 1.",
@@ -66,6 +71,12 @@ DETAILS = {
     "or 1e-3 if that is more)"
     "\nof the last snapshot, again from its weights. Earlier rows of the log are checked by their "
     "digest alone.",
+    "ship": "\nThe whole run goes to runs/NAME and can be interrupted; the snapshots that ship go "
+    "to checkpoints/NAME, where nothing is replaced."
+    "\nWithout a name it lists the recipes of every experiment.",
+    "claims": "\nWrites claims.json, the numbers, and claims.md, the verdicts that follow from "
+    "them. --check changes nothing: it compares with what is"
+    "\nthere, to a few per cent, as another machine rounds otherwise.",
 }
 EXIT_CODES = """exit codes:
   0    fine
@@ -148,6 +159,23 @@ def parser(training: bool = True) -> Parser:
         default=[Path("checkpoints")],
         help="default: checkpoints",
     )
+    of["ship"].add_argument("names", metavar="NAME", nargs="*", help="recipes, one after the other")
+    of["ship"].add_argument(
+        "--runs", type=Path, metavar="FOLDER", default=Path("runs"), help="default: runs"
+    )
+    of["claims"].add_argument("--check", action="store_true", help="compare, and write nothing")
+    of["claims"].add_argument(
+        "--docs", type=Path, metavar="FOLDER", default=Path("docs"), help="default: docs"
+    )
+    for name in ("ship", "claims"):
+        of[name].add_argument(
+            "--checkpoints",
+            type=Path,
+            metavar="FOLDER",
+            default=Path("checkpoints"),
+            help="default: checkpoints",
+        )
+        of[name].add_argument("--quiet", action="store_true", help="no progress bar")
     return whole
 
 

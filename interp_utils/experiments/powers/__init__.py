@@ -1,1 +1,30 @@
-"""x^a + y^b mod p: addition under other names (Patel et al., section 3.3)."""
+"""x^a + y^b mod p: Patel et al., section 3.3."""
+
+from interp_utils.experiments.addition import recipes as addition
+from interp_utils.experiments.base import Experiment, one_layer
+from interp_utils.experiments.powers import claims, row, together
+from interp_utils.experiments.powers.recipes import RECIPES, P
+from interp_utils.measures import trajectories
+from interp_utils.runs.run import Run
+from interp_utils.tasks import PowerSum
+
+
+def is_about(run: Run) -> bool:
+    return isinstance(run.task, PowerSum) and one_layer(run)
+
+
+EXPERIMENT = Experiment(
+    name="powers",
+    title="Exponentiated addition",
+    is_about=is_about,
+    recipes=RECIPES,
+    row=row.row,
+    history=trajectories.measure,
+    claims=claims.CLAIMS,
+    share=20,
+    compared=("modular_addition", *(f"p{P}_seed{seed}" for seed in addition.STEPS)),
+    together=together.together,
+    intro=claims.intro,
+    table=claims.table,
+    about=claims.of_run,
+)

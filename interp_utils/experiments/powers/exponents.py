@@ -21,15 +21,14 @@ from interp_utils.devices import Device
 from interp_utils.measures import ablation, milestones, trajectories
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
-from interp_utils.tasks import Task, modular_addition, powers
+from interp_utils.tasks import PowerSum, Task, modular_addition
 
 Row = dict[str, Any]
 
 
 def new_names(task: Task) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:
     """u[x] = x^a mod p and v[y] = y^b mod p; a = b = 1 for modular addition."""
-    p, a, b = _parameters(task).values()
-    return powers(p, a), powers(p, b)
+    return task.operation.u, task.operation.v
 
 
 def describe(task: Task) -> Row:
@@ -150,14 +149,15 @@ def headline(run: Run, device: Device = None) -> Row:
 
 
 def _parameters(task: Task) -> Row:
-    return {name: task.params.get(name, 1) for name in ("p", "a", "b")}
+    a, b = task.exponents if isinstance(task, PowerSum) else (1, 1)
+    return {"p": task.p, "a": a, "b": b}
 
 
 def _spectra(model: CachedModel, run: Run) -> Row:
     """The embedding in x; what the operands write, in u and v, on the key frequencies of the
     answers.
     """
-    (u, v), p, W = new_names(run.task), run.task.params["p"], run.weights()
+    (u, v), p, W = new_names(run.task), run.task.p, run.weights()
     W_E, W_L = W["embed.W_E"][:p], W["blocks.0.mlp.W_out"] @ W["unembed.W_U"]
     in_x, in_z, keys = (
         fourier.frequency_shares(W_E),

@@ -1,1 +1,28 @@
-"""n mod q for many q at once (Syrkis and Søgaard 2024)."""
+"""n mod q for all primes q below p: Syrkis and Søgaard 2024."""
+
+from interp_utils.experiments.base import Experiment, one_layer
+from interp_utils.experiments.remainders import claims, row, together
+from interp_utils.experiments.remainders.recipes import RECIPES
+from interp_utils.runs.run import Run
+from interp_utils.tasks import Remainders
+
+
+def is_about(run: Run) -> bool:
+    return isinstance(run.task, Remainders) and one_layer(run)
+
+
+EXPERIMENT = Experiment(
+    name="remainders",
+    title="Remainders",
+    is_about=is_about,
+    recipes=RECIPES,
+    row=row.row,
+    history=row.history,
+    claims=claims.CLAIMS,
+    share=35,
+    compared=tuple(together.ADDITION.values()),
+    together=together.together,
+    intro=claims.intro,
+    table=claims.table,
+    beside=claims.beside,
+)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from interp_utils.analysis import answers, fourier, periods, spectra
 from interp_utils.devices import Device
-from interp_utils.measures import ablation, milestones, trajectories
+from interp_utils.measures import milestones, trajectories
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Task
@@ -29,12 +29,6 @@ CLUSTER_SHARE, CLUSTER_SIZE = (
     0.3,
     3,
 )  # a cluster's neurons have this share of variance in a wave of its period, and there are so many
-
-
-def places(task: Task) -> tuple[int, int]:
-    """What the two digits of a number count: n = places[0] x0 + places[1] x1."""
-    p = task.params["p"]
-    return (1, p) if task.params["digit_order"] == "low_first" else (p, 1)
 
 
 def trained(task: Task) -> list[int]:
@@ -58,10 +52,19 @@ def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Ten
 def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tensor, "group head"]:
     """Test accuracy of each head with a group of neurons fixed at their means over all inputs,
     group by group.
+
+    Logits are linear in the neurons: what a group changes is added to them, and no pass is made.
+    Raises ValueError for a model that reads its neurons otherwise (`CachedModel.W_L`).
     """
     task = model.task
-    removed = [partial(ablation.without_neurons, model, neurons, "mean") for neurons in groups]
-    return answers.ablation_matrix(removed, task.labels, task.n_classes, task.test_mask)
+    fixed = [partial(_with_means, model, neurons) for neurons in groups]
+    return answers.ablation_matrix(fixed, task.labels, task.n_classes, task.test_mask)
+
+
+@torch.no_grad()
+def _with_means(model: CachedModel, neurons: Int[Tensor, "k"]) -> Float[Tensor, "a b c"]:
+    post = model.activation("post", 0)[..., neurons]
+    return model.logits + (post.mean((0, 1)) - post) @ model.W_L[neurons]
 
 
 def headline(run: Run, device: Device = None) -> Row:
@@ -69,10 +72,14 @@ def headline(run: Run, device: Device = None) -> Row:
     shares are of power or of variance.
     """
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
-    row = {"p": run.task.params["p"], "steps": run.step, **_embeddings(model), **_attention(model)}
-    return (
-        row | _answers(model) | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
-    )
+    row = {"p": run.task.p, "steps": run.step, **snapshot(model)}
+    return row | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
+
+
+def snapshot(model: CachedModel) -> Row:
+    """What of `headline` every snapshot has."""
+    row = _embeddings(model) | _attention(model)
+    return row | _answers(model) if model.task.labels.ndim == 2 else row
 
 
 def learned(run: Run, device: Device = None) -> Row:
@@ -161,7 +168,7 @@ def _circuits(model: CachedModel) -> Row:
     fixed at their means.
     """
     task, moduli = model.task, model.task.n_classes
-    waves = periods.best_waves(model.activation("post", 0), places(task), moduli)
+    waves = periods.best_waves(model.activation("post", 0), task.places, moduli)
     found = clusters(waves, moduli)
     row = {
         "neurons, share of their best wave": waves.share[waves.period > 0].median().item(),

@@ -1,17 +1,20 @@
-"""The search in notebook 08: python -m tools.search_remainders, in as many processes as you like,
-again after any of them died.
+"""The search in notebook 08: python -m interp_utils.experiments.remainders.search in the checkout,
+in as many processes as you like, again after any of them died.
 
 Runs and the study are in runs/search_remainders; what ships is the study, in docs/studies.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
+from interp_utils import sweeps, tasks
+from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.experiments.remainders.recipes import width
 from interp_utils.sweeps import studies
 
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 
     from interp_utils.tasks import Task
 
-ROOT = Path(__file__).parents[1]
-RUNS, SHIPPED = ROOT / "runs" / "search_remainders", ROOT / "docs" / "studies" / "remainders"
+RUNS = Path("runs") / "search_remainders"
+SHIPPED = Path("docs") / "studies" / "remainders"
 TRIALS = 30
 # Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which
 # their Table 1 lacks.
@@ -45,9 +48,7 @@ PUBLISHED_BEST = {
 def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
     values = {name: trial.suggest_categorical(name, of) for name, of in SPACE.items()}
     d_model, n_heads = values.pop("d_model"), values.pop("n_heads")
-    model = ModelConfig(
-        d_model=d_model, n_heads=n_heads, d_head=d_model // n_heads, d_mlp=4 * d_model
-    )
+    model = dataclasses.replace(width(d_model), n_heads=n_heads, d_head=d_model // n_heads)
     return (
         tasks.remainders(23, 0.8),
         model,

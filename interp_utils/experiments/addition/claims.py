@@ -1,114 +1,12 @@
-"""Nanda et al. 2023 on the modular-addition runs: what is measured, and the claims."""
+"""What Nanda et al. 2023 say of modular addition, and the rules that decide it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import torch
-
-from interp_utils import (
-    CachedModel,
-    Run,
-    ablation,
-    fourier,
-    neurons,
-    progress,
-    sinusoids,
-    trajectories,
-)
-from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
-
-
-def seeds() -> list[Path]:
-    """The p = 113 runs: the main one and the further seeds."""
-    return [CHECKPOINTS / "modular_addition", *sorted(CHECKPOINTS.glob("p113_seed*"))]
-
-
-def measure() -> Rows:
-    """Run name -> measure -> number."""
-    numbers: Rows = {}
-    for path in seeds() + sorted(CHECKPOINTS.glob("p[0-9]*_seed*")):
-        if path.name not in numbers:
-            run = Run.load(path)
-            numbers[path.name] = trajectories.headline(run)
-            if generalised(numbers[path.name]):
-                numbers[path.name] |= _ablations(run)
-    return numbers
-
-
-def _ablations(run: Run) -> dict[str, float]:
-    """Ablated over original loss, on all pairs, and what notebook 03 reads off the weights."""
-    model = CachedModel(run.model(), run.task, memory=2**28)
-    model.fetch("resid_pre", "resid_mid", "attn_out", "mlp_out", "post", "pattern", "z")
-    keys = fourier.key_frequencies(model.logits)
-    post, pattern, clusters = (
-        model.activation("post"),
-        model.activation("pattern"),
-        neurons.frequency_clusters(model.activation("post")),
-    )
-    W = run.weights()
-    read_out = sinusoids.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
-    shares = [
-        share
-        for i, k in enumerate(keys)
-        for share in (
-            sinusoids.single_cosine_shares(read_out.u[i], post, k)[0],
-            sinusoids.single_cosine_shares(read_out.v[i], post, k)[1],
-        )
-        if 2 * k != run.task.grid[0]
-    ]
-    head_frequencies = ablation.head_frequencies(model)
-    fits = [
-        sinusoids.fit_attention(pattern[..., h, 0], k).variance_explained
-        for h, k in enumerate(head_frequencies)
-    ]
-    directions = torch.cat([read_out.u, read_out.v])
-    edits: dict[str, Callable[[], Any]] = {
-        "no attention to =": lambda: ablation.without_attention_to(model),
-        "heads zero": lambda: ablation.without_heads(model),
-        "attention linear": lambda: ablation.with_attention_to_a(
-            model, ablation.linear_attention(model, head_frequencies)
-        ),
-        "MLP skip zero": lambda: ablation.without_mlp_skip(model),
-        "attention skip zero": lambda: ablation.without_attention_skip(model),
-        "neurons polynomial": lambda: ablation.with_polynomial_neurons(model, clusters),
-        "neurons sums": lambda: ablation.with_sum_neurons(model, clusters),
-        "neurons on directions": lambda: ablation.on_directions(model, directions),
-        "neurons off directions": lambda: ablation.on_directions(model, directions, off=True),
-        "logits on key components": lambda: ablation.with_logits_on(model, keys, "block3x3"),
-    }
-    before = progress.mean_loss(model.logits, model.task.labels)
-    ratios = {
-        name: progress.mean_loss(edit(), model.task.labels) / before for name, edit in edits.items()
-    }
-    others = [k for k in range(1, run.task.grid[0] // 2 + 1) if k not in keys]
-    without = {
-        k: progress.mean_loss(ablation.without_frequency(model, k), model.task.labels) / before
-        for k in (*keys, *others)
-    }
-    cosines, test = progress.project(model.logits, keys, "sum_3d"), model.task.test_mask
-    on_test = [
-        progress.mean_loss(logits, model.task.labels, test) for logits in (cosines, model.logits)
-    ]
-    return {
-        **ratios,
-        "logits as cosines (test)": on_test[0] / on_test[1],
-        "without a key frequency, at least": min(without[k] for k in keys),
-        "without another frequency, at most": max(without[k] for k in others),
-        "u and v, share of one wave, at least": min(shares),
-        "residual of W_L": read_out.residual,
-        "residual of W_L, squared": read_out.residual**2,
-        "attention fit, at least": min(fits),
-        "attention to =, at most": pattern[..., 2].mean((0, 1)).max().item(),
-    }
-
-
-def generalised(run: Row) -> bool:
-    return run["test accuracy"] > 0.99
-
+from interp_utils.experiments.addition.recipes import P
+from interp_utils.experiments.addition.row import generalised
+from interp_utils.experiments.base import Claim, Row, Rows
 
 CLAIMS = [
     Claim(
@@ -358,11 +256,11 @@ CLAIMS = [
 ]
 
 
-def _intro(rows: Rows) -> list[str]:
-    main = [row for row in rows.values() if not _other_p(row)]
+def intro(rows: Rows) -> list[str]:
+    main = [row for row in rows.values() if not other_p(row)]
     return [
         "Progress measures for grokking via mechanistic interpretability (Nanda et al. 2023), on",
-        f"{len(main)} runs at p = 113: the main one of 25,000 steps and further seeds of 15,000 "
+        f"{len(main)} runs at p = {P}: the main one of 25,000 steps and further seeds of 15,000 "
         "or 20,000, each with its own initial",
         "weights and training pairs; learning rate, weight decay, betas and share of training "
         "pairs are the paper's, the",
@@ -374,11 +272,11 @@ def _intro(rows: Rows) -> list[str]:
     ]
 
 
-def _other_p(row: Row) -> str | None:
-    return f"p = {row['p']}" if row["p"] != 113 else None
+def other_p(row: Row) -> str | None:
+    return f"p = {row['p']}" if row["p"] != P else None
 
 
-def _table(rows: Rows) -> list[str]:
+def table(rows: Rows) -> list[str]:
     lines = [
         "| run | p | steps | key frequencies | neurons clustered | cleanup ends | test accuracy | "
         "full loss |",
@@ -393,8 +291,3 @@ def _table(rows: Rows) -> list[str]:
             f"| {run['test accuracy']:.2%} | {run['full loss']:.3g} |"
         )
     return lines
-
-
-SUITE = Suite(
-    "Modular addition", _intro, measure, CLAIMS, _table, about=generalised, beside=_other_p
-)

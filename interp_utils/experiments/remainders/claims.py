@@ -1,141 +1,11 @@
-"""Syrkis and Søgaard on the runs on many remainders: what is measured, and the claims."""
+"""What Syrkis and Søgaard 2024 say of many remainders, and the rules that decide it."""
 
 from __future__ import annotations
 
-import statistics
-
-import torch
-
-from interp_utils import (
-    CachedModel,
-    Run,
-    milestones,
-    multitask,
-    rank_tests,
-    residues,
-    sparsity,
-    spectra,
-    sweeps,
-    tasks,
-    trajectories,
-)
-from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
-from tools.search_remainders import SHIPPED
-
-ADDITION = {53: "p59_seed0", 113: "modular_addition"}  # T_nanda, of about the same size
-KINDS = {
-    "all": "T_miiii",
-    "more_data": "T_miiii",
-    "more_data_masked": "T_masked",
-    "as_published": "as published",
-    "masked": "T_masked",
-    "permuted": "T_basis",
-    "unfiltered": "λ = 0",
-    "no_dropout": "no dropout",
-}
-FIRST, MASKED_FIRST = (2, 3, 5, 7), (11, 13, 17, 19)
-NUMBERS, SEARCH = "n below 113²", "search, p = 23"
-
-
-def measure() -> Rows:
-    """Run name -> measure -> number; a row for the numbers themselves, and one for the search."""
-    rows = {
-        name: {"kind": "T_nanda", **multitask.headline(Run.load(CHECKPOINTS / name))}
-        for name in ADDITION.values()
-    }
-    for path in sorted(CHECKPOINTS.glob("remainders_*")):
-        run = Run.load(path)
-        row = {
-            "kind": KINDS[path.name.split("_", 2)[2].rsplit("_", 1)[0]],
-            "frac_train": run.task.params["frac_train"],
-        }
-        row |= {**multitask.headline(run), **_order(run)}
-        if row["p"] in ADDITION:
-            for name in ("singular values, effective share", "frequencies, effective share"):
-                row[f"{name}, over addition's"] = row[name] / rows[ADDITION[row["p"]]][name]
-        rows[path.name] = row | (_activity(run) if len(run.steps) > 2 else {})
-    return rows | {NUMBERS: _numbers(), SEARCH: _search()}
-
-
-def _order(run: Run) -> Row:
-    """Places and correlations count a head that did not stay above 99 % as later than all that "
-    "did."""
-    reached = milestones.steps_by_head(run.metrics).astype("float").fillna(float("inf"))
-    place = reached.rank(method="max")
-    rest = reached.drop(list(FIRST))
-    row = {
-        f"place of the last of {first}": place[list(first)].max().item()
-        for first in (FIRST, MASKED_FIRST)
-        if set(first) <= {*reached.index}
-    }
-    first = reached[list(FIRST)]
-    row["2, 3, 5 and 7 in this order"] = float(
-        first.is_monotonic_increasing and first.max() < float("inf")
-    )
-    if learned := [step for step in rest if step < float("inf")]:
-        row["the others, step with q"] = rank_tests.spearman(
-            torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1
-        ).statistic
-        row["the others, last over first"] = max(learned) / min(learned)
-    memorised = milestones.generalisation(run.metrics).memorised
-    if memorised:
-        row["median head's step over that of memorising"] = statistics.median(reached) / memorised
-    return {name: value for name, value in row.items() if value < float("inf")}
-
-
-def _activity(run: Run) -> Row:
-    """Active frequencies from the step at which training accuracy is 99 %: the largest count over
-    the last.
-    """
-
-    def amplitudes(model: CachedModel) -> torch.Tensor:
-        return spectra.amplitudes(model.activation("post", 0)[1:, 1:])
-
-    memorised = milestones.generalisation(run.metrics).memorised
-    followed = trajectories.follow(run, amplitudes, steps=run.steps[1:], show_progress=False)
-    history = torch.stack(list(followed.values()))  # "step freq neuron"
-    late = [step >= memorised for step in followed]
-    by_code = [
-        spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])
-    ]
-    code = torch.stack(by_code).double().nanmean(0)
-    power = history[late].mean(2)[:, 1:].square()
-    measures = {
-        "code's count": code[late],
-        "participation ratio": spectra.participation_ratio(power),
-        "90 % of power": spectra.count_for(power).double(),
-        "1 - Gini": torch.tensor([1 - sparsity.gini(each) for each in power]),
-    }
-    largest = spectra.active(history.mean(2)).sum(1).max().item()
-    return {
-        "active, by the text": largest,
-        **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()},
-    }
-
-
-def _numbers() -> Row:
-    task = tasks.remainders(113)
-    is_prime = torch.zeros(113**2, dtype=torch.bool)
-    is_prime[tasks.primes_below(113**2)] = True
-    found, grid = (
-        residues.detect_primes(task.labels, is_prime[tasks.numbers(task)]),
-        task.labels.view(113, 113, -1),
-    )
-    return {
-        "primes with a zero": found.missed_primes,
-        "others without": found.false_primes,
-        "q that commute": sum(
-            grid[..., head].equal(grid[..., head].T) for head in range(grid.shape[2])
-        ),
-    }
-
-
-def _search() -> Row:
-    values = [trial.value for trial in sweeps.load(SHIPPED).trials]
-    return {
-        "trials": len(values),
-        "rank of the published best": sum(value < values[0] for value in values) + 1,
-    }
+from interp_utils.experiments.base import Claim, Row, Rows
+from interp_utils.experiments.remainders.recipes import P
+from interp_utils.experiments.remainders.row import FIRST, MASKED_FIRST
+from interp_utils.experiments.remainders.together import SEARCH
 
 
 def of_kind(*kinds: str):
@@ -447,22 +317,22 @@ CLAIMS = [
 BRIEF = "p = 113, 30 %"
 
 
-def _beside(row: Row) -> str | None:
+def beside(row: Row) -> str | None:
     """Trainings at the paper's size and split that ended long before the paper's, whose models have
     memorised.
     """
     return (
         BRIEF
-        if (row.get("p"), row.get("frac_train"), row.get("kind") != "as published")
-        == (113, 0.3, True)
+        if (row.get("p"), row.get("share for training"), row.get("kind") != "as published")
+        == (P, 0.3, True)
         else None
     )
 
 
-def _intro(rows: Rows) -> list[str]:
+def intro(rows: Rows) -> list[str]:
     ours, search = [row for row in rows.values() if OURS(row)], rows[SEARCH]
-    seeds, brief = ([row for row in ours if row["p"] == 53], [row for row in ours if _beside(row)])
-    (large,) = (row for row in ours if row["p"] == 113 and not _beside(row))
+    seeds, brief = ([row for row in ours if row["p"] == 53], [row for row in ours if beside(row)])
+    (large,) = (row for row in ours if row["p"] == P and not beside(row))
     return [
         f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} "
         "remainders for 65,536 steps;",
@@ -481,7 +351,7 @@ def _intro(rows: Rows) -> list[str]:
     ]
 
 
-def _table(rows: Rows) -> list[str]:
+def table(rows: Rows) -> list[str]:
     lines = [
         "| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | "
         "attention to one digit, least |"
@@ -499,6 +369,3 @@ def _table(rows: Rows) -> list[str]:
                 f"| {row['positions, Pearson']:.2f} | {row['attention to one digit, least']:.2f} |"
             )
     return lines
-
-
-SUITE = Suite("Remainders", _intro, measure, CLAIMS, _table, beside=_beside)

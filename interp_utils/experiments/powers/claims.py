@@ -1,130 +1,18 @@
-"""Patel et al. (section 3.3) on the runs on x^a + y^b: what is measured, and the claims."""
+"""What Patel et al., section 3.3, say of x^a + y^b, and the rules that decide it."""
 
 from __future__ import annotations
 
 import math
 import statistics
 
-import torch
-
-from interp_utils import Run, exponents, milestones, rank_tests
-from tools.claims import CHECKPOINTS, Claim, Row, Rows, Suite
-
-# The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix
-# describe, have none.
-PUBLISHED = {
-    "(1, 1)": 18100,
-    "(3, 3)": 10000,
-    "(3, 4)": 70000,
-    "(5, 4)": 5000,
-    "(5, 5)": 3000,
-    "(7, 7)": None,
-    "(7, 7) mod 101": 2500,
-    "(9, 9)": 1600,
-    "(4, 5)": 1100,
-    "(8, 9)": 600,
-    "(2, 2)": None,
-    "(4, 4)": None,
-}
-HORIZON = 12_000  # where runs on bijections are cut off to be compared
-TOGETHER = "all runs"
-
-
-def measure() -> Rows:
-    """Run name -> measure -> number, and a row of what only all runs together have."""
-    patterns = ("modular_addition", "p113_seed*", "exp_*")
-    rows = {
-        path.name: _describe(Run.load(path))
-        for pattern in patterns
-        for path in sorted(CHECKPOINTS.glob(pattern))
-    }
-    return rows | {TOGETHER: _compare(list(rows.values()))}
-
-
-def _describe(run: Run) -> Row:
-    row = exponents.headline(run)
-    step = row["generalised"] or row["steps"] + 1  # the step after the last
-    return row | {
-        "task": f"({row['a']}, {row['b']})" + (f" mod {row['p']}" if row["p"] != 113 else ""),
-        "step": step,
-        "step over that of memorising": step / row["memorised"],
-        "step by 12,000": milestones.generalisation(run.metrics, HORIZON).generalised
-        or HORIZON + 1,
-        "labels that do not occur": row["p"] - row["labels that occur"],
-    }
-
-
-def _compare(rows: list[Row]) -> Row:
-    """Correlations are of ranks. A run that had not generalised counts as later than all that "
-    "had."""
-    by_task = {task: [row for row in rows if row["task"] == task] for task in PUBLISHED}
-    steps = {
-        task: statistics.median(row["step"] if row["generalised"] else math.inf for row in own)
-        for task, own in by_task.items()
-    }
-    size = {task: max(own[0]["a"], own[0]["b"]) for task, own in by_task.items()}
-    unseen = {
-        task: statistics.median(row["unseen"] for row in own) for task, own in by_task.items()
-    }
-    grokked = {task: step for task, step in PUBLISHED.items() if step}
-    with_size, with_unseen, between = (
-        _correlation(steps, size),
-        _correlation(steps, unseen),
-        _correlation(size, unseen),
-    )
-
-    bijections = [row for row in rows if row["p"] == 113 and is_bijection(row)]
-    exponent, by_horizon = (
-        _tensor(row[name] for row in bijections) for name in ("a", "step by 12,000")
-    )
-    first_two = exponent <= 3
-    order = rank_tests.spearman(by_horizon, exponent)
-    symmetric = [row["step"] for row in rows if row["a"] == row["b"] > 1 and is_bijection(row)]
-    return {
-        "order of Table 1": _correlation(grokked, steps),
-        "step with exponent, bijections": order.statistic,
-        "step with exponent, bijections: p": order.p_value,
-        "one distribution, bijections: p": rank_tests.kruskal_wallis(
-            by_horizon, exponent.long()
-        ).p_value,
-        "(3, 3) and (1, 1): p": rank_tests.kruskal_wallis(
-            by_horizon[first_two], exponent[first_two].long()
-        ).p_value,
-        "step with exponent, all tasks": with_size,
-        "step with exponent, classes alike": _partial(with_size, with_unseen, between),
-        "step with unseen classes, exponents alike": _partial(with_unseen, with_size, between),
-        "(5, 4) over (4, 5)": steps["(5, 4)"] / steps["(4, 5)"],
-        "(3, 4) over (1, 1)": steps["(3, 4)"] / steps["(1, 1)"],
-        "a = b over others": statistics.median(symmetric)
-        / statistics.median(row["step"] for row in rows if row["a"] != row["b"]),
-    }
-
-
-def _tensor(values) -> torch.Tensor:
-    return torch.tensor([float(value) for value in values])
-
-
-def _correlation(x: dict[str, float], y: dict[str, float]) -> float:
-    return rank_tests.spearman(
-        _tensor(x.values()), _tensor(y[task] for task in x), n_permutations=1
-    ).statistic
-
-
-def _partial(with_one: float, with_other: float, between: float) -> float:
-    """The correlation with one that is left at equal values of the other."""
-    return (with_one - with_other * between) / math.sqrt((1 - with_other**2) * (1 - between**2))
-
-
-def is_bijection(row: Row) -> bool:
-    return row["classes of x"] == row["classes of y"] == row["p"]
+from interp_utils.experiments.base import Claim, Row, Rows
+from interp_utils.experiments.powers.recipes import P
+from interp_utils.experiments.powers.row import generalised, is_bijection
+from interp_utils.experiments.powers.together import PUBLISHED
 
 
 def of_run(row: Row) -> bool:
     return "task" in row
-
-
-def generalised(row: Row) -> bool:
-    return of_run(row) and row["generalised"] is not None
 
 
 def renamed(row: Row) -> bool:
@@ -386,7 +274,7 @@ CLAIMS = [
         EVEN,
         lambda row: (
             generalised(row)
-            and row["p"] == 113
+            and row["p"] == P
             and row["a"] > 1
             and row["task"] not in ("(2, 2)", "(4, 4)")
         ),
@@ -450,7 +338,7 @@ CLAIMS = [
         "excluded loss shows them",
         "Fig. 1",
         "excluded loss",
-        lambda x: x > math.log(113),
+        lambda x: x > math.log(P),
         "above ln 113, bijections",
         SUMS,
         renamed,
@@ -478,7 +366,7 @@ CLAIMS = [
 ]
 
 
-def _intro(rows: Rows) -> list[str]:
+def intro(rows: Rows) -> list[str]:
     runs = [row for row in rows.values() if of_run(row)]
     n_sums = sum(row["task"] == "(1, 1)" for row in runs)
     n_not = sum(not generalised(row) for row in runs)
@@ -501,7 +389,7 @@ def _intro(rows: Rows) -> list[str]:
     ]
 
 
-def _table(rows: Rows) -> list[str]:
+def table(rows: Rows) -> list[str]:
     lines = [
         "| task | published | seeds | memorised at | generalised at | grokked | classes | unseen "
         "| entropy of labels | key frequencies |",
@@ -526,6 +414,3 @@ def _table(rows: Rows) -> list[str]:
             f"| {own[0]['entropy of labels']:.4f} | {f'{keys[0]} to {keys[-1]}' if keys else '-'} |"
         )
     return lines
-
-
-SUITE = Suite("Exponentiated addition", _intro, measure, CLAIMS, _table, about=of_run)

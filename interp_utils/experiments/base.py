@@ -1,0 +1,139 @@
+"""What an experiment is made of: recipes to train, a run as a row of numbers, and claims."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.runs.run import Run
+from interp_utils.tasks import AnyTask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]  # measure -> number, of one run
+Rows = dict[str, Row]  # run -> row
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """A training by its configurations: train(*recipe, out=...).
+
+    make:      a function of `tasks` with its arguments (functools.partial); called when the task is
+               first asked for.
+    snapshots: the steps that ship, beside the last one.
+    half:      whether weights ship in half precision.
+    ships:     False for a training that is only named, e.g. one that a notebook runs itself.
+    control:   True for a run that no claim is about.
+    """
+
+    make: Callable[..., AnyTask]
+    model: ModelConfig
+    train: TrainConfig
+    snapshots: Sequence[int] = ()
+    half: bool = True
+    ships: bool = True
+    control: bool = False
+
+    @cached_property
+    def task(self) -> AnyTask:
+        return self.make()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.task, self.model, self.train))
+
+    def seeded(self, seed: int) -> Recipe:
+        """The same training on the task of another seed, from initial weights of that seed."""
+        return dataclasses.replace(
+            self,
+            make=functools.partial(self.make, seed=seed),
+            model=dataclasses.replace(self.model, seed=seed),
+        )
+
+
+class Claim(NamedTuple):
+    """A published claim, and the rule that decides it on one row.
+
+    measure:  the number of the row that the page shows.
+    rule:     what `holds` asks, in words.
+    notebook: number and section, "04 · The phases".
+    about:    which rows it is about; None: those that the experiment's claims are about. Rows
+              without the measure do not count.
+    """
+
+    text: str
+    source: str
+    published: str
+    measure: str
+    holds: Callable[[Row], bool]
+    rule: str
+    notebook: str
+    about: Callable[[Row], bool] | None = None
+
+
+def nothing_together(rows: Rows, docs: Path) -> Rows:
+    return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What was published about a task, and what holds. Found by being EXPERIMENT in a folder of
+    `interp_utils.experiments`.
+
+    title:    the heading of its part of docs/claims.md.
+    is_about: whether a run is one of the experiment's: by its task's type and what the task states,
+              never by a name, and by what its model must have to be measured.
+    recipes:  every run that ships, by the name of its folder in checkpoints/, and others that are
+              worth a name.
+    row:      row(run, device=None), a finished run as a row of numbers, JSON-able.
+    history:  history(run, device=None, show_progress=True), the measures of every snapshot as a
+              table.
+    claims:   the published claims, each with its rule.
+    share:    how many MB of checkpoints/ the runs may take.
+    rounding: what another machine's rounding may change of a number, beside a few per cent of it.
+    compared: names of other experiments' runs whose row, by this experiment, its claims need too.
+    together: what only all rows together have: numbers to be added to rows, and rows of their own.
+              Takes the rows and the folder docs/.
+    intro, table: lines of the page before and after the verdicts.
+    about:    which rows the claims are about that do not say so themselves.
+    beside:   the name of a column for rows that do not decide a verdict.
+    remark:   what the reader of one run's row must know, if anything.
+    """
+
+    name: str
+    title: str
+    is_about: Callable[[Run], bool]
+    recipes: Mapping[str, Recipe]
+    row: Callable[..., Row]
+    history: Callable[..., pd.DataFrame]
+    claims: Sequence[Claim]
+    share: int
+    rounding: float = 1e-12
+    compared: Sequence[str] = ()
+    together: Callable[[Rows, Path], Rows] = nothing_together
+    intro: Callable[[Rows], Sequence[str]] = lambda rows: []
+    table: Callable[[Rows], Sequence[str]] = lambda rows: []
+    about: Callable[[Row], bool] = lambda row: True
+    beside: Callable[[Row], str | None] = lambda row: None
+    remark: Callable[[Run], str | None] = lambda run: None
+
+    @property
+    def shipped(self) -> dict[str, Recipe]:
+        return {name: recipe for name, recipe in self.recipes.items() if recipe.ships}
+
+    @property
+    def measured(self) -> list[str]:
+        """The runs whose rows decide the claims."""
+        own = [name for name, recipe in self.shipped.items() if not recipe.control]
+        return [*self.compared, *own]
+
+
+def one_layer(run: Run) -> bool:
+    """Whether its model is one layer of attention and MLP, which most claims are about."""
+    return run.config.model.n_layers == 1 and run.config.model.d_mlp is not None

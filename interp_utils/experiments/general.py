@@ -1,0 +1,42 @@
+"""What every run has, also one of no experiment: its losses and accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from tqdm.auto import tqdm
+
+from interp_utils import devices
+from interp_utils.devices import Device
+from interp_utils.experiments.base import Row
+from interp_utils.runs.run import Run
+from interp_utils.training.objectives import objective
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def row(run: Run, device: Device = None) -> Row:
+    """The numbers of the run's log, again from the weights of its last snapshot."""
+    return {"steps": run.step, **_measured(run, run.steps[-1], device)}
+
+
+def history(
+    run: Run, steps: Sequence[int] | None = None, device: Device = None, show_progress: bool = True
+) -> pd.DataFrame:
+    """The same at every snapshot: one row each."""
+    import pandas as pd
+
+    chosen = run.steps if steps is None else steps
+    shown = tqdm(chosen, desc="measuring", unit="snapshot", disable=not show_progress)
+    return pd.DataFrame([{"step": step, **_measured(run, step, device)} for step in shown])
+
+
+@torch.no_grad()
+def _measured(run: Run, step: int, device: Device) -> Row:
+    on = devices.resolve(device)
+    weights = {name: value.to(on) for name, value in run.weights(step).items()}
+    found = objective(run.task, run.config, on).measure(weights, step)
+    return {name.replace("_", " "): value.item() for name, value in found.items()}

@@ -1,0 +1,28 @@
+"""Sorting: Patel et al., section 3.4."""
+
+from interp_utils.experiments.base import Experiment
+from interp_utils.experiments.sorting import claims, row
+from interp_utils.experiments.sorting.recipes import RECIPES
+from interp_utils.runs.run import Run
+from interp_utils.tasks import Sorting
+
+
+def is_about(run: Run) -> bool:
+    return isinstance(run.task, Sorting)
+
+
+EXPERIMENT = Experiment(
+    name="sorting",
+    title="Sorting",
+    is_about=is_about,
+    recipes=RECIPES,
+    row=row.row,
+    history=row.history,
+    claims=claims.CLAIMS,
+    share=15,
+    rounding=5e-3,  # of shares of 1,000 lists, a few of which may come out otherwise
+    together=claims.together,
+    intro=claims.intro,
+    table=claims.table,
+    about=claims.of_kind("one head"),
+)
