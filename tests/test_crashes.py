@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from interp_utils import Run
-from interp_utils.runs.run import MANIFEST
+from interp_utils.runs.manifest import MANIFEST
 from tests import trainings
 from tests.processes import FORK, SPAWN, process, report_of
 

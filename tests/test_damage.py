@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from interp_utils import ModelConfig, Run, models, tasks, train
 from interp_utils.configs import RunConfig
 from interp_utils.runs import storage
-from interp_utils.runs.run import MANIFEST, TASK
+from interp_utils.runs.manifest import MANIFEST, TASK
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.runs.writer import RunWriter
 from interp_utils.training import loop

@@ -14,8 +14,7 @@ from interp_utils import ModelConfig, Run, TrainConfig, cli, models, tasks, trai
 from interp_utils.configs import RunConfig
 from interp_utils.losses import cross_entropy
 from interp_utils.models import logits_fn, members_logits_fn
-from interp_utils.runs import storage
-from interp_utils.runs.writer import export
+from interp_utils.runs import export, storage
 from interp_utils.training import ensemble, loop
 from interp_utils.training.members import evenly
 from interp_utils.training.optimisers import adam_

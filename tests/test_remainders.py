@@ -12,7 +12,7 @@ from interp_utils import ModelConfig, RunConfig, TrainConfig, models, tasks, tra
 from interp_utils.experiments.remainders import recipes
 from interp_utils.losses import LOSSES, cross_entropy, predictions
 from interp_utils.models import logits_fn
-from interp_utils.runs.writer import _compact
+from interp_utils.runs.storage import compact
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.loop import Trainer
 from interp_utils.training.objectives import dropout_masks, objective
@@ -47,7 +47,7 @@ def test_29_primes_and_1480_classes_at_113():
 def test_labels_of_large_numbers_survive_the_run_folder():
     task = tasks.remainders(200, 0.01, primes=[2, 39_989])
     assert task.labels.max() > 2**15
-    stored = tasks.restore(json.loads(json.dumps(task.about())), _compact(task))
+    stored = tasks.restore(json.loads(json.dumps(task.about())), compact(task.tensors()))
     assert stored.labels.equal(task.labels) and stored.weights == task.weights
 
 

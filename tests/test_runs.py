@@ -14,10 +14,10 @@ import torch
 
 from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train
 from interp_utils.configs import RunConfig
-from interp_utils.runs import storage
-from interp_utils.runs.run import snapshot_name
+from interp_utils.runs import export, storage
+from interp_utils.runs.manifest import snapshot_name
 from interp_utils.runs.storage import DamagedFile, RunInUse
-from interp_utils.runs.writer import RunWriter, export
+from interp_utils.runs.writer import RunWriter
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 

@@ -18,7 +18,7 @@ from interp_utils import (
     train_many,
     trajectories,
 )
-from interp_utils.runs import writer
+from interp_utils.runs import export, storage
 from interp_utils.training import loop
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -164,9 +164,9 @@ def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(
-            writer,
-            "_compact",
-            lambda task: {name: tensor.to(torch.int16) for name, tensor in task.tensors().items()},
+            storage,
+            "compact",
+            lambda tensors: {name: tensor.to(torch.int16) for name, tensor in tensors.items()},
         )
         patch.setattr(loop.Trainer, "update", dies)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
@@ -174,7 +174,7 @@ def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(
     resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert weights_equal(resumed, small_run) and resumed.metrics.equals(small_run.metrics)
     assert (tmp_path / "task.safetensors").read_bytes() == before
-    exported = writer.export(resumed, tmp_path / "exported").path / "task.safetensors"
+    exported = export(resumed, tmp_path / "exported").path / "task.safetensors"
     assert exported.stat().st_size < len(before) - small_task.tokens.numel(), (
         "which is stored again, in 8"
     )

@@ -11,7 +11,8 @@ from typing import Any
 
 from interp_utils.cli import complain, experimenting, options, sweeping, text, verification
 from interp_utils.configs import RunConfig
-from interp_utils.runs.run import MANIFEST, TASK, Run
+from interp_utils.runs.manifest import MANIFEST, TASK
+from interp_utils.runs.run import Run
 from interp_utils.runs.storage import DamagedFile, RunInUse
 from interp_utils.tasks import AnyTask
 from interp_utils.training import loop

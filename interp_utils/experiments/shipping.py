@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 from interp_utils import experiments
 from interp_utils.experiments.base import Row, Rows
 from interp_utils.experiments.verdicts import page
+from interp_utils.runs.export import export
 from interp_utils.runs.run import Run
-from interp_utils.runs.writer import export
 from interp_utils.training.loop import train
 
 NUMBERS, PAGE = "claims.json", "claims.md"

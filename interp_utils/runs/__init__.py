@@ -1,7 +1,8 @@
 """What a training leaves on disk: read, written, verified, resumed."""
 
+from interp_utils.runs.export import export
 from interp_utils.runs.run import Run
 from interp_utils.runs.storage import DamagedFile, RunInUse
-from interp_utils.runs.writer import RunWriter, export
+from interp_utils.runs.writer import RunWriter
 
 __all__ = ["DamagedFile", "Run", "RunInUse", "RunWriter", "export"]

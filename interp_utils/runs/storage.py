@@ -18,6 +18,7 @@ from typing import Any
 
 import filelock
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -115,6 +116,18 @@ def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
         RuntimeError,
     ) as error:  # the last three: a dtype that is not torch's
         raise DamagedFile(path, f"not a safetensors file ({error})") from None
+
+
+def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of integers from 0, or masks, in the smallest type that holds them."""
+
+    def shrink(tensor: Tensor) -> Tensor:
+        largest = int(tensor.max())
+        return tensor.to(
+            torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64
+        )
+
+    return {name: shrink(tensor) for name, tensor in tensors.items()}
 
 
 def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:

@@ -7,29 +7,27 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from interp_utils.configs import RunConfig
 from interp_utils.runs import storage
-from interp_utils.runs.run import (
-    FORMAT,
+from interp_utils.runs.manifest import (
     MANIFEST,
     TASK,
-    Metrics,
-    Run,
+    make_manifest,
     metrics_name,
     snapshot_name,
     state_name,
 )
+from interp_utils.runs.manifest import versions as current_versions
+from interp_utils.runs.metrics import Metrics
+from interp_utils.runs.run import Run
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask
 
@@ -46,7 +44,7 @@ class RunWriter:
     def __init__(self, path: str | Path, task: AnyTask, config: RunConfig) -> None:
         self.path = Path(path)
         self.task, self.config = task, config
-        self._task_content = storage.tensors_to_bytes(_compact(task))
+        self._task_content = storage.tensors_to_bytes(storage.compact(task.tensors()))
         self.run: Run | None = None
         self._stack = ExitStack()
 
@@ -163,7 +161,9 @@ class RunWriter:
         for name, content in contents.items():
             if before.get(name) != files[name]:
                 storage.write_atomic(self.path / name, content)
-        manifest = _manifest(self.task, self.config, step, files, versions or _versions())
+        manifest = make_manifest(
+            self.task, self.config, step, files, versions or current_versions()
+        )
         storage.write_atomic(self.path / MANIFEST, storage.manifest_to_bytes(manifest))
         for name in before.keys() - files.keys():
             (self.path / name).unlink(missing_ok=True)
@@ -192,7 +192,7 @@ class RunWriter:
         }
         stored, wanted = (
             json.loads(json.dumps(stored)),
-            _manifest(self.task, self.config, 0, {}, {}),
+            make_manifest(self.task, self.config, 0, {}, {}),
         )
         for part in ("task", "model", "train"):
             if stored[part] != wanted[part]:
@@ -244,67 +244,6 @@ class RunWriter:
             )
 
 
-def export(
-    run: Run, path: str | Path, steps: Iterable[int] | None = None, half: bool = False
-) -> Run:
-    """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the
-    last one.
-
-    half: store the snapshots in float16. Whether the last one still has its logged losses,
-    `interp-utils verify` tells.
-    """
-    if not run.finished:
-        raise ValueError(
-            f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before "
-            "exporting it"
-        )
-    last, dtype = run.steps[-1], torch.float16 if half else torch.float32
-    contents = {TASK: storage.tensors_to_bytes(_compact(run.task))}
-    contents[metrics_name(run.step)] = storage.json_bytes(run.raw_metrics)
-    for step in sorted({last, *(run.steps if steps is None else steps)}):
-        weights = {name: tensor.to(dtype) for name, tensor in run.weights(step).items()}
-        contents[snapshot_name(step)] = storage.tensors_to_bytes(weights)
-    with RunWriter(path, run.task, run.config) as writer:
-        if writer.step is not None:
-            raise ValueError(f"{path} already holds a run; export to a new folder")
-        writer.commit(run.step, contents, versions=run.manifest["versions"])
-    return Run.load(path)
-
-
 def _explained(error: OSError, path: Path, message: str) -> OSError:
     """The same error, saying what it means."""
     return type(error)(error.errno, message.format(error.strerror), str(path))
-
-
-def _manifest(
-    task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]
-) -> dict[str, Any]:
-    body = {
-        "format": FORMAT,
-        "task": task.about(),
-        "model": config.model.to_json(),
-        "train": config.train.to_json(),
-        "step": step,
-        "versions": dict(versions),
-        "files": dict(sorted(files.items())),
-    }
-    return json.loads(json.dumps(body))  # as it will be read back: tuples become lists
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("interp-utils", "torch", "numpy")},
-    }
-
-
-def _compact(task: AnyTask) -> dict[str, Tensor]:
-    """The task's tensors in the smallest integer type that holds them."""
-
-    def shrink(tensor: Tensor) -> Tensor:
-        largest = int(tensor.max())
-        return tensor.to(
-            torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64
-        )
-
-    return {name: shrink(tensor) for name, tensor in task.tensors().items()}

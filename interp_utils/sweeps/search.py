@@ -31,7 +31,8 @@ from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.measures.milestones import first_sustained
 from interp_utils.runs import storage as disk
-from interp_utils.runs.run import MANIFEST, Run
+from interp_utils.runs.manifest import MANIFEST
+from interp_utils.runs.run import Run
 from interp_utils.sweeps.studies import import_optuna, load, open_study
 from interp_utils.tasks import AnyTask
 from interp_utils.training import train

@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from interp_utils import devices
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.devices import Device
-from interp_utils.runs.run import Run, state_name
+from interp_utils.runs.manifest import state_name
+from interp_utils.runs.run import Run
 from interp_utils.runs.storage import RunInUse
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from interp_utils.configs import RunConfig
-from interp_utils.runs.run import Metrics
+from interp_utils.runs.metrics import Metrics
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State

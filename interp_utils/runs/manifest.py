@@ -1,0 +1,149 @@
+"""The manifest, run.json: what it says of a run, checked before anything that it names is touched.
+
+    run.json                      the manifest: configurations, step, versions, size and sha256 of
+                                  every other file
+    task.safetensors              every input, label and the train mask
+    metrics-<step>.json           one row per logged step
+    snapshots/<step>.safetensors  weights under HookedTransformer's names
+    state-<step>.safetensors      weights and optimiser moments, to resume from (absent in a run
+                                  that ships)
+
+A save writes new files first and the manifest last, by rename: whenever the process dies, the
+manifest on disk describes files that are there.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.runs import storage
+from interp_utils.runs.storage import DamagedFile
+from interp_utils.tasks import AnyTask
+
+FORMAT = 1
+MANIFEST = "run.json"
+TASK = "task.safetensors"
+# what a value of another kind leads to
+WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+def snapshot_name(step: int) -> str:
+    return f"snapshots/{step:08d}.safetensors"
+
+
+def metrics_name(step: int) -> str:
+    return f"metrics-{step:08d}.json"
+
+
+def state_name(step: int) -> str:
+    return f"state-{step:08d}.safetensors"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Raises DamagedFile where it is not one, ValueError where another version wrote it."""
+    manifest = storage.manifest_from_bytes(path.read_bytes(), path)
+    if manifest.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT}; install "
+            "the version that wrote it"
+        )
+    try:
+        _check_manifest(manifest)
+    except WRONG as error:
+        raise DamagedFile(path, f"not a run's manifest: {error}") from None
+    return manifest
+
+
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Raises ValueError, or another of WRONG, unless every entry is what it is in a run.
+
+    Its names are paths that are read, written and deleted: only those of a run's own files pass.
+    """
+    kinds = {
+        "format": int,
+        "task": dict,
+        "model": dict,
+        "train": dict,
+        "step": int,
+        "versions": dict,
+        "files": dict,
+    }
+    found = {key: type(value) for key, value in manifest.items()}
+    if found != kinds:
+        wrong = sorted(
+            key for key in kinds.keys() | found.keys() if kinds.get(key) is not found.get(key)
+        )
+        raise ValueError(
+            f"these entries are missing, unknown or of another type: {', '.join(wrong)}"
+        )
+    model, train = (
+        ModelConfig.from_json(manifest["model"]),
+        TrainConfig.from_json(manifest["train"]),
+    )
+    step, files, task = manifest["step"], manifest["files"], manifest["task"]
+    if not 0 <= step <= train.steps:
+        raise ValueError(f"its step {step} is not in 0 .. {train.steps}")
+    required, optional = {TASK, metrics_name(step)}, {state_name(step)}
+    if step == train.steps:  # or `model()` would be an earlier one
+        required.add(snapshot_name(step))
+    snapshots = {
+        name: re.fullmatch(r"snapshots/([0-9]{8,})\.safetensors", name)
+        for name in files.keys() - required - optional
+    }
+    foreign = sorted(
+        n
+        for n, m in snapshots.items()
+        if not m or n != snapshot_name(int(m[1])) or int(m[1]) > step
+    )
+    if foreign or required - files.keys():
+        raise ValueError(
+            f"files missing: {sorted(required - files.keys())}, not those of a run at step "
+            f"{step}: {foreign}"
+        )
+    for name, description in files.items():
+        if {key: type(value) for key, value in description.items()} != {
+            "bytes": int,
+            "sha256": str,
+        }:
+            raise ValueError(f"{name} is not described by its bytes and sha256")
+    if model.n_layers > sum(description["bytes"] for description in files.values()):
+        raise ValueError(f"a model of {model.n_layers} layers does not fit into its files")
+    a, b = (0, 0) if task.get("grid") is None else task["grid"]
+    sizes = (*task.get("n_classes", ()), a, b, task.get("d_vocab", 0))
+    if (
+        type(task.get("name")) is not str
+        or type(task.get("params")) is not dict
+        or any(type(size) is not int for size in sizes)
+    ):
+        raise ValueError("its task is not described by name, params and sizes")
+
+
+def make_manifest(
+    task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the manifest of such a run says, as it will be read back."""
+    body = {
+        "format": FORMAT,
+        "task": task.about(),
+        "model": config.model.to_json(),
+        "train": config.train.to_json(),
+        "step": step,
+        "versions": dict(versions),
+        "files": dict(sorted(files.items())),
+    }
+    return json.loads(json.dumps(body))  # tuples become lists
+
+
+def versions() -> dict[str, str]:
+    """Of what trains here."""
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("interp-utils", "torch", "numpy")},
+    }
