@@ -510,7 +510,7 @@ def replace(folder: Path, name: str, content: bytes) -> None:
     [
         ("grid", {"n_classes": [6]}, r"labels of column 0 must be in 0 .. 5, got 0 .. 6"),
         ("grid", {"d_vocab": 9}, "modular_addition needs ModelConfig.d_vocab = 9, got 8"),
-        ("grid", {"grid": [7, 8]}, "a grid of 7 x 8 pairs needs 56 inputs, got 49"),
+        ("grid", {"positions": [0, 0]}, r"two operands stand at one position: \[0, 0\]"),
         ("sequence", {"n_test": 10**12}, "its test lists are of another number or size"),
         ("sequence", {"n_values": 10**12}, "its validation lists are of another number or size"),
         ("sequence", {"length": [1, 10**9]}, "its validation lists are of another number or size"),
