@@ -8,6 +8,7 @@ from interp_utils.analysis.group_structure import describe
 from interp_utils.group_tables import group_table
 from tests import planted_groups
 
+TINY_SIZES = {"d-model": 8, "n-heads": 2, "d-head": 4, "d-mlp": 8, "steps": 2}
 TINY = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=16)
 
 
@@ -90,3 +91,23 @@ def test_a_group_task_of_other_sizes_is_refused():
                 "table": group_table("S4"),
             }
         )
+
+
+def test_the_command_line_takes_a_groups_name():
+    from interp_utils.cli import options
+
+    assert "group_composition" in options.constructors()
+    assert options.read(options._typed(str | torch.Tensor), "S3") == "S3"
+    assert options._typed(int) is int and options._typed(torch.Tensor) is torch.Tensor
+
+
+def test_a_group_is_trained_from_the_command_line(tmp_path, capsys):
+    from interp_utils.cli import main
+
+    sizes = [f"--{name}={value}" for name, value in TINY_SIZES.items()]
+    out = ["--out", str(tmp_path / "run")]
+    run = ["train", "group_composition", "--group", "S3", "--quiet", *out]
+    assert main([*run, *sizes]) == 0
+    assert Run.load(tmp_path / "run").task.table.equal(group_table("S3"))
+    arguments = ["train", "group_composition", "--group", "S9", "--out", str(tmp_path / "x")]
+    assert main(arguments) != 0

@@ -222,9 +222,20 @@ def _arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
     found = []
     for parameter in inspect.signature(owner).parameters.values():
         default = ... if parameter.default is parameter.empty else parameter.default
-        if default is ... or _readable(hints[parameter.name]):
-            found.append((parameter.name, hints[parameter.name], default))
+        hint = hints[parameter.name]
+        if default is ...:
+            found.append((parameter.name, _typed(hint), default))
+        elif _readable(hint):
+            found.append((parameter.name, hint, default))
     return found
+
+
+def _typed(hint: Any) -> Any:
+    """Of a union the types that can be typed: a group's name, where a table would do as well."""
+    parts = [part for part in get_args(hint) if _readable(part)]
+    if get_origin(hint) not in UNIONS or not parts:
+        return hint
+    return Union[tuple(parts)]  # noqa: UP007, of as many as there are
 
 
 def _flag(title: str, name: str) -> str:
