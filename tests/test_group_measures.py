@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from interp_utils import CachedModel, ModelConfig, models, tasks
+from interp_utils.analysis import cosets
 from interp_utils.analysis.group_structure import describe
 from interp_utils.group_tables import group_table
 from interp_utils.measures import group_circuits, group_readings
@@ -53,6 +54,23 @@ def test_a_planted_rho_set_network_is_exact_in_every_reading(s5):
     assert (circuit["neurons"], circuit["vectors a"]) == (25, 1)
     for name in ("largest a", "one a", "a agrees", "read-out", "pairs", "on pairs"):
         assert math.isclose(circuit[name], 1, rel_tol=1e-9), name
+
+
+def test_every_pair_of_lines_of_the_orbit_is_occupied_alike(s5):
+    model = as_parts(planted_groups.rho_set_network(s5, "standard", 5), s5.table)
+    occupied = group_circuits.largest_occupancy(model, s5, s5.irreps.index("standard"))
+    assert occupied.shape == (5, 5) and math.isclose(occupied.sum().item(), 1)
+    assert occupied.min() > 0
+    with pytest.raises(ValueError, match="no neuron has most of its energy in 6d"):
+        group_circuits.largest_occupancy(model, s5, s5.irreps.index("6d"))
+
+
+def test_sides_swap_with_the_table(s5):
+    x, _ = cosets.sides(planted_groups.rho_set_network(s5, "standard", 5).pre)
+    mirrored = describe(s5.table.T)
+    for group, right in ((s5, 1.0), (mirrored, 0.0)):
+        assert group_readings.share_on(x, group, "right") == right
+        assert group_readings.share_on(x, group, "left") == 1 - right
 
 
 def test_the_ladder_costs_nothing_but_for_its_control(s5):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from interp_utils.analysis import cosets, irreps, ladder, progress, rho_sets
 from interp_utils.analysis.group_structure import Group
@@ -87,12 +89,36 @@ def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[st
         "read-out": mean_by_energy(circuit.read_out, circuit.energy),
     }
     own = cluster == shares.argmax()
-    of_own = (circuit.b[own], circuit.c[own], circuit.energy[own])
-    pairs = [
-        rho_sets.occupancy(*of_own, group.lines[irrep], orbit)
-        for orbit in group.lines[irrep].orbits.unique().tolist()
-    ]
-    if pairs:
-        best = max(pairs, key=lambda occupied: occupied.sum())
+    best = _best_occupancy(_only(circuit, own), group, irrep)
+    if best is not None:
         row |= {"pairs": (best > 0).double().mean().item(), "on pairs": best.sum().item()}
     return row
+
+
+@torch.no_grad()
+def largest_occupancy(model: Parts, group: Group, irrep: int) -> Float[Tensor, "line line"]:
+    """The share of energy on each pair of special lines (b, c), of the neurons of one irrep whose
+    a is of its largest cluster; for the orbit of lines that has most of it.
+
+    Raises ValueError as `circuit_of`, and for an irrep without special lines.
+    """
+    circuit = circuit_of(model, group, irrep)
+    cluster = rho_sets.clusters(circuit.a, circuit.energy)
+    own = cluster == rho_sets.cluster_energies(cluster, circuit.energy).argmax()
+    best = _best_occupancy(_only(circuit, own), group, irrep)
+    if best is None:
+        raise ValueError(f"{group.irreps.names[irrep]} has no special line")
+    return best
+
+
+def _only(circuit: rho_sets.Circuit, neurons: Bool[Tensor, "neuron"]) -> rho_sets.Circuit:
+    return rho_sets.Circuit(*(values[neurons] for values in circuit))
+
+
+def _best_occupancy(circuit: rho_sets.Circuit, group: Group, irrep: int) -> Tensor | None:
+    lines = group.lines[irrep]
+    occupied = [
+        rho_sets.occupancy(circuit.b, circuit.c, circuit.energy, lines, orbit)
+        for orbit in lines.orbits.unique().tolist()
+    ]
+    return max(occupied, key=lambda energy: energy.sum()) if occupied else None

@@ -58,23 +58,21 @@ def parts(model: CachedModel) -> Parts:
             f"{task.name} has a grid of {task.grid} and {task.n_classes} classes, and so is no "
             "composition in a group, with as many of each"
         )
-    model.fetch(("pre", 0), ("post", 0))
+    W_L = model.W_L  # refuses what reads its neurons otherwise
+    model.fetch(("pre", 0), ("post", 0), ("pattern", 0))
 
     def cpu(tensor: Tensor) -> Tensor:
         return tensor.detach().double().cpu()
 
-    attention = None
-    if model.model.cfg.n_heads:
-        attention = cpu(torch.stack([model.attention_to(0, 0), model.attention_to(1, 0)], -1))
     return Parts(
         cpu(model.logits),
         cpu(model.activation("pre", 0)),
         cpu(model.activation("post", 0)),
-        cpu(model.W_L),
+        cpu(W_L),
         cpu(model.W_E[0]),
         task.labels.cpu(),
         task.train_mask.cpu() if task.split_known else None,
-        attention,
+        cpu(torch.stack([model.attention_to(0, 0), model.attention_to(1, 0)], -1)),
         ACTIVATIONS[model.model.cfg.act_fn],
     )
 
@@ -213,7 +211,7 @@ def _readings(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
         row[f"F_coset {name}"] = cosets.coset_share(side.alpha, side.energy)
     if group.families is not None:
         for name, where in (("x", "right"), ("y", "left")):
-            row[f"{name} on {where}"] = _on_side(sides[name], group, where)
+            row[f"{name} on {where}"] = share_on(sides[name].u, group, where)
     return row
 
 
@@ -242,20 +240,24 @@ def _energy_by_irrep(side: Side, group: Group) -> dict[str, float]:
     return dict(zip(group.irreps.names, (energy / energy.sum()).tolist(), strict=True))
 
 
-def _on_side(side: Side, group: Group, where: str) -> float:
-    """Of the functions that are constant on cosets of subgroups that are not normal: the share of
-    energy on this side.
+def share_on(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:
+    """Of the functions that are constant on cosets (alpha of .90) of one side, "left" or "right",
+    and not of the other: the share of energy on this side. NaN where these have less than 1 % of
+    all energy: b^T rho(x) a is on both sides where b and a are on special lines.
     """
-    families = group.families
-    left = cosets.alphas(side.u, families.select(_of_side(group, "left"))).amax(0)
-    right = cosets.alphas(side.u, families.select(_of_side(group, "right"))).amax(0)
-    first, second = (right, left) if where == "right" else (left, right)
-    told = (torch.maximum(left, right) >= cosets.THRESHOLD) & ((left - right).abs() > cosets.TIE)
-    return mean_by_energy((first > second)[told].double(), side.energy[told])
+    other = {"left": "right", "right": "left"}[where]
+    here, there = (
+        cosets.alphas(u, _of_side(group, side)).amax(0) >= cosets.THRESHOLD
+        for side in (where, other)
+    )
+    told, energy = here != there, u.square().sum(0)
+    if energy[told].sum() < 0.01 * energy.sum():
+        return math.nan
+    return mean_by_energy(here[told].double(), energy[told])
 
 
-def _of_side(group: Group, where: str) -> Tensor:
-    return torch.tensor([side == where for side in group.families.sides])
+def _of_side(group: Group, where: str) -> cosets.Families:
+    return group.families.select(torch.tensor([side == where for side in group.families.sides]))
 
 
 def _attention(model: Parts) -> dict[str, Any]:
