@@ -1,91 +1,120 @@
 """Cross-entropy that keeps its digits. Every loss takes logits and labels and returns nats per
-input, or per input and head.
+input, or per input and answer.
 
-A head is a range of adjacent logits with a softmax of its own; a task with several labels per input
-has one for each.
+A model gives one answer to each input, or several. The logits of several answers stand side by
+side: each answer has a range of adjacent logits, and a softmax of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def cross_entropy(
     logits: Float[Tensor, "batch c"],
-    labels: Int[Tensor, "batch *head"],
-    n_classes: Sequence[int] | None = None,
-) -> Float[Tensor, "batch *head"]:
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None = None,
+) -> Float[Tensor, "batch *answer"]:
     """-log softmax(logits)[label], in nats, with full relative precision however small it is.
 
     With d_j = logit_j - logit_label the loss is log1p(S), S = sum over j != label of exp(d_j), and
     its gradient exp(d_j) / (1 + S); neither subtracts nearly equal numbers, as log-softmax does. In
     float32 both are within 1e-5 (relative) at margins up to 60; float64 log-softmax has no digit
     left past 40.
-    n_classes: of each head, for labels "batch head"; their logits are side by side.
+    n_classes: of each answer, for labels "batch answer"; labels "batch" need none.
     """
     labels = labels.to(logits.device)
+    sizes = class_counts(logits, labels, n_classes)
     if labels.ndim == 1:
-        return _RelativeCrossEntropy.apply(logits, labels[:, None], (logits.shape[1],)).squeeze(1)
-    return _RelativeCrossEntropy.apply(logits, labels, tuple(n_classes))
+        return _RelativeCrossEntropy.apply(logits, labels[:, None], sizes).squeeze(1)
+    return _RelativeCrossEntropy.apply(logits, labels, sizes)
 
 
+@at_least_float32
 def cross_entropy_float64(
     logits: Float[Tensor, "batch c"],
-    labels: Int[Tensor, "batch *head"],
-    n_classes: Sequence[int] | None = None,
-) -> Float[Tensor, "batch *head"]:
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None = None,
+) -> Float[Tensor, "batch *answer"]:
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023,
     released code). On the CPU where the logits' device has no float64.
     """
     logits = devices.double(logits)
     labels = labels.to(logits.device)
+    sizes = class_counts(logits, labels, n_classes)
     if labels.ndim == 1:
         return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    heads = zip(logits.split(list(n_classes), 1), labels.unbind(1), strict=True)
-    return torch.stack([cross_entropy_float64(own, label) for own, label in heads], 1)
+    answers = zip(logits.split(sizes, 1), labels.unbind(1), strict=True)
+    return torch.stack([cross_entropy_float64(own, label) for own, label in answers], 1)
 
 
 LOSSES = {"relative": cross_entropy, "float64_log_softmax": cross_entropy_float64}
 
 
-def predictions(
-    logits: Float[Tensor, "batch c"], labels: Int[Tensor, "batch *head"], n_classes: Sequence[int]
-) -> Int[Tensor, "batch *head"]:
-    """The class of the top logit, for each head where there are several."""
-    if labels.ndim == 1:
-        return logits.argmax(1)
-    return torch.stack([own.argmax(1) for own in logits.split(list(n_classes), 1)], 1)
+def class_counts(
+    logits: Float[Tensor, "*batch c"],
+    labels: Int[Tensor, "n *answer"],
+    n_classes: int | Sequence[int] | None,
+) -> list[int]:
+    """The number of classes of each answer. n_classes None: all logits are of the one answer.
+
+    Raises ValueError where logits, labels and numbers of classes do not fit each other.
+    """
+    width = logits.shape[-1]
+    if n_classes is None and labels.ndim > 1:
+        raise ValueError(
+            f"labels of shape {tuple(labels.shape)} are of {labels.shape[1]} answers: pass "
+            f"n_classes, the number of classes of each (task.n_classes)"
+        )
+    sizes = _as_list(width if n_classes is None else n_classes)
+    if sum(sizes) != width:
+        raise ValueError(
+            f"answers of {sizes} classes need {sum(sizes)} logits side by side, got {width}"
+        )
+    answers = 1 if labels.ndim == 1 else labels.shape[1]
+    if len(sizes) != answers:
+        raise ValueError(
+            f"{len(sizes)} answers need labels of shape (inputs, {len(sizes)}), got "
+            f"{tuple(labels.shape)}; a task with one answer has labels of shape (inputs,)"
+        )
+    return sizes
+
+
+def _as_list(n_classes: int | Sequence[int]) -> list[int]:
+    return [n_classes] if isinstance(n_classes, Integral) else list(n_classes)
 
 
 class _RelativeCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, logits: Tensor, labels: Tensor, n_classes: tuple[int, ...]) -> Tensor:
-        heads = len(n_classes)
+    def forward(ctx, logits: Tensor, labels: Tensor, n_classes: list[int]) -> Tensor:
+        answers = len(n_classes)
         sizes = torch.tensor(n_classes, device=logits.device)
-        head = torch.arange(heads, device=logits.device).repeat_interleave(
+        answer = torch.arange(answers, device=logits.device).repeat_interleave(
             sizes, output_size=sum(n_classes)
         )  # "c"
-        columns = labels + sizes.cumsum(0) - sizes  # "batch head": of the labels
+        columns = labels + sizes.cumsum(0) - sizes  # "batch answer": of the labels
 
-        def to_classes(of_head: Tensor) -> Tensor:
-            return of_head if heads == 1 else of_head.index_select(1, head)
+        def to_classes(of_answer: Tensor) -> Tensor:
+            return of_answer if answers == 1 else of_answer.index_select(1, answer)
 
         right = logits.gather(1, columns)
         # What leads, so that nothing overflows; the label itself in most cases, and then nothing is
         # rounded.
-        top = torch.stack([own.amax(1) for own in logits.split(list(n_classes), 1)], 1)
+        top = torch.stack([own.amax(1) for own in logits.split(n_classes, 1)], 1)
         exps = (logits - to_classes(top)).exp_().scatter_(1, columns, 0)
-        others = (
-            exps.sum(1, keepdim=True)
-            if heads == 1
-            else exps @ torch.nn.functional.one_hot(head, heads).to(exps.dtype)
-        )
+        if answers == 1:
+            others = exps.sum(1, keepdim=True)
+        else:
+            others = exps @ torch.nn.functional.one_hot(answer, answers).to(exps.dtype)
         total = others + (right - top).exp()
         ctx.save_for_backward(exps, others, total, columns)
         ctx.to_classes = to_classes

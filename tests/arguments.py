@@ -171,11 +171,10 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "look": lambda cached: cached.logits.mean().item(),
         "embeddings": random(P, 16),
         "frequencies": [1, 2],
-        "clusters": neurons.frequency_clusters(post, 0.3),
+        "clusters": neurons.frequency_clusters(post, threshold=0.3),
         "which": torch.tensor([0, 3, 4]),
         "variant": "sum",
         "progress": False,
-        "show_progress": False,
         "device": place.numbers,
         # of particular functions
         "transform.x": p_by_p,
@@ -208,13 +207,13 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "measure.steps": [60],
         "measure.keys": [1, 2],
         "follow.steps": [0, 60],
-        "steps_by_head.measure": "test_accuracy",
+        "steps_by_answer.measure": "test_accuracy",
         # labels of several answers, and of sequences
         **{
             f"answers.{name}.{argument}": value
             for name in (
                 *("split", "predictions", "losses", "mean_losses", "accuracies"),
-                "ablation_matrix",
+                *("ablation_matrix", "selected"),
             )
             for argument, value in {
                 "logits": packed,
@@ -225,7 +224,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         },
         **{
             f"losses.{name}.{argument}": value
-            for name in ("cross_entropy", "cross_entropy_float64", "predictions")
+            for name in ("cross_entropy", "cross_entropy_float64", "class_counts")
             for argument, value in {
                 "logits": packed,
                 "labels": answers,

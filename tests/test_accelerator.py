@@ -173,7 +173,7 @@ def test_nothing_but_the_default_decides_where_things_are(device, monkeypatch, t
     assert CachedModel(run.model(), run.task).logits.device == device
     built = models.from_weights(run.config.model, run.weights())
     assert next(built.parameters()).device == device
-    assert trajectories.follow(
-        run, lambda model: model.device, show_progress=False
-    ) == dict.fromkeys(run.steps, device)
+    assert trajectories.follow(run, lambda model: model.device, progress=False) == dict.fromkeys(
+        run.steps, device
+    )
     assert trajectories.headline(run) == trajectories.headline(run, device)

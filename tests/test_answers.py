@@ -5,10 +5,12 @@ model.
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from interp_utils.analysis import answers
+from interp_utils.losses import cross_entropy
 from tests.planted import random, remainder_logits, remainder_task
 
 
@@ -47,11 +49,11 @@ def test_losses_and_accuracies_are_those_of_separate_heads(task, logits):
     assert torch.allclose(answers.accuracies(logits, task.labels, task.n_classes), right.mean(0))
     test = task.test_mask
     assert torch.allclose(
-        answers.mean_losses(logits, task.labels, task.n_classes, test), losses[test].mean(0)
+        answers.mean_losses(logits, task.labels, task.n_classes, mask=test), losses[test].mean(0)
     )
     by_input = logits.flatten(0, 1)
     assert torch.allclose(
-        answers.accuracies(by_input, task.labels, task.n_classes, test), right[test].mean(0)
+        answers.accuracies(by_input, task.labels, task.n_classes, mask=test), right[test].mean(0)
     )
     assert not torch.allclose(losses[test].mean(0), losses.mean(0))
 
@@ -65,6 +67,24 @@ def test_planted_answers_are_read_and_equal_logits_cost_ln_q(task):
     )
     flat = answers.mean_losses(torch.zeros_like(planted), task.labels, task.n_classes)
     assert torch.allclose(flat, torch.tensor(task.n_classes).double().log())
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_one_answer_has_no_answer_axis_and_its_number_of_classes_may_be_said(task):
+    logits, labels = random(7, 7, 53), torch.arange(49) % 53
+    loss, accuracy = answers.mean_loss(logits, labels), answers.accuracy(logits, labels)
+    rows = torch.log_softmax(logits.flatten(0, 1), 1)
+    assert loss == pytest.approx(-rows[torch.arange(49), labels].mean().item(), rel=1e-12)
+    assert accuracy == (rows.argmax(1) == labels).double().mean().item()
+    for n_classes in (None, 53, np.int64(53), (53,)):
+        assert answers.mean_losses(logits, labels, n_classes).item() == loss
+        assert answers.accuracies(logits, labels, n_classes).item() == accuracy
+        assert answers.losses(logits, labels, n_classes).shape == (49,)
+        assert cross_entropy(logits.flatten(0, 1), labels, n_classes).mean().item() == loss
+    for n_classes in (None, 53):
+        assert answers.predictions(logits, n_classes).shape == (7, 7)
+    matrix = answers.ablation_matrix([lambda: logits], labels, 53, progress=False)
+    assert matrix.tolist() == [accuracy]
 
 
 def test_zero_padding_counts_heads_without_a_positive_logit_as_wrong():
@@ -104,23 +124,30 @@ def test_ablation_matrix_has_a_row_for_each_component(task):
         expected[head, head] = (task.labels[:, head] == 0).double().mean()
     assert torch.allclose(matrix, expected)
     losses = answers.ablation_matrix(
-        [partial(without, 1)], task.labels, task.n_classes, task.test_mask, "loss"
+        [partial(without, 1)], task.labels, task.n_classes, mask=task.test_mask, measure="loss"
     )
     assert torch.allclose(
-        losses[0], answers.mean_losses(without(1), task.labels, task.n_classes, task.test_mask)
+        losses[0], answers.mean_losses(without(1), task.labels, task.n_classes, mask=task.test_mask)
     )
 
 
 def test_what_does_not_fit_is_refused(task, logits, as_a_user):
-    with pytest.raises(ValueError, match="heads of .* classes need .* logits side by side, got"):
+    with pytest.raises(ValueError, match="answers of .* classes need 52 logits .*, got 53"):
+        answers.mean_losses(random(9, 53), torch.arange(9), 52)
+    with pytest.raises(ValueError, match="of 5 answers: pass n_classes, the number of classes"):
+        answers.losses(random(9, 53), torch.zeros(9, 5, dtype=torch.long))
+    with pytest.raises(ValueError, match="answers of .* classes need .* logits side by side, got"):
         answers.split(logits[..., :-1], task.n_classes)
-    with pytest.raises(ValueError, match=r"need labels of that shape.*labels\[:, None\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"answers need labels of shape \(inputs, .*one answer has labels of shape",
+    ):
         answers.accuracies(logits, task.labels[:, :1], task.n_classes)
     with pytest.raises(ValueError, match="the mask selects no input"):
         answers.mean_losses(
-            logits, task.labels, task.n_classes, torch.zeros(len(task), dtype=torch.bool)
+            logits, task.labels, task.n_classes, mask=torch.zeros(len(task), dtype=torch.bool)
         )
     with pytest.raises(ValueError, match="must have one row per input"):
-        answers.mean_losses(logits, task.labels, task.n_classes, task.test_mask[1:])
+        answers.mean_losses(logits, task.labels, task.n_classes, mask=task.test_mask[1:])
     with pytest.raises(ValueError, match="measure must be one of"):
         answers.ablation_matrix([lambda: logits], task.labels, task.n_classes, measure="nats")

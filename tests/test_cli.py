@@ -514,7 +514,7 @@ def test_measure_of_a_model_on_pairs(shell, small_run, tmp_path):
     for name, value in trajectories.headline(small_run).items():
         if isinstance(value, float):
             assert float(printed[name]) == pytest.approx(value, rel=1e-3)
-    expected = trajectories.measure(small_run, show_progress=False)
+    expected = trajectories.measure(small_run, progress=False)
     assert f"{len(expected)} rows, of {len(small_run.steps)} snapshots, are in {file}" in out
     pd.testing.assert_frame_equal(pd.read_csv(file), expected, check_dtype=False)
 
@@ -556,7 +556,7 @@ def test_measure_without_test_pairs(shell, tmp_path):
         f"interp-utils: {tmp_path} has no test pairs, which test accuracy and the phases are"
     )
     assert "Train with --frac-train below 1, or " in err and len(err.splitlines()) == 1
-    assert len(trajectories.measure(Run.load(tmp_path), show_progress=False))  # as the message says
+    assert len(trajectories.measure(Run.load(tmp_path), progress=False))  # as the message says
 
 
 def test_measure_of_a_sorting_model(shell, sorting_run, tmp_path):

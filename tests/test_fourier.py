@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interp_utils import fourier
+from tests import planted
 
 moduli = st.integers(2, 60)
 seeds = st.integers(0, 10_000)
@@ -256,6 +257,11 @@ def test_frequency_plane_of_a_circle_is_that_circle():
             ValueError,
             "as many classes as tokens",
         ),
+        (
+            lambda: fourier.key_frequencies(object()),
+            TypeError,
+            "read off a tensor, got object: pass model.logits, of model = CachedModel",
+        ),
         (lambda: fourier.sum_directions(7, 4), ValueError, r"frequencies mod 7 are 1 .. 3, got 4"),
         (lambda: fourier.sum_directions(7, 0), ValueError, r"frequencies mod 7 are 1 .. 3, got 0"),
         (
@@ -275,3 +281,16 @@ def test_frequency_plane_of_a_circle_is_that_circle():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_logits_of_a_difference_are_no_logits_of_a_sum():
+    """A planted clock on a - b; in its own coordinates (b reversed) it has its frequencies."""
+    p, n = 13, torch.arange(13)
+    logits = planted.clock(p, {2: 1.0, 5: 0.7})
+    differences = logits[:, -n % p]  # of b and -b
+    for rule in ("logits", "logit_similarity"):
+        assert fourier.key_frequencies(logits, rule) == [2, 5]
+        with pytest.raises(ValueError, match=r"vary with a - b and not with a \+ b: take them in"):
+            fourier.key_frequencies(differences, rule)
+        assert fourier.key_frequencies(differences[:, -n % p], rule) == [2, 5]
+    fourier.key_frequencies(planted.random(p, p, p))  # of a model that has learned nothing

@@ -12,7 +12,7 @@ from interp_utils import plots
 METRICS = pd.DataFrame(
     {"step": [0, 1, 2], "train_loss": [1.0, 0.1, 0.01], "test_loss": [1.0, 2.0, 0.1]}
 )
-BY_HEAD = pd.DataFrame(
+BY_ANSWER = pd.DataFrame(
     {
         "step": [0, 10, 100],
         "test_loss/2": [1.0, 0.5, 0.1],
@@ -60,7 +60,9 @@ FIGURES = {
         log_y=True,
     ),
     "lines": lambda: plots.lines({"one": torch.rand(5)}, title="t", x_title="x", y_title="y"),
-    "heads": lambda: plots.head_curves(BY_HEAD, "test_loss", title="t", y_title="y", log_y=True),
+    "answers": lambda: plots.answer_curves(
+        BY_ANSWER, "test_loss", title="t", y_title="y", log_y=True
+    ),
     "training": lambda: plots.spectrum_over_training(
         [0, 5], torch.rand(2, 4), title="t", y_title="y", keys=[1]
     ),
@@ -134,8 +136,8 @@ def test_anything_becomes_float32_on_the_cpu():
     assert plots.to_numpy([1, 2]).dtype == np.float32
 
 
-def test_head_curves_have_a_line_per_head_without_step_0():
-    fig = FIGURES["heads"]()
+def test_answer_curves_have_a_line_per_answer_without_step_0():
+    fig = FIGURES["answers"]()
     assert [trace.name for trace in fig.data] == ["2", "3"] and len(
         {trace.line.color for trace in fig.data}
     ) == 2

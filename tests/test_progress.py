@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -61,17 +62,17 @@ def test_every_variant_is_its_literal_formula(p, seed, variant, data):
     keys = data.draw(st.lists(st.integers(1, p // 2), min_size=1, unique=True))
     logits = random(p, p, p, seed=seed)
     expected = literal_projection(logits, keys, variant)
-    assert torch.allclose(progress.project(logits, keys, variant), expected, atol=1e-10)
+    assert torch.allclose(progress.project(logits, keys, variant=variant), expected, atol=1e-10)
     mask = torch.rand(p * p, generator=torch.Generator().manual_seed(seed)) < 0.5
     mask[0] = True
     labels = planted.labels(p)
-    restricted = progress.restricted_loss(logits, labels, keys, mask, variant)
+    restricted = progress.restricted_loss(logits, labels, keys, mask=mask, variant=variant)
     assert math.isclose(
         restricted, literal_loss(logits.mean((0, 1)) + expected, mask), rel_tol=1e-9
     )
-    excluded = progress.excluded_loss(logits, labels, keys, mask, variant)
+    excluded = progress.excluded_loss(logits, labels, keys, mask=mask, variant=variant)
     assert math.isclose(excluded, literal_loss(logits - expected, mask), rel_tol=1e-9)
-    share = progress.share_on(logits, keys, variant)
+    share = progress.share_on(logits, keys, variant=variant)
     assert math.isclose(
         share, (expected.square().sum((0, 1)) / logits.square().sum((0, 1))).mean(), rel_tol=1e-9
     )
@@ -81,10 +82,15 @@ def test_every_variant_is_its_literal_formula(p, seed, variant, data):
 def test_project_and_remove_are_the_identity_and_projections(p, seed, variant, data):
     keys = data.draw(st.lists(st.integers(1, p // 2), unique=True))
     logits = random(p, p, p, seed=seed)
-    on, off = progress.project(logits, keys, variant), progress.remove(logits, keys, variant)
+    on, off = (
+        progress.project(logits, keys, variant=variant),
+        progress.remove(logits, keys, variant=variant),
+    )
     assert torch.allclose(on + off, logits)
-    assert torch.allclose(progress.project(on, keys, variant), on, atol=1e-10)
-    assert torch.allclose(progress.project(off, keys, variant), torch.zeros_like(off), atol=1e-10)
+    assert torch.allclose(progress.project(on, keys, variant=variant), on, atol=1e-10)
+    assert torch.allclose(
+        progress.project(off, keys, variant=variant), torch.zeros_like(off), atol=1e-10
+    )
 
 
 @given(st.integers(3, 13), st.data())
@@ -93,14 +99,14 @@ def test_removing_an_absent_frequency_changes_nothing_and_a_present_one_everythi
     logits = planted.clock(p, {k: 10.0})
     absent = [other for other in range(1, p // 2 + 1) if other != k]
     for variant in VARIANTS:
-        assert torch.allclose(progress.remove(logits, absent, variant), logits, atol=1e-10)
-        assert progress.remove(logits, [k], variant).abs().max() < 1e-10
+        assert torch.allclose(progress.remove(logits, absent, variant=variant), logits, atol=1e-10)
+        assert progress.remove(logits, [k], variant=variant).abs().max() < 1e-10
         assert math.isclose(
             progress.excluded_loss(logits, planted.labels(p), [k], variant=variant),
             math.log(p),
             rel_tol=1e-9,
         )
-        assert torch.allclose(progress.restrict(logits, [k], variant), logits, atol=1e-10)
+        assert torch.allclose(progress.restrict(logits, [k], variant=variant), logits, atol=1e-10)
 
 
 @pytest.mark.parametrize("p", [9, 10])
@@ -118,10 +124,11 @@ def test_single_excluded_losses_are_one_at_a_time():
     p, labels = 11, planted.labels(11)
     logits, mask = random(p, p, p) + planted.clock(p, {2: 5.0, 5: 7.0}), torch.arange(121) % 3 == 0
     for variant in ("sum", "sum_3d"):
-        single = progress.single_excluded_losses(logits, labels, mask, variant)
-        expected = [progress.mean_loss(logits, labels, mask)]
+        single = progress.single_excluded_losses(logits, labels, mask=mask, variant=variant)
+        expected = [progress.mean_loss(logits, labels, mask=mask)]
         expected += [
-            progress.excluded_loss(logits, labels, [k], mask, variant) for k in range(1, 6)
+            progress.excluded_loss(logits, labels, [k], mask=mask, variant=variant)
+            for k in range(1, 6)
         ]
         assert torch.allclose(single, torch.tensor(expected, dtype=torch.float64), rtol=1e-9)
         assert single.argmax() == 5
@@ -161,11 +168,13 @@ def test_accuracy_and_loss_on_a_mask():
     only_it = torch.arange(25) == 0
     assert progress.accuracy(logits, labels) == 24 / 25
     assert (
-        progress.accuracy(logits, labels, only_it) == 0
-        and progress.accuracy(logits, labels, ~only_it) == 1
+        progress.accuracy(logits, labels, mask=only_it) == 0
+        and progress.accuracy(logits, labels, mask=~only_it) == 1
     )
     assert math.isclose(
-        progress.mean_loss(logits, labels, only_it), literal_loss(logits, only_it), rel_tol=1e-9
+        progress.mean_loss(logits, labels, mask=only_it),
+        literal_loss(logits, only_it),
+        rel_tol=1e-9,
     )
 
 
@@ -180,12 +189,12 @@ def test_memoriser_is_the_negative_control():
     logits = random(p, p, p)
     logits.flatten(0, 1)[mask.nonzero()[:, 0], labels[mask]] += 20
     assert (
-        progress.accuracy(logits, labels, mask) == 1
-        and progress.accuracy(logits, labels, ~mask) < 0.15
+        progress.accuracy(logits, labels, mask=mask) == 1
+        and progress.accuracy(logits, labels, mask=~mask) < 0.15
     )
-    assert progress.restricted_loss(logits, labels, keys, ~mask) < 0.8 * math.log(p)
+    assert progress.restricted_loss(logits, labels, keys, mask=~mask) < 0.8 * math.log(p)
     assert progress.share_on(logits, keys) < 0.15
-    assert progress.excluded_loss(logits, labels, keys, mask) < 1e-2
+    assert progress.excluded_loss(logits, labels, keys, mask=mask) < 1e-2
 
 
 P7 = torch.zeros(7, 7, 7, dtype=torch.float64)
@@ -228,25 +237,31 @@ P7 = torch.zeros(7, 7, 7, dtype=torch.float64)
         (P7, planted.labels(7), [4], None, r"frequencies mod 7 are 1 .. 3, got \[4\]"),
         (P7, planted.labels(7), [0], None, r"frequencies mod 7 are 1 .. 3, got \[0\]"),
         (P7, planted.labels(7), [2, 2], None, r"key frequencies must be different, got \[2, 2\]"),
-        (P7, planted.labels(7), [1], torch.zeros(49, dtype=torch.bool), "the mask selects no pair"),
+        (
+            P7,
+            planted.labels(7),
+            [1],
+            torch.zeros(49, dtype=torch.bool),
+            "the mask selects no input",
+        ),
         (
             P7,
             planted.labels(7),
             [1],
             torch.ones(9, dtype=torch.bool),
-            "must have one entry per pair",
+            "must have one row per input, got 49, 49, 9 rows",
         ),
     ],
 )
 def test_bad_input_is_named(measure, logits, labels, keys, mask, message):
     with pytest.raises(ValueError, match=message):
-        measure(logits, labels, keys, mask)
+        measure(logits, labels, keys, mask=mask)
 
 
 @pytest.mark.usefixtures("as_a_user")
 def test_unknown_variant_is_named():
     with pytest.raises(ValueError, match="variant must be one of .*'block2x2'.*, got '2x2'"):
-        progress.project(P7, [1], "2x2")
+        progress.project(P7, [1], variant="2x2")
 
 
 def test_a_share_of_nothing_is_refused():
@@ -257,3 +272,68 @@ def test_a_share_of_nothing_is_refused():
 def test_any_labels_is_for_controls():
     logits = planted.clock(7, {1: 3.0})
     assert progress.restricted_loss(logits, planted.labels(7).roll(1), [1], any_labels=True) > 1
+
+
+MASK = torch.arange(12769) % 3 == 0
+P113 = torch.zeros(113, 113, 113)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: progress.restricted_loss(P113, planted.labels(113), MASK),
+            TypeError,
+            "keys must be frequencies in 1 .. 56, got 12769 booleans: pass a mask by its name",
+        ),
+        (
+            lambda: progress.project(P113, MASK.tolist()),
+            ValueError,
+            r"key frequencies must be different, got \[1, 0, 0",
+        ),
+        (
+            lambda: progress.excluded_loss(P113, planted.labels(113), [14, 35], mask=[14, 35]),
+            TypeError,
+            "mask must be a tensor of booleans, one per input, got list; key frequencies are",
+        ),
+        (
+            lambda: progress.mean_loss(P113, planted.labels(113), mask=torch.tensor([14, 35])),
+            TypeError,
+            r"mask must be a tensor of booleans.*got torch.int64 of shape \(2,\)",
+        ),
+        (
+            lambda: progress.restricted_loss(P113, planted.labels(113), 14),
+            TypeError,
+            "keys must be a list of frequencies in 1 .. 56, got 14",
+        ),
+        (
+            lambda: progress.project(P113, [14.5]),
+            TypeError,
+            r"keys must be a list of frequencies in 1 .. 56, got \[14.5\]",
+        ),
+        (
+            lambda: progress.restricted_loss(object(), planted.labels(113), [1]),
+            TypeError,
+            r"got object: pass model.logits, or model.activation\(...\), of model = CachedModel",
+        ),
+        (
+            lambda: progress.mean_loss(P113, planted.labels(113)[:, None]),
+            ValueError,
+            r"labels of shape \(12769, 1\) are of several answers: take answers.mean_losses",
+        ),
+    ],
+)
+def test_arguments_in_each_others_place_get_one_clear_line(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    text = str(caught.value)
+    assert len(text) < 220 and "\n" not in text
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_keys_may_be_numpys_or_torchs():
+    logits = planted.clock(7, {1: 2.0, 3: 1.0})
+    expected = progress.project(logits, [1, 3])
+    for keys in (torch.tensor([1, 3]), np.array([1, 3]), (1, 3), range(1, 4, 2)):
+        assert progress.project(logits, keys).equal(expected)

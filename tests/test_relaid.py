@@ -260,5 +260,5 @@ def test_where_training_pairs_are_unknown_only_the_whole_is_measured(weights, pl
     rows = trajectories.measure_model(cached, [1, 2])
     assert {row["split"] for row in rows if "split" in row} == {"all"}
     assert math.isclose(rows[0]["value"], plain["loss all"], rel_tol=1e-9)
-    with pytest.raises(ValueError, match="mask selects no pair"):
+    with pytest.raises(ValueError, match="mask selects no input"):
         progress.mean_loss(cached.logits, cached.task.labels, mask=cached.task.train_mask)

@@ -9,8 +9,9 @@ import torch
 from torch.nn.functional import cross_entropy as torch_cross_entropy
 
 from interp_utils import ModelConfig, RunConfig, TrainConfig, models, tasks, train
+from interp_utils.analysis import answers
 from interp_utils.experiments.remainders import recipes
-from interp_utils.losses import LOSSES, cross_entropy, predictions
+from interp_utils.losses import LOSSES, cross_entropy
 from interp_utils.models import logits_fn
 from interp_utils.runs.storage import compact
 from interp_utils.training.filters import gradient_filter
@@ -109,7 +110,7 @@ def test_packed_heads_equal_separate_ones(loss, margin):
     sum(w * own.mean() for w, own in zip(weights, separate, strict=True)).backward()
     assert torch.allclose(losses, torch.stack(separate, 1), rtol=1e-12, atol=0)
     assert torch.allclose(gradient, torch.cat([own.grad for own in apart], 1), rtol=1e-12, atol=0)
-    assert predictions(logits, labels, n_classes).equal(
+    assert answers.predictions(logits, n_classes).equal(
         torch.stack([own.argmax(1) for own in apart], 1)
     )
 

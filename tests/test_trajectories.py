@@ -84,7 +84,7 @@ def test_phases_that_were_not_completed_are_left_out():
 
 @pytest.fixture(scope="module")
 def measured(small_run):
-    return trajectories.measure(small_run, keys=[1, 3], show_progress=False)
+    return trajectories.measure(small_run, keys=[1, 3], progress=False)
 
 
 def value(table, step, measure, **where):
@@ -114,13 +114,13 @@ def test_measures_are_those_of_the_functions(small_run, measured):
         assert value(
             measured, step, "restricted_loss", level="logits", variant=variant, split="all"
         ) == pytest.approx(expected, rel=1e-5)
-        expected = progress.excluded_loss(logits, labels, keys, train, variant)
+        expected = progress.excluded_loss(logits, labels, keys, mask=train, variant=variant)
         assert value(
             measured, step, "excluded_loss", level="logits", variant=variant, split="train"
         ) == pytest.approx(expected, rel=1e-5)
     post, W_L = model.activation("post"), model.model.W_out[0] @ W_U
     excluded = progress.remove(post, keys) @ W_L + model.activation("resid_mid") @ W_U
-    expected = progress.mean_loss(excluded, labels, train)
+    expected = progress.mean_loss(excluded, labels, mask=train)
     assert value(measured, step, "excluded_loss", level="neurons", split="train") == pytest.approx(
         expected, rel=1e-4
     )
@@ -130,7 +130,7 @@ def test_measures_are_those_of_the_functions(small_run, measured):
     assert value(measured, step, "restricted_loss", level="neurons", split="all") == pytest.approx(
         expected, rel=1e-4
     )
-    single = progress.single_excluded_losses(logits, labels, train)
+    single = progress.single_excluded_losses(logits, labels, mask=train)
     assert value(
         measured, step, "single_excluded_loss", variant="sum", frequency=2
     ) == pytest.approx(single[2].item(), rel=1e-5)
@@ -153,8 +153,8 @@ def test_measures_are_those_of_the_functions(small_run, measured):
 
 def test_key_frequencies_default_to_the_final_models(small_run, measured):
     keys = fourier.key_frequencies(CachedModel(small_run.model(), small_run.task).logits)
-    table = trajectories.measure(small_run, steps=[0], show_progress=False)
-    explicit = trajectories.measure(small_run, keys=keys, steps=[0], show_progress=False)
+    table = trajectories.measure(small_run, steps=[0], progress=False)
+    explicit = trajectories.measure(small_run, keys=keys, steps=[0], progress=False)
     assert table.equals(explicit)
 
 
@@ -186,7 +186,7 @@ def test_headline_of_a_run(small_run):
     assert row["full loss"] == pytest.approx(progress.mean_loss(logits, labels))
     assert row["restricted loss"] == pytest.approx(progress.restricted_loss(logits, labels, keys))
     assert row["excluded loss"] == pytest.approx(
-        progress.excluded_loss(logits, labels, keys, model.task.train_mask)
+        progress.excluded_loss(logits, labels, keys, mask=model.task.train_mask)
     )
     assert row["logit variance explained"] == pytest.approx(
         algorithm.cosine_fit(logits, keys).variance_explained
@@ -200,7 +200,7 @@ def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_p
     run = train(small_task, config, TrainConfig(steps=1), out=tmp_path / "deep", progress=False)
     for measure in (
         trajectories.headline,
-        lambda run: trajectories.measure(run, [1], show_progress=False),
+        lambda run: trajectories.measure(run, [1], progress=False),
     ):
         with pytest.raises(ValueError, match="one-layer models, this one has 2 layers"):
             measure(run)
@@ -222,7 +222,7 @@ def test_spikes_are_found_where_they_were_planted():
         milestones.spikes(metrics.drop(columns="highest_train_loss"))
 
 
-def test_steps_by_head():
+def test_steps_by_answer():
     metrics = pd.DataFrame(
         {
             "step": [0, 10, 20, 30],
@@ -233,23 +233,21 @@ def test_steps_by_head():
             "train_accuracy/2": [1.0, 1.0, 1.0, 1.0],
         }
     )
-    steps = milestones.steps_by_head(metrics)
+    steps = milestones.steps_by_answer(metrics)
     assert steps.index.tolist() == [2, 3, 11] and steps.index.name == "q"
     assert steps[2] == 10 and steps[3] == 30 and steps[11] is pd.NA
-    assert milestones.steps_by_head(metrics, level=0.5).tolist() == [0, 10, 30]
-    assert milestones.steps_by_head(metrics, "train_accuracy").tolist() == [0]
+    assert milestones.steps_by_answer(metrics, level=0.5).tolist() == [0, 10, 30]
+    assert milestones.steps_by_answer(metrics, "train_accuracy").tolist() == [0]
     with pytest.raises(ValueError, match="no columns validation_accuracy/"):
-        milestones.steps_by_head(metrics, "validation_accuracy")
+        milestones.steps_by_answer(metrics, "validation_accuracy")
 
 
 def test_follow_applies_a_function_to_every_snapshot(small_run):
     norms = trajectories.follow(
-        small_run, lambda model: model.model.W_E.norm().item(), show_progress=False
+        small_run, lambda model: model.model.W_E.norm().item(), progress=False
     )
     assert list(norms) == small_run.steps
     assert norms == {step: small_run.model(step).W_E.norm().item() for step in small_run.steps}
     assert len(set(norms.values())) > 5, "weights change between snapshots"
-    logits = trajectories.follow(
-        small_run, lambda model: model.logits, steps=[20], show_progress=False
-    )
+    logits = trajectories.follow(small_run, lambda model: model.logits, steps=[20], progress=False)
     assert logits[20].equal(CachedModel(small_run.model(20), small_run.task).logits)

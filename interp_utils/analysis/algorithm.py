@@ -42,7 +42,7 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
     if p % 2 == 0:
         norms[-1] = p**1.5
     coefficients = along[cosines] / norms
-    approximation = progress.project(logits, keys, "sum_3d")
+    approximation = progress.project(logits, keys, variant="sum_3d")
     return CosineFit(coefficients, approximation, variance_explained(logits, approximation))
 
 
@@ -70,7 +70,7 @@ def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
     Raises ValueError where that logit is the same for all pairs.
     """
     p = fourier.check_grid(logits)
-    right = logits.gather(2, progress.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
+    right = logits.gather(2, fourier.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
     n = torch.arange(p, device=logits.device)
     by_difference = right[n, (n + n[:, None]) % p]  # "difference i"
     spread = right.std(correction=0)

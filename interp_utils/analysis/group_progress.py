@@ -175,7 +175,7 @@ def losses(
     """Losses with only the key irreps (all pairs), and without them (mask; None is all pairs)."""
     return Losses(
         mean_loss(restrict(logits, table, irreps, keys, level), labels),
-        mean_loss(exclude(logits, table, irreps, keys, level), labels, mask),
+        mean_loss(exclude(logits, table, irreps, keys, level), labels, mask=mask),
     )
 
 
@@ -194,7 +194,7 @@ def hidden_losses(
     kept = product_part(hidden, table, irreps, keys)
     return Losses(
         mean_loss(kept @ W_L, labels),
-        mean_loss((hidden - kept) @ W_L, labels, mask),
+        mean_loss((hidden - kept) @ W_L, labels, mask=mask),
     )
 
 

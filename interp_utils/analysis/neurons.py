@@ -24,7 +24,7 @@ class Clusters(NamedTuple):
 
 
 def frequency_clusters(
-    activations: Float[Tensor, "p p neuron"], threshold: float = 0.85
+    activations: Float[Tensor, "p p neuron"], *, threshold: float = 0.85
 ) -> Clusters:
     """Neurons by the frequency that explains most of their variance; clustered where it is at least
     `threshold`.
@@ -58,5 +58,5 @@ def _by_frequency(activations: Tensor, frequency: Tensor, variant: progress.Vari
     for k in frequency.unique().tolist():
         if k:
             own = frequency == k
-            projected[..., own] = progress.project(activations[..., own], [k], variant)
+            projected[..., own] = progress.project(activations[..., own], [k], variant=variant)
     return projected

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from interp_utils.analysis import fourier
 from interp_utils.analysis.algorithm import variance_explained
-from interp_utils.analysis.progress import check_keys
 
 
 class AttentionFit(NamedTuple):
@@ -34,7 +33,7 @@ def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
     b) (Nanda et al. 2023, appendix).
     """
     p = fourier.check_grid(attention)
-    check_keys(p, [k])
+    fourier.check_keys(p, [k])
     n = torch.arange(p, device=attention.device)
     angles = (k * n % p).to(attention.dtype) * (2 * math.pi / p)
     rows = [angles.cos()] if 2 * k == p else [angles.cos(), angles.sin()]
@@ -63,14 +62,14 @@ def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> 
     residual is |W_L - fit| / |W_L|, Frobenius. For k = p / 2 there is no sine, and v is 0.
     """
     p = W_L.shape[1]
-    check_keys(p, keys)
+    keys = fourier.check_keys(p, keys)
     components = fourier.transform(W_L, 1)
     basis = fourier.fourier_basis(p, W_L.dtype, W_L.device)
     scale = basis.abs().amax(1)  # of a unit row against cos or sin itself
     u = torch.stack([components[:, 2 * k - 1] * scale[2 * k - 1] for k in keys])
     zero = torch.zeros_like(u[0])
     v = torch.stack([zero if 2 * k == p else components[:, 2 * k] * (2 / p) ** 0.5 for k in keys])
-    of_key = torch.isin(fourier.component_frequencies(p), torch.tensor(list(keys))).to(W_L.device)
+    of_key = torch.isin(fourier.component_frequencies(p), torch.tensor(keys)).to(W_L.device)
     residual = components[:, ~of_key].norm() / components.norm()
     return ReadOut(u, v, residual.item())
 

@@ -38,7 +38,7 @@ def measure(arguments: argparse.Namespace) -> int:
     if remark:
         print(f"\n{remark}")
     if out:
-        table = own.history(measured, device=device, show_progress=not arguments.quiet)
+        table = own.history(measured, device=device, progress=not arguments.quiet)
         write_atomic(out, table.to_csv(index=False).encode())
         print(f"\n{len(table)} rows, of {len(measured.steps)} snapshots, are in {out}")
     return 0

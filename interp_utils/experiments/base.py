@@ -92,7 +92,7 @@ class Experiment:
     recipes:  every run that ships, by the name of its folder in checkpoints/, and others that are
               worth a name.
     row:      row(run, device=None), a finished run as a row of numbers, JSON-able.
-    history:  history(run, device=None, show_progress=True), the measures of every snapshot as a
+    history:  history(run, device=None, progress=True), the measures of every snapshot as a
               table.
     claims:   the published claims, each with its rule.
     share:    how many MB of checkpoints/ the runs may take.

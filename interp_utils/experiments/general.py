@@ -24,13 +24,13 @@ def row(run: Run, device: Device = None) -> Row:
 
 
 def history(
-    run: Run, steps: Sequence[int] | None = None, device: Device = None, show_progress: bool = True
+    run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
     """The same at every snapshot: one row each."""
     import pandas as pd
 
     chosen = run.steps if steps is None else steps
-    shown = tqdm(chosen, desc="measuring", unit="snapshot", disable=not show_progress)
+    shown = tqdm(chosen, desc="measuring", unit="snapshot", disable=not progress)
     return pd.DataFrame([{"step": step, **_measured(run, step, device)} for step in shown])
 
 

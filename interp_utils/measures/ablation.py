@@ -166,12 +166,12 @@ def with_logits_on(model: CachedModel, keys: Sequence[int], variant: progress.Va
     """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3"
     for the paper's 40 components.
     """
-    return progress.restrict(in_sums(model).logits, keys, variant)
+    return progress.restrict(in_sums(model).logits, keys, variant=variant)
 
 
 def without_frequency(model: CachedModel, k: int, variant: progress.Variant = "block3x3") -> Logits:
     """The logits without all terms of one frequency."""
-    return progress.remove(in_sums(model).logits, [k], variant)
+    return progress.remove(in_sums(model).logits, [k], variant=variant)
 
 
 def in_sums(model: CachedModel) -> CachedModel:

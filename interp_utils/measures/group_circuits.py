@@ -32,7 +32,7 @@ def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
             "decades": math.log10(loss / full),
         }
         if model.train is not None and not model.train.all():
-            rows[name]["test accuracy"] = progress.accuracy(logits, model.labels, ~model.train)
+            rows[name]["test accuracy"] = progress.accuracy(logits, model.labels, mask=~model.train)
     return rows
 
 

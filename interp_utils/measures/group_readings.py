@@ -163,10 +163,10 @@ def _losses(model: Parts) -> dict[str, float]:
         "accuracy": progress.accuracy(model.logits, model.labels),
     }
     if model.train is not None and not model.train.all():
-        row["test loss"] = progress.mean_loss(model.logits, model.labels, ~model.train)
-        row["test accuracy"] = progress.accuracy(model.logits, model.labels, ~model.train)
+        row["test loss"] = progress.mean_loss(model.logits, model.labels, mask=~model.train)
+        row["test accuracy"] = progress.accuracy(model.logits, model.labels, mask=~model.train)
     if model.train is not None:
-        row["train loss"] = progress.mean_loss(model.logits, model.labels, model.train)
+        row["train loss"] = progress.mean_loss(model.logits, model.labels, mask=model.train)
     return row
 
 

@@ -96,27 +96,27 @@ def generalisation(
     return Generalisation(memorised, generalised, late)
 
 
-def steps_by_head(
-    metrics: pd.DataFrame, measure: str = "test_accuracy", level: float = 0.99
+def steps_by_answer(
+    metrics: pd.DataFrame, measure: str = "test_accuracy", *, level: float = 0.99
 ) -> pd.Series:
-    """The first step from which each head's measure is at least `level` to the end; by the head's
-    name, NA where there is none.
+    """The first step from which the measure of each answer is at least `level` to the end; by the
+    answer's name, NA where there is none.
 
-    Heads are the columns "test_accuracy/2", "test_accuracy/3", ..., named by their numbers of
+    Answers are the columns "test_accuracy/2", "test_accuracy/3", ..., named by their numbers of
     classes. Raises ValueError if there are none.
     """
     import pandas as pd
 
-    heads = {
+    answers = {
         int(name.removeprefix(f"{measure}/")): name
         for name in metrics
         if name.startswith(f"{measure}/")
     }
-    if not heads:
+    if not answers:
         raise ValueError(
-            f"these metrics have no columns {measure}/...: they are of a run with one head, or "
+            f"these metrics have no columns {measure}/...: they are of a run with one answer, or "
             "without test inputs"
         )
     by_step = metrics.set_index("step")
-    steps = {q: first_sustained(by_step[name] >= level) for q, name in heads.items()}
+    steps = {q: first_sustained(by_step[name] >= level) for q, name in answers.items()}
     return pd.Series(steps, dtype="Int64", name=f"{measure} >= {level}").rename_axis("q")

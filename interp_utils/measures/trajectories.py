@@ -31,7 +31,7 @@ def measure(
     keys: Sequence[int] | None = None,
     steps: Sequence[int] | None = None,
     device: Device = None,
-    show_progress: bool = True,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """All measures of Nanda et al. 2023 (section 5), and some since, at every snapshot: one row per
     number.
@@ -53,7 +53,7 @@ def measure(
         run.steps if steps is None else steps,
         desc="measuring",
         unit="snapshot",
-        disable=not show_progress,
+        disable=not progress,
     ):
         rows += [
             {"step": step, **row}
@@ -98,7 +98,7 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
     logits, post, task = model.logits, model.activation("post", 0), model.task
     yield from _by_split(model, logits, measure="")
     for variant in ("sum", "block2x2", "block3x3", "sum_3d"):
-        on = progress.project(logits, keys, variant)
+        on = progress.project(logits, keys, variant=variant)
         about = {"level": "logits", "variant": variant}
         yield from _by_split(model, logits - on, measure="excluded_", **about)
         if variant != "sum_3d":
@@ -112,7 +112,7 @@ def _losses(model: CachedModel, keys: Sequence[int], W_L: Tensor) -> Iterator[Ro
     )
     for variant in ("sum", "sum_3d") if task.split_known else ():
         single = progress.single_excluded_losses(
-            logits, task.labels, task.train_mask, variant, any_labels=True
+            logits, task.labels, mask=task.train_mask, variant=variant, any_labels=True
         ).tolist()
         for k, value in enumerate(single):
             yield {
@@ -240,7 +240,7 @@ def follow(
     look: Callable[[CachedModel], T],
     steps: Sequence[int] | None = None,
     device: Device = None,
-    show_progress: bool = True,
+    progress: bool = True,
 ) -> dict[int, T]:
     """Any function of a model, applied to every snapshot (or those of `steps`): step -> what it
     returns.
@@ -249,7 +249,7 @@ def follow(
         run.steps if steps is None else steps,
         desc="following",
         unit="snapshot",
-        disable=not show_progress,
+        disable=not progress,
     )
     return {
         step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen
@@ -276,11 +276,11 @@ def headline(run: Run, device: Device = None) -> Row:
         "number of key frequencies": len(keys),
         "neurons clustered": devices.double(clusters.clustered).mean().item(),
         "logit variance explained": algorithm.cosine_fit(logits, keys).variance_explained,
-        "test accuracy": progress.accuracy(logits, labels, model.task.test_mask),
+        "test accuracy": progress.accuracy(logits, labels, mask=model.task.test_mask),
         "full loss": progress.mean_loss(logits, labels),
         "restricted loss": progress.restricted_loss(logits, labels, keys, any_labels=True),
         "excluded loss": progress.excluded_loss(
-            logits, labels, keys, model.task.train_mask, any_labels=True
+            logits, labels, keys, mask=model.task.train_mask, any_labels=True
         ),
         **{f"{name} ends": end for name, (_, end) in found.items()},
     }

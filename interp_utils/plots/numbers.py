@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def head_curves(
+def answer_curves(
     metrics: pd.DataFrame, measure: str, *, title: str, y_title: str, log_y: bool = False
 ) -> go.Figure:
-    """A line for each head, columns "test_accuracy/2", "test_accuracy/3", ..., from dark (the
+    """A line for each answer, columns "test_accuracy/2", "test_accuracy/3", ..., from dark (the
     first) to light, over log-scaled steps.
     """
-    heads = {
+    answers = {
         name.removeprefix(f"{measure}/"): name for name in metrics if name.startswith(f"{measure}/")
     }
     trained = metrics[metrics["step"] > 0]  # a logarithm has no place for step 0
     fig = new_figure()
-    for (head, column), color in zip(
-        heads.items(),
-        sample_colorscale("Viridis", np.linspace(0, 0.95, max(2, len(heads)))),
+    for (answer, column), color in zip(
+        answers.items(),
+        sample_colorscale("Viridis", np.linspace(0, 0.95, max(2, len(answers)))),
         strict=False,
     ):
         fig.add_scatter(
             x=trained["step"],
             y=to_numpy(trained[column]),
-            name=head,
+            name=answer,
             mode="lines",
             line={"color": color, "width": 1.5},
         )
@@ -47,7 +47,7 @@ def head_curves(
     return fig.update_layout(
         title=title,
         legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}},
-        height=max(520, 200 + 19 * len(heads)),
+        height=max(520, 200 + 19 * len(answers)),
     )
 
 

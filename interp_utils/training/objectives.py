@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.analysis import answers
 from interp_utils.configs import RunConfig
-from interp_utils.losses import LOSSES, predictions
+from interp_utils.losses import LOSSES
 from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn, takes_tables
 from interp_utils.tasks import AnyTask, Sequences, StreamTask, Task
 
@@ -115,7 +116,8 @@ class _FullBatch:
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
         logits, task = self.all_logits(weights), self.task
         losses = devices.double(self.loss_fn(logits, task.labels, task.n_classes))
-        right = devices.double(predictions(logits, task.labels, task.n_classes) == task.labels)
+        n_classes = task.n_classes if task.labels.ndim == 2 else None
+        right = devices.double(answers.predictions(logits, n_classes) == task.labels)
         means = {
             f"{split}_{name}": values[mask.to(values.device)].mean(0)
             for name, values in (("loss", losses), ("accuracy", right))

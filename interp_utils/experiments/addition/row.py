@@ -79,9 +79,10 @@ def ablations(run: Run, device: Device = None) -> Row:
         k: progress.mean_loss(ablation.without_frequency(model, k), model.task.labels) / before
         for k in (*keys, *others)
     }
-    cosines, test = progress.project(model.logits, keys, "sum_3d"), model.task.test_mask
+    cosines, test = progress.project(model.logits, keys, variant="sum_3d"), model.task.test_mask
     on_test = [
-        progress.mean_loss(logits, model.task.labels, test) for logits in (cosines, model.logits)
+        progress.mean_loss(logits, model.task.labels, mask=test)
+        for logits in (cosines, model.logits)
     ]
     return {
         **ratios,

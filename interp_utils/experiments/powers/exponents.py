@@ -189,5 +189,5 @@ def _as_sums(model: CachedModel, keys: list[int]) -> Row:
         "logit variance explained": algorithm.cosine_fit(logits, keys).variance_explained,
         "full loss": progress.mean_loss(logits, labels),
         "restricted loss": progress.restricted_loss(logits, labels, keys),
-        "excluded loss": progress.excluded_loss(logits, labels, keys, mask),
+        "excluded loss": progress.excluded_loss(logits, labels, keys, mask=mask),
     }

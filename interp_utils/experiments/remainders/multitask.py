@@ -58,7 +58,7 @@ def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tens
     """
     task = model.task
     fixed = [partial(_with_means, model, neurons) for neurons in groups]
-    return answers.ablation_matrix(fixed, task.labels, task.n_classes, task.test_mask)
+    return answers.ablation_matrix(fixed, task.labels, task.n_classes, mask=task.test_mask)
 
 
 @torch.no_grad()
@@ -150,7 +150,7 @@ def _answers(model: CachedModel) -> Row:
 def _order(run: Run) -> Row:
     """Steps to 99 % of the test inputs, to stay, by head."""
     reached = (
-        milestones.steps_by_head(run.metrics)
+        milestones.steps_by_answer(run.metrics)
         .iloc[trained(run.task)]
         .dropna()
         .sort_values(kind="stable")
@@ -176,7 +176,7 @@ def _circuits(model: CachedModel) -> Row:
     }
     if not found:
         return row
-    full = answers.accuracies(model.logits, task.labels, moduli, task.test_mask)
+    full = answers.accuracies(model.logits, task.labels, moduli, mask=task.test_mask)
     cost = full - ablate(model, found.values())
     own = torch.zeros_like(cost, dtype=torch.bool)
     own[range(len(found)), [moduli.index(q) for q in found]] = True

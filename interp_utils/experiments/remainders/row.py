@@ -37,12 +37,12 @@ def row(run: Run, device: Device = None) -> Row:
 
 
 def history(
-    run: Run, steps: Sequence[int] | None = None, device: Device = None, show_progress: bool = True
+    run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
     """Answers, embeddings and attention at every snapshot: one row each."""
     import pandas as pd
 
-    rows = trajectories.follow(run, multitask.snapshot, steps, device, show_progress)
+    rows = trajectories.follow(run, multitask.snapshot, steps, device, progress)
     return pd.DataFrame([{"step": step, **found} for step, found in rows.items()])
 
 
@@ -67,7 +67,7 @@ def share_for_training(task: Remainders) -> float:
 def _order(run: Run) -> Row:
     """Places and correlations count a head that did not stay above 99 % as later than all that "
     "did."""
-    reached = milestones.steps_by_head(run.metrics).astype("float").fillna(float("inf"))
+    reached = milestones.steps_by_answer(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
     rest = reached.drop(list(FIRST))
     row = {
@@ -100,7 +100,7 @@ def _activity(run: Run, device: Device = None) -> Row:
 
     memorised = milestones.generalisation(run.metrics).memorised
     followed = trajectories.follow(
-        run, amplitudes, steps=run.steps[1:], device=device, show_progress=False
+        run, amplitudes, steps=run.steps[1:], device=device, progress=False
     )
     history = torch.stack(list(followed.values()))  # "step freq neuron"
     late = [step >= memorised for step in followed]

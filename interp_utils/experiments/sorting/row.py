@@ -52,13 +52,13 @@ def kind(run: Run) -> str:
 
 
 def history(
-    run: Run, steps: Sequence[int] | None = None, device: Device = None, show_progress: bool = True
+    run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
     """Accuracies and copying scores at every snapshot: one row each."""
     import pandas as pd
 
     chosen = run.steps if steps is None else steps
-    shown = tqdm(chosen, desc="measuring", unit="snapshot", disable=not show_progress)
+    shown = tqdm(chosen, desc="measuring", unit="snapshot", disable=not progress)
     rows = [
         {
             "step": step,

@@ -1,0 +1,63 @@
+"""Fourier analysis of the integers mod p: the basis, functions of a + b, and key frequencies."""
+
+from interp_utils.analysis.fourier.basis import (
+    by_frequency,
+    check_frequency,
+    component_frequencies,
+    component_names,
+    fourier_basis,
+    frequency_plane,
+    frequency_shares,
+    inverse,
+    inverse_2d,
+    power,
+    transform,
+    transform_2d,
+)
+from interp_utils.analysis.fourier.keys import (
+    THRESHOLD,
+    Rule,
+    check_keys,
+    frequency_scores,
+    key_frequencies,
+    key_frequency_table,
+    neuron_variance_by_frequency,
+)
+from interp_utils.analysis.fourier.sums import (
+    answer_components,
+    check_grid,
+    diagonal_sums,
+    difference_directions,
+    sum_components,
+    sum_directions,
+    sum_of_pair,
+)
+
+__all__ = [
+    "THRESHOLD",
+    "Rule",
+    "answer_components",
+    "by_frequency",
+    "check_frequency",
+    "check_grid",
+    "check_keys",
+    "component_frequencies",
+    "component_names",
+    "diagonal_sums",
+    "difference_directions",
+    "fourier_basis",
+    "frequency_plane",
+    "frequency_scores",
+    "frequency_shares",
+    "inverse",
+    "inverse_2d",
+    "key_frequencies",
+    "key_frequency_table",
+    "neuron_variance_by_frequency",
+    "power",
+    "sum_components",
+    "sum_directions",
+    "sum_of_pair",
+    "transform",
+    "transform_2d",
+]
