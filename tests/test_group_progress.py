@@ -70,12 +70,12 @@ def test_on_cyclic_groups_losses_are_those_of_modular_addition(p):
     mask = torch.arange(p * p) % 3 > 0
     for level, variant in (("isotypic", "sum"), ("characters", "sum_3d")):
         own = group_progress.losses(logits, labels, table, blocks, keys, level, mask)
-        expected = progress.excluded_loss(logits, labels, keys, mask, variant)
+        expected = progress.excluded_loss(logits, labels, keys, mask=mask, variant=variant)
         assert math.isclose(own.excluded, expected, rel_tol=1e-10)
     own = group_progress.losses(logits, labels, table, blocks, keys)
     expected = progress.restricted_loss(logits, labels, keys)
     assert math.isclose(own.restricted, expected, rel_tol=1e-10)
-    single = progress.single_excluded_losses(logits, labels, mask)
+    single = progress.single_excluded_losses(logits, labels, mask=mask)
     for key in range(1, p // 2 + 1):
         own = group_progress.losses(logits, labels, table, blocks, [key], mask=mask)
         assert math.isclose(own.excluded, single[key].item(), rel_tol=1e-10)

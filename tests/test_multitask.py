@@ -149,7 +149,7 @@ def test_one_answer_per_input_has_no_heads(tmp_path):
     assert (
         "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row
     )
-    with pytest.raises(ValueError, match="of a run with one head"):
+    with pytest.raises(ValueError, match="of a run with one answer"):
         multitask.learned(run)
 
 
