@@ -93,7 +93,7 @@ def test_every_page_has_its_title_and_ways_out(site):
         assert 'class="navbar-brand logo"' in text, f"{file}: no way home"
         assert ("right-next" in text) or ("left-prev" in text), f"{file}: no next page"
         if file.name != "index.html":
-            assert 'class="bd-toc-nav page-toc"' in text or "<h2>" not in text, file
+            assert 'class="page-toc"' in text or "<h2>" not in text, file
 
 
 def test_formulas_are_typeset(site, browser, request):
