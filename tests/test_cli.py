@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train, trajectories
-from interp_utils.cli import commands, options, verification
+from interp_utils.cli import commands, constructors, options, spelling, verification
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
 from interp_utils.training import loop
@@ -231,7 +231,7 @@ def defaults(owner) -> dict:
     }
 
 
-@pytest.mark.parametrize("name", options.constructors())
+@pytest.mark.parametrize("name", constructors.constructors())
 def test_every_argument_of_the_library_is_an_option(name):
     """Each is given its default, as --help spells it; a layout, and training pairs of somebody
     else's, cannot be typed.
@@ -241,8 +241,8 @@ def test_every_argument_of_the_library_is_an_option(name):
         ["train", name, "--out", "x"],
         {title: defaults(owner) for title, owner in owners.items()},
     )
-    for argument in inspect.signature(owners["task"]).parameters:
-        given["task"].setdefault(argument, 5)
+    for argument, hint, _ in constructors.arguments(owners["task"]):
+        given["task"].setdefault(argument, spelling.read(hint, "5"))
     for argument in ("layout", "train"):
         given["task"].pop(argument, None)
     for title, arguments in given.items():
@@ -251,7 +251,7 @@ def test_every_argument_of_the_library_is_an_option(name):
             if isinstance(value, bool):
                 words.append(flag if value else flag.replace("--", "--no-"))
             else:
-                words += [flag, options.spell(value)]
+                words += [flag, spelling.spell(value)]
     assert parse(shlex.join(words)) == given
     assert (
         ModelConfig(**given["model"]) == ModelConfig()
@@ -330,8 +330,8 @@ def test_only_what_options_can_make_is_a_task():
         "modular_addition",
         "exponentiated_addition",
         "sorting",
-    } <= options.constructors().keys()
-    assert not {"random_labels", "restore", "powers", "Task"} & options.constructors().keys()
+    } <= constructors.constructors().keys()
+    assert not {"random_labels", "restore", "powers", "Task"} & constructors.constructors().keys()
 
 
 # help and wrong usage
@@ -346,7 +346,7 @@ def test_help_is_for_newcomers(shell):
         assert code == 0 and example in out and cli.EXIT_CODES in out
 
 
-@pytest.mark.parametrize("name", options.constructors())
+@pytest.mark.parametrize("name", constructors.constructors())
 def test_help_of_a_task(shell, name):
     code, out, _ = shell(f"train {name} --help")
     assert code == 0 and re.findall(r"^(task|model|training|run):$", out, re.M) == [
@@ -782,3 +782,94 @@ def test_installed():
         and "there is no run in" in ran.stderr
         and "Traceback" not in ran.stderr
     )
+
+
+# a task of one's own
+
+OWN = '''
+from interp_utils import Task
+import torch
+
+def parity(bits: int, seed: int = 0, hidden=None):
+    tokens = torch.cartesian_prod(*[torch.arange(2)] * bits)
+    mask = torch.rand(len(tokens), generator=torch.Generator().manual_seed(seed)) < 0.6
+    return Task("parity", tokens, tokens.sum(1) % 2, mask, (2,), 2, params={"bits": bits})
+
+def documented(bits: int) -> Task:
+    """Bits, 100 % new.
+
+    bits:  how many bits
+           there are.
+    """
+    return parity(bits)
+
+def untyped(bits): ...
+def steps(steps: int): return parity(3)
+def nothing(bits: int): return None
+'''
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module in the current folder, under a name of its own in each test."""
+    name = f"own_tasks_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return name
+
+
+def test_a_task_of_ones_own(shell, own):
+    line = f"train --task {own}:parity --bits 4 --seed 3 {SIZES} --steps 4 --quiet --out run"
+    code, out, err = shell(line)
+    assert (code, err) == (0, "")
+    run = Run.load("run")
+    assert (run.task.name, len(run.task), run.step) == ("parity", 16, 4)
+    assert shell(line.replace("--task ", "--task="))[0] == 0  # there already
+    assert shell("resume run")[0] == 0 and shell(f"resume --task {own}:parity run")[0] == 0
+    code, out, err = shell(
+        f"sweep --task {own}:parity --bits 3 {SIZES} --steps 2 --vary lr=1e-3,1e-2 --quiet "
+        "--out sweep"
+    )
+    assert (code, err) == (0, "") and "2 trials are done" in out
+
+
+def test_help_on_a_task_of_ones_own(shell, own):
+    code, out, _ = shell(f"train --task {own}:documented --help")
+    text = " ".join(out.split())
+    assert code == 0 and "Bits, 100 % new." in text
+    assert "--bits int how many bits there are (required)" in text
+    assert f"usage: interp-utils train --task {own}:documented --bits int --out FOLDER" in text
+    code, out, _ = shell(f"train --task {own}:parity --help")
+    text = " ".join(out.split())
+    assert code == 0 and f"From the module {own}." in text
+    assert "--bits int (required)" in text and "--hidden" not in text
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("parity", "expected MODULE:FUNCTION, got 'parity'"),
+        ("", "expected MODULE:FUNCTION, got ''"),
+        ("nowhere:parity", "there is no module 'nowhere', neither installed nor in {folder}"),
+        ("{own}:even", "there is no function even in {own}"),
+        (
+            "{own}:untyped",
+            "{own}:untyped has an argument bits whose type cannot be typed; annotate it, e.g. "
+            "bits: int, or give it a default",
+        ),
+        ("{own}:nothing", "{own}:nothing must return a Task or a StreamTask, it returned NoneType"),
+        (
+            "{own}:steps",
+            "{own}:steps, argument --steps: conflicting option string: --steps; rename that "
+            "argument",
+        ),
+    ],
+)
+def test_what_is_no_task_of_ones_own(shell, own, tmp_path, task, message):
+    given = task.format(own=own)
+    for command in ("train", "sweep --vary lr=1e-3"):
+        code, _, err = shell(f"{command} --task '{given}' --bits 3 --out run")
+        expected = f"interp-utils: argument --task: {message}\n".format(own=own, folder=tmp_path)
+        assert (code, err) == (2, expected)
+    assert not (tmp_path / "run").exists()

@@ -252,5 +252,5 @@ def test_a_task_that_draws_its_inputs_is_no_set_of_them(as_a_user):
     ):
         CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task)
     model = CachedModel(models.build(ATTENTION_ONLY.for_task(task)), task.test)
-    with pytest.raises(ValueError, match="answered at several positions, not at the last"):
+    with pytest.raises(ValueError, match="answered at several positions, not at one"):
         ablation.without_attention_to(model)

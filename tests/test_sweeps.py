@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from interp_utils import Run, TrainConfig, cli, sweeps, tasks
-from interp_utils.cli import options, sweeping
+from interp_utils.cli import constructors, options, sweeping
 from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
 from interp_utils.sweeps import search
@@ -586,7 +586,7 @@ def test_without_optuna_in_a_shell(shell, tmp_path, monkeypatch):
     ) and err == "interp-utils: sweeps need Optuna: pip install 'interp-utils[sweeps]'\n"
 
 
-@pytest.mark.parametrize("name", options.constructors())
+@pytest.mark.parametrize("name", constructors.constructors())
 def test_help_of_a_task(shell, name):
     code, out, _ = shell(f"sweep {name} --help")
     assert code == 0 and re.findall(r"^(task|model|training|sweep):$", out, re.M) == [

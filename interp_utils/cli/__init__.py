@@ -48,9 +48,13 @@ DETAILS = {
     "train": (
         "\n`interp-utils train TASK --help` lists the options of a task, its model and its "
         "training."
+        "\nA task of your own is a function that returns a Task: `interp-utils train --task "
+        "MODULE:FUNCTION` has its arguments as options."
     ),
     "resume": (
         "\nIt ends with the weights of a run that never stopped. A finished run stays as it is."
+        "\nThis command and those below take `--task MODULE:FUNCTION`, too, where a run's task is "
+        "of a kind of your own."
     ),
     "sweep": "\nEvery combination of the listed values is trained once; with --trials N that many "
     "are chosen by what did best so far."
@@ -59,7 +63,7 @@ DETAILS = {
     "\nAfter a crash or Ctrl-C it goes on, too: a worker that dies leaves its trial to the "
     "others, who train on from its last save."
     "\n`interp-utils sweep TASK --help` lists the options of a task, its model, its training and "
-    "the sweep.",
+    "the sweep; `interp-utils sweep --task MODULE:FUNCTION --help` of a task of your own.",
     "measure": "\nA run of an experiment gets the row of numbers that its claims are decided by: "
     "for modular addition key frequencies, restricted and excluded"
     "\nloss and ablations (Nanda et al. 2023), for sorting copying scores. Any other run gets its "
@@ -87,6 +91,9 @@ EXIT_CODES = """exit codes:
   130  interrupted (Ctrl-C)"""
 
 
+TRAINING = (["train"], ["sweep"])
+
+
 class Parser(argparse.ArgumentParser):
     """Whole option names only, so that a new option never changes what an old command means; errors
     are raised.
@@ -109,9 +116,9 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"{message}; see {self.prog} --help")
 
 
-def parser(training: bool = True) -> Parser:
+def parser(training: bool = True, own: str | None = None) -> Parser:
     """The whole command line. training False leaves out the options of `train` and `sweep`, which
-    import torch.
+    import torch. own: MODULE:FUNCTION of a task of the user's.
     """
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
     whole = Parser(
@@ -132,8 +139,8 @@ def parser(training: bool = True) -> Parser:
     if training:
         from interp_utils.cli import options, sweeping
 
-        options.add_tasks(of["train"], EXIT_CODES)
-        options.add_tasks(of["sweep"], EXIT_CODES, sweeping.add_options)
+        options.add_tasks(of["train"], EXIT_CODES, own=own)
+        options.add_tasks(of["sweep"], EXIT_CODES, sweeping.add_options, own)
     of["resume"].add_argument("path", metavar="PATH", type=Path, help="the run's folder")
     add_running(of["resume"])
     measure = of["measure"]
@@ -190,7 +197,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line; returns its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = parser(training=argv[:1] in (["train"], ["sweep"])).parse_args(argv)
+        argv, own = own_task(argv)
+        arguments = parser(argv[:1] in TRAINING, own).parse_args(argv)
         from interp_utils.cli import commands
 
         return commands.run(arguments)
@@ -200,6 +208,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(wrong, 2)
     except KeyboardInterrupt as stopped:
         return complain(stopped, 130)
+
+
+def own_task(argv: list[str]) -> tuple[list[str], str | None]:
+    """The command line with the MODULE:FUNCTION of `--task` where a task's name would be, and that
+    MODULE:FUNCTION. Commands that take a run have its module imported, which defines its kind.
+    """
+    index = next((i for i, word in enumerate(argv) if word.split("=")[0] == "--task"), None)
+    if index is None:
+        return argv, None
+    word, *rest = argv[index:]
+    own = word.partition("=")[2] if "=" in word else "".join(rest[:1])
+    others = argv[:index] + (rest if "=" in word else rest[1:])
+    if not all(own.partition(":")):
+        raise ValueError(f"argument --task: expected MODULE:FUNCTION, got {own!r}")
+    if argv[:1] in TRAINING:
+        return [others[0], own, *others[1:]], own
+    from interp_utils.cli import constructors
+
+    constructors.constructor(own)
+    return others, own
 
 
 def complain(error: BaseException, code: int) -> int:

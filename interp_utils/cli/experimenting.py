@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interp_utils import experiments
-from interp_utils.cli import complain, options, text
+from interp_utils.cli import complain, constructors, options, spelling, text
 from interp_utils.experiments import general, shipping
 from interp_utils.runs.run import Run
 from interp_utils.runs.storage import write_atomic
@@ -90,12 +90,12 @@ def load(path: Path) -> Run:
 
 def spell_task(about: Mapping[str, Any]) -> str:
     """Its name and the arguments that are not the default."""
-    made = options.constructors().get(about["name"])
+    made = constructors.constructors().get(about["name"])
     defaults = (
         {name: p.default for name, p in inspect.signature(made).parameters.items()} if made else {}
     )
     changed = [
-        f"{name}={options.spell(value)}"
+        f"{name}={spelling.spell(value)}"
         for name, value in about["params"].items()
         if defaults.get(name, ...) != value
     ]

@@ -5,21 +5,18 @@ added there appears here by itself.
 from __future__ import annotations
 
 import argparse
-import collections.abc
-import contextlib
 import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 
 from interp_utils import cli, devices, tasks
+from interp_utils.cli import constructors, spelling
 from interp_utils.configs import ModelConfig, TrainConfig
 
-UNIONS, TUPLES = (Union, UnionType), (tuple, collections.abc.Sequence)
 DERIVED = {"n_ctx", "d_vocab", "d_vocab_out"}  # from the task
 RENAMED = {("model", "seed"): "--model-seed"}
 EXAMPLES = {
@@ -74,41 +71,38 @@ HELP = {
 }
 
 
-def constructors() -> dict[str, Callable]:
-    """Every task that can be made from options alone, by name."""
-    made = {name: getattr(tasks, name) for name in tasks.__all__}
-    functions = {name: function for name, function in made.items() if inspect.isfunction(function)}
-    return {name: function for name, function in functions.items() if _is_constructor(function)}
-
-
-def _is_constructor(function: Callable) -> bool:
-    """Whether it makes a task, of nothing that cannot be typed."""
-    made = get_type_hints(function).get("return")
-    if not (isinstance(made, type) and issubclass(made, (tasks.Task, tasks.StreamTask))):
-        return False
-    return all(_readable(hint) for _, hint, default in _arguments(function) if default is ...)
-
-
-def add_tasks(command: argparse.ArgumentParser, codes: str, sweep: Callable | None = None) -> None:
+def add_tasks(
+    command: argparse.ArgumentParser,
+    codes: str,
+    sweep: Callable | None = None,
+    own: str | None = None,
+) -> None:
     """A parser for each task, with its options and those of the model, the training and the run; or
     those that `sweep` adds for many.
+
+    own: MODULE:FUNCTION of a task of the user's.
     """
     of = command.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
-    for name, made in constructors().items():
-        about = inspect.getdoc(made).splitlines()[0]
+    for name in [*constructors.constructors(), *([] if own is None else [own])]:
+        about = constructors.summary(constructors.constructor(name))
         task = of.add_parser(
             name,
             help=about.replace("%", "%%"),
             description=about,
             usage=(
-                "%(prog)s "
+                f"{command.prog} {'--task ' if name == own else ''}{name} "
                 f"{'--vary NAME=VALUES' if sweep else ' '.join(required(name).values())} --out "
                 "FOLDER [options]"
             ),
             epilog=f"{_example(name, command.prog, sweep is not None)}{codes}",
         )
         for title, owner in _owners(name).items():
-            _add(task.add_argument_group(title), title, owner, required=sweep is None)
+            try:
+                _add(task.add_argument_group(title), title, owner, required=sweep is None)
+            except argparse.ArgumentError as error:  # two options of one name
+                raise ValueError(
+                    f"argument --task: {name}, {error}; rename that argument"
+                ) from None
         if sweep:
             sweep(task.add_argument_group("sweep"))
             continue
@@ -132,14 +126,14 @@ def _example(name: str, command: str, sweep: bool) -> str:
 
 
 def _owners(task: str) -> dict[str, Callable]:
-    return {"task": constructors()[task], "model": ModelConfig, "training": TrainConfig}
+    return {"task": constructors.constructor(task), "model": ModelConfig, "training": TrainConfig}
 
 
 def required(task: str) -> dict[str, str]:
     """The options that a task cannot do without, as they are typed, by name."""
     return {
-        name: f"{_flag('task', name)} {spell_hint(hint)}"
-        for name, hint, default in _arguments(constructors()[task])
+        name: f"{_flag('task', name)} {spelling.spell_hint(hint)}"
+        for name, hint, default in constructors.arguments(constructors.constructor(task))
         if default is ...
     }
 
@@ -151,8 +145,8 @@ def variables(task: str) -> dict[str, tuple[str, Any]]:
     return {
         _flag(title, name)[2:].replace("-", "_"): (f"{title}.{name}", hint)
         for title, owner in _owners(task).items()
-        for name, hint, _ in _arguments(owner)
-        if name not in DERIVED
+        for name, hint, _ in constructors.arguments(owner)
+        if not _is_derived(title, name)
     }
 
 
@@ -176,12 +170,12 @@ def make(arguments: argparse.Namespace) -> tuple[tasks.AnyTask, ModelConfig, Tra
 
 def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
     """The task that was asked for. Errors have its arguments under their names as options."""
-    made = constructors()[arguments.task]
+    made = constructors.constructor(arguments.task)
     names = "|".join(
         name for name in inspect.signature(made).parameters if len(name) > 1
     )  # "a" is a word, too
     try:
-        return made(**given(arguments, "task"))
+        task = made(**given(arguments, "task"))
     except ValueError as error:
         spelt = re.sub(
             rf"^\w(?= must)|\b({names})\b(=True)?",
@@ -189,17 +183,20 @@ def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
             str(error),
         )
         raise ValueError(spelt) from None
+    if not isinstance(task, (tasks.Task, tasks.StreamTask)):
+        raise ValueError(
+            f"argument --task: {arguments.task} must return a Task or a StreamTask, it returned "
+            f"{type(task).__name__}"
+        )
+    return task
 
 
 def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: bool) -> None:
-    for name, hint, default in _arguments(owner):
-        if name in DERIVED:
+    for name, hint, default in constructors.arguments(owner):
+        if _is_derived(title, name):
             continue
-        note = "required" if default is ... else f"default: {spell(default)}"
-        about = (
-            HELP.get((owner.__name__, name)) or HELP.get((title, name)) or _documented(owner, name)
-        )
-        about = f"{about} ({note})".strip().replace("%", "%%")
+        note = "required" if default is ... else f"default: {spelling.spell(default)}"
+        about = f"{_about(title, owner, name)} ({note})".strip().replace("%", "%%")
         common = {
             "dest": f"{title}.{name}",
             "default": argparse.SUPPRESS,
@@ -210,32 +207,20 @@ def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: 
             group.add_argument(_flag(title, name), action=argparse.BooleanOptionalAction, **common)
         else:
             group.add_argument(
-                _flag(title, name), type=_reader(hint), metavar=spell_hint(hint), **common
+                _flag(title, name), type=_reader(hint), metavar=spelling.spell_hint(hint), **common
             )
 
 
-def _arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
-    """Name, type and default (... for none) of each argument of a task or field of a
-    configuration, but for those with a default that cannot be typed (a `Layout`).
-    """
-    hints = get_type_hints(owner)
-    found = []
-    for parameter in inspect.signature(owner).parameters.values():
-        default = ... if parameter.default is parameter.empty else parameter.default
-        hint = hints[parameter.name]
-        if default is ...:
-            found.append((parameter.name, _typed(hint), default))
-        elif _readable(hint):
-            found.append((parameter.name, hint, default))
-    return found
+def _is_derived(title: str, name: str) -> bool:
+    """Whether a field of the model is taken from the task."""
+    return title == "model" and name in DERIVED
 
 
-def _typed(hint: Any) -> Any:
-    """Of a union the types that can be typed: a group's name, where a table would do as well."""
-    parts = [part for part in get_args(hint) if _readable(part)]
-    if get_origin(hint) not in UNIONS or not parts:
-        return hint
-    return Union[tuple(parts)]  # noqa: UP007, of as many as there are
+def _about(title: str, owner: Callable, name: str) -> str:
+    """What an argument is, in one line: as it is said here, or as its owner's docstring says."""
+    is_ours = owner.__module__.startswith("interp_utils.")
+    said = HELP.get((owner.__name__, name)) or HELP.get((title, name)) if is_ours else None
+    return said or _documented(owner, name)
 
 
 def _flag(title: str, name: str) -> str:
@@ -251,71 +236,13 @@ def _documented(owner: Callable, name: str) -> str:
 def _reader(hint: Any) -> Callable[[str], Any]:
     def reader(text: str) -> Any:
         try:
-            return read(hint, text)
+            return spelling.read(hint, text)
         except (ValueError, TypeError):
-            raise argparse.ArgumentTypeError(f"expected {spell_hint(hint)}, got {text!r}") from None
+            raise argparse.ArgumentTypeError(
+                f"expected {spelling.spell_hint(hint)}, got {text!r}"
+            ) from None
 
     return reader
-
-
-def read(hint: Any, text: str) -> Any:
-    """The value of this type that a text spells. Raises ValueError or TypeError if there is "
-    "none."""
-    parts = get_args(hint)
-    if get_origin(hint) in UNIONS:
-        for part in parts:
-            with contextlib.suppress(ValueError, TypeError):
-                return read(part, text)
-        raise ValueError
-    if get_origin(hint) is Literal:
-        return parts[[str(part) for part in parts].index(text)]
-    if get_origin(hint) in TUPLES:
-        items = text.split(",")
-        return tuple(
-            read(part, item) for part, item in zip(_items(hint, len(items)), items, strict=True)
-        )
-    if hint is bool:
-        return bool(["no", "yes"].index(text))
-    return None if hint is NoneType and text == "none" else hint(text)
-
-
-def _items(hint: Any, n: int) -> tuple[Any, ...]:
-    """The type of each of n items: a tuple's own, or n times the one of a sequence of any "
-    "length."""
-    parts = get_args(hint)
-    return parts[:1] * n if _any_length(hint) else parts
-
-
-def _any_length(hint: Any) -> bool:
-    return get_origin(hint) is not tuple or ... in get_args(hint)
-
-
-def _readable(hint: Any) -> bool:
-    if get_origin(hint) in UNIONS:
-        return all(map(_readable, get_args(hint)))
-    if get_origin(hint) in TUPLES:
-        return all(map(_readable, _items(hint, 1)))
-    return get_origin(hint) is Literal or hint in (int, float, str, bool, NoneType)
-
-
-def spell(value: Any) -> str:
-    """A value as it would be typed."""
-    if isinstance(value, (tuple, list)):
-        return ",".join(map(spell, value))
-    return {"None": "none", "True": "yes", "False": "no"}.get(str(value), str(value))
-
-
-def spell_hint(hint: Any) -> str:
-    """What a type takes, e.g. int|none or float,float."""
-    if get_origin(hint) in UNIONS:
-        return "|".join(map(spell_hint, get_args(hint)))
-    if get_origin(hint) is Literal:
-        return "|".join(map(str, get_args(hint)))
-    if get_origin(hint) in TUPLES:
-        return ",".join(
-            [*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])]
-        )
-    return "none" if hint is NoneType else hint.__name__
 
 
 def device(arguments: argparse.Namespace) -> torch.device:

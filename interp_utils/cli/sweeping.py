@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interp_utils import cli, sweeps
-from interp_utils.cli import options, text
+from interp_utils.cli import options, spelling, text
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.runs.run import Run
 from interp_utils.sweeps import studies
@@ -168,10 +168,10 @@ def _read_values(name: str, spelt: str, hint: Any) -> Values:
     is_range, log = len(ends) > 1, ends[2:] == ["log"]
     items = ends[:2] if is_range else spelt.split(",")
     try:
-        values = tuple(options.read(hint, item) for item in items)
+        values = tuple(spelling.read(hint, item) for item in items)
     except (ValueError, TypeError):
         raise ValueError(
-            f"argument --vary: expected {options.spell_hint(hint)} for each value of {name}, got "
+            f"argument --vary: expected {spelling.spell_hint(hint)} for each value of {name}, got "
             f"{spelt!r}"
         ) from None
     if is_range:

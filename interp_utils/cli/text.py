@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from interp_utils.cli import options
+from interp_utils.cli import spelling
 
 
 def command(name: str, path: Path) -> str:
@@ -15,7 +15,7 @@ def command(name: str, path: Path) -> str:
 
 
 def spell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else options.spell(value)
+    return f"{value:.4g}" if isinstance(value, float) else spelling.spell(value)
 
 
 def pairs(values: Mapping[str, Any]) -> str:
