@@ -91,8 +91,36 @@ class _Config:
         )
 
 
+class FamilyConfig(_Config):
+    """A model's configuration, whose class names the family of models it belongs to.
+
+    A family's own is a frozen dataclass on this one, with a field `seed` for initial values. What
+    makes models of it is a `models.Family` of the same name.
+    """
+
+    family: ClassVar[str]
+    n_layers: ClassVar[int] | int = 1  # a field where a family has several
+
+    def to_json(self) -> dict[str, Any]:
+        return {"family": self.family, **super().to_json()}
+
+    @classmethod
+    def from_json(cls: type[C], values: dict[str, Any]) -> C:
+        """Values without a family are from before there were several, and a transformer's."""
+        family = values.get("family", ModelConfig.family)
+        if family != cls.family:
+            raise ValueError(f"{cls.__name__} is of the family {cls.family!r}, got {family!r}")
+        return super().from_json({name: v for name, v in values.items() if name != "family"})
+
+    def for_task(self: C, task: AnyTask) -> C:
+        """The same configuration with the sizes that the task determines. Raises ValueError where
+        it has other ones.
+        """
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class ModelConfig(_Config):
+class ModelConfig(FamilyConfig):
     """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task
     (`for_task`).
 
@@ -105,6 +133,7 @@ class ModelConfig(_Config):
             sqrt(d_model), with 1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
     """
 
+    family: ClassVar[str] = "transformer"
     added: ClassVar[frozenset[str]] = frozenset({"positions", "attention"})
 
     d_model: int = 128
@@ -278,5 +307,5 @@ def log_then_even(last: int, every: int) -> list[int]:
 class RunConfig:
     """Everything about a run but its task."""
 
-    model: ModelConfig
+    model: FamilyConfig
     train: TrainConfig

@@ -1,39 +1,47 @@
 """Models: from configurations to weights, and from weights to models one can look inside of."""
 
-from interp_utils.models.transformer.building import (
+from interp_utils.models.family import (
+    FAMILIES,
+    Family,
+    LogitsFn,
+    MembersLogitsFn,
+    SequenceLogitsFn,
+    UnknownFamily,
+    Weights,
     build,
+    config_from_json,
+    family_of,
+    initial_weights,
+    logits_fn,
+    members_logits_fn,
+    sequence_logits_fn,
+    trainable,
+    weight_shapes,
+)
+from interp_utils.models.transformer.building import (
     call_with,
     has_hooked_transformer,
     load_weights,
     named_weights,
 )
 from interp_utils.models.transformer.elsewhere import from_weights
-from interp_utils.models.transformer.forward import (
-    LogitsFn,
-    MembersLogitsFn,
-    Weights,
-    logits_fn,
-    members_logits_fn,
-    sequence_logits_fn,
-    takes_tables,
-)
-from interp_utils.models.transformer.weights import (
-    act_fn,
-    check_weights,
-    initial_weights,
-    is_bias,
-    trainable,
-    weight_shapes,
-)
+from interp_utils.models.transformer.weights import act_fn, is_bias
+from interp_utils.models.weights import check_weights
 
 __all__ = [
+    "FAMILIES",
+    "Family",
     "LogitsFn",
     "MembersLogitsFn",
+    "SequenceLogitsFn",
+    "UnknownFamily",
     "Weights",
     "act_fn",
     "build",
     "call_with",
     "check_weights",
+    "config_from_json",
+    "family_of",
     "from_weights",
     "has_hooked_transformer",
     "initial_weights",
@@ -43,7 +51,6 @@ __all__ = [
     "members_logits_fn",
     "named_weights",
     "sequence_logits_fn",
-    "takes_tables",
     "trainable",
     "weight_shapes",
 ]

@@ -22,7 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils import models
+from interp_utils.configs import RunConfig, TrainConfig
 from interp_utils.runs import storage
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask
@@ -47,7 +48,9 @@ def state_name(step: int) -> str:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Raises DamagedFile where it is not one, ValueError where another version wrote it."""
+    """Raises DamagedFile where it is not one, ValueError where another version wrote it,
+    UnknownFamily where its model is of a family that was not imported.
+    """
     manifest = storage.manifest_from_bytes(path.read_bytes(), path)
     if manifest.get("format") != FORMAT:
         raise ValueError(
@@ -56,6 +59,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         )
     try:
         _check_manifest(manifest)
+    except models.UnknownFamily as error:
+        raise models.UnknownFamily(f"{path}: {error}") from None
     except WRONG as error:
         raise DamagedFile(path, f"not a run's manifest: {error}") from None
     return manifest
@@ -84,7 +89,7 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
             f"these entries are missing, unknown or of another type: {', '.join(wrong)}"
         )
     model, train = (
-        ModelConfig.from_json(manifest["model"]),
+        models.config_from_json(manifest["model"]),
         TrainConfig.from_json(manifest["train"]),
     )
     step, files, task = manifest["step"], manifest["files"], manifest["task"]

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from interp_utils import models
-from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.configs import RunConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.runs import storage
 from interp_utils.runs.manifest import (
@@ -28,7 +28,6 @@ from interp_utils.tasks import AnyTask, restore
 
 if TYPE_CHECKING:
     import pandas as pd
-    from transformer_lens import HookedTransformer
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         return RunConfig(
-            ModelConfig.from_json(self.manifest["model"]),
+            models.config_from_json(self.manifest["model"]),
             TrainConfig.from_json(self.manifest["train"]),
         )
 
@@ -137,9 +136,9 @@ class Run:
             raise DamagedFile(self.path / snapshot_name(step), str(error)) from None
         return weights
 
-    def model(self, step: int | None = None, device: Device = None) -> HookedTransformer:
-        """A HookedTransformer with the weights of a snapshot; default: the last. device None is a
-        GPU where there is one.
+    def model(self, step: int | None = None, device: Device = None) -> nn.Module:
+        """A model with the weights of a snapshot, by default of the last: a HookedTransformer, or
+        what the run's family builds. device None is a GPU where there is one.
         """
         return models.build(self.config.model, self.weights(step), device)
 

@@ -27,7 +27,7 @@ from urllib.parse import quote
 import numpy as np
 from tqdm.auto import tqdm
 
-from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.configs import FamilyConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.measures.milestones import first_sustained
 from interp_utils.runs import storage as disk
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 TRIALS = ".trials"
 POLL_SECONDS = 2.0
-Make = Callable[["optuna.Trial"], tuple[AnyTask, ModelConfig, TrainConfig]]
+Make = Callable[["optuna.Trial"], tuple[AnyTask, FamilyConfig, TrainConfig]]
 Trials = int | Sequence[Mapping[str, Any]]
 
 __all__ = ["held_out_loss", "load", "run_name", "step_generalised", "sweep"]
@@ -148,20 +148,19 @@ def _held_out(run: Run, what: str) -> list[float]:
     return column
 
 
-def run_name(task: AnyTask, model: ModelConfig, training: TrainConfig) -> str:
+def run_name(task: AnyTask, model: FamilyConfig, training: TrainConfig) -> str:
     """16 digits for a run's task, inputs and settings. Fields at their defaults do not count: one
     that is added later changes no name.
     """
-    changed = [
-        {
-            name: value
-            for name, value in config.to_json().items()
-            if value != getattr(type(config)(), name)
-        }
-        for config in (model.for_task(task), training)
-    ]
+
+    def changed(config: FamilyConfig | TrainConfig) -> dict[str, Any]:
+        defaults = {**type(config)().to_json(), "family": "transformer"}
+        return {name: v for name, v in config.to_json().items() if v != defaults[name]}
+
     inputs = disk.describe(disk.tensors_to_bytes(task.tensors()))
-    return hashlib.sha256(disk.json_bytes([task.about(), inputs, *changed])).hexdigest()[:16]
+    return hashlib.sha256(
+        disk.json_bytes([task.about(), inputs, changed(model.for_task(task)), changed(training)])
+    ).hexdigest()[:16]
 
 
 def _next_trial(

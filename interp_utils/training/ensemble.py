@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from interp_utils import devices
-from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.configs import FamilyConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.runs.run import Run
 from interp_utils.tasks import AnyTask
@@ -27,7 +27,7 @@ CPU_BYTES = (
 
 def train_many(
     tasks: AnyTask | Sequence[AnyTask],
-    model_configs: ModelConfig | Sequence[ModelConfig] | None = None,
+    model_configs: FamilyConfig | Sequence[FamilyConfig] | None = None,
     train_configs: TrainConfig | Sequence[TrainConfig] | None = None,
     *,
     out: str | Path,

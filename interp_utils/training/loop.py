@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from interp_utils import devices
-from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils.configs import FamilyConfig, ModelConfig, RunConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.runs.manifest import state_name
 from interp_utils.runs.run import Run
@@ -30,7 +30,7 @@ SAVES_AT_ONCE = 8  # most of a save is waiting for the disk
 
 def train(
     task: AnyTask,
-    model_config: ModelConfig | None = None,
+    model_config: FamilyConfig | None = None,
     train_config: TrainConfig | None = None,
     *,
     out: str | Path,

@@ -9,7 +9,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
+from interp_utils import models
+from interp_utils.configs import FamilyConfig, ModelConfig, RunConfig, TrainConfig
 from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask, Task
 from interp_utils.training.member import Member
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 def list_members(
     tasks: AnyTask | Sequence[AnyTask],
-    model_configs: ModelConfig | Sequence[ModelConfig] | None,
+    model_configs: FamilyConfig | Sequence[FamilyConfig] | None,
     train_configs: TrainConfig | Sequence[TrainConfig] | None,
     names: Sequence[str] | None,
     seeds: Iterable[int] | None,
@@ -84,12 +85,7 @@ def _require_stackable(task: AnyTask, config: RunConfig) -> None:
         raise ValueError(
             "train_many has neither weighted losses nor dropout nor gradient filters; use train"
         )
-    if config.model.n_layers > 1 or config.train.forward == "hooked":
-        raise ValueError(
-            "train_many has the table forward only, for one-layer models: set "
-            "ModelConfig.n_layers = 1 and TrainConfig.forward = "
-            f'"auto", got {config.model.n_layers} and "{config.train.forward}"; or use train'
-        )
+    models.family_of(config.model).check_members(config.model, config.train)
 
 
 def kind(member: Member) -> Hashable:

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from interp_utils import devices
+from interp_utils import devices, models
 from interp_utils.analysis import answers
 from interp_utils.configs import RunConfig
 from interp_utils.losses import LOSSES
-from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn, takes_tables
+from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn
 from interp_utils.tasks import AnyTask, Sequences, StreamTask, Task
 
 
@@ -48,21 +48,12 @@ def check(task: AnyTask, config: RunConfig) -> None:
                 f"dropout is for tasks with finitely many inputs, {task.name} draws fresh ones: "
                 "leave TrainConfig.dropout 0"
             )
-        if config.model.attention != "causal":
-            raise ValueError(
-                f"bidirectional attention reads {task.name}'s answers in its inputs: leave "
-                "ModelConfig.attention causal"
-            )
     elif batch_size is not None:
         raise ValueError(
             f"{task.name} is trained on all its training inputs at once: leave "
             f"TrainConfig.batch_size None, got {batch_size}"
         )
-    elif config.train.dropout and not takes_tables(config.model, config.train.forward):
-        raise ValueError(
-            "dropout is in the table forward of one-layer models alone: leave "
-            'TrainConfig.dropout 0, or forward "auto"'
-        )
+    models.family_of(config.model).check(config.model, task, config.train)
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:

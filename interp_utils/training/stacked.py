@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils import devices, models
-from interp_utils.configs import ModelConfig, RunConfig
+from interp_utils.configs import FamilyConfig, RunConfig
 from interp_utils.losses import LOSSES
 from interp_utils.models import MembersLogitsFn, members_logits_fn
 from interp_utils.tasks import Task
@@ -154,14 +154,10 @@ class StackedTrainer:
         }
 
 
-def bytes_per_member(task: Task, model: ModelConfig) -> int:
+def bytes_per_member(task: Task, model: FamilyConfig) -> int:
     """What a member needs at most: its buffers, and the activations of all inputs, which a row of
     metrics takes.
     """
     parameters = sum(math.prod(shape) for shape in models.weight_shapes(model).values())
-    per_input = (
-        3 * model.n_ctx * model.n_heads * model.d_head
-        + 4 * (model.d_mlp or model.d_model)
-        + 8 * model.d_vocab_out
-    )
+    per_input = models.family_of(model).floats_per_input(model)
     return 4 * (8 * parameters + len(task) * per_input)

@@ -22,11 +22,11 @@ from interp_utils.configs import ModelConfig
 from interp_utils.devices import Device
 from interp_utils.models.bridge import is_bridge
 from interp_utils.models.transformer.weights import (
-    check_weights,
     initial_weights,
     trainable,
     weight_shapes,
 )
+from interp_utils.models.weights import check_weights
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer

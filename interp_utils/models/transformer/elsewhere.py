@@ -12,7 +12,8 @@ from torch import Tensor
 from interp_utils.configs import ModelConfig
 from interp_utils.devices import Device
 from interp_utils.models.transformer.building import build
-from interp_utils.models.transformer.weights import check_weights, is_bias, weight_shapes
+from interp_utils.models.transformer.weights import is_bias, weight_shapes
+from interp_utils.models.weights import check_weights
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer

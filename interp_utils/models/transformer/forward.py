@@ -8,28 +8,20 @@ need not know which. The fast one also takes many models at once.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from einops import einsum
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor
 from torch.nn.functional import embedding, scaled_dot_product_attention
 
 from interp_utils.configs import ModelConfig
 from interp_utils.devices import Device
+from interp_utils.models.family import LogitsFn, MembersLogitsFn, SequenceLogitsFn, Weights
 from interp_utils.models.transformer.building import build, call_with
 from interp_utils.models.transformer.weights import act_fn
-
-Weights = Mapping[str, Tensor]
-LogitsFn = Callable[
-    ..., Float[Tensor, "n d_vocab_out"]
-]  # of weights and, if there is dropout, its masks
-MembersLogitsFn = Callable[[Weights], Float[Tensor, "member n d_vocab_out"]]
-SequenceLogitsFn = Callable[
-    [Weights, Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "asked d_vocab_out"]
-]
 
 
 def logits_fn(

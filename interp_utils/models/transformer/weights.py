@@ -4,7 +4,7 @@ values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -73,24 +73,6 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
         return drawn if name in trained else torch.zeros(shape)
 
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
-
-
-def check_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises ValueError unless `weights` has exactly these names and shapes, and finite values."""
-    if weights.keys() != shapes.keys():
-        missing, unknown = (
-            sorted(shapes.keys() - weights.keys()),
-            sorted(weights.keys() - shapes.keys()),
-        )
-        raise ValueError(
-            f"weights do not fit the model: missing {missing or 'none'}, unknown "
-            f"{unknown or 'none'}"
-        )
-    for name, shape in shapes.items():
-        if tuple(weights[name].shape) != shape:
-            raise ValueError(f"{name} must have shape {shape}, got {tuple(weights[name].shape)}")
-        if not weights[name].isfinite().all():
-            raise ValueError(f"{name} has values that are not finite (NaN or infinity)")
 
 
 def act_fn(name: str) -> Callable[[Tensor], Tensor]:
