@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils.analysis import fourier, progress
+from interp_utils.precision import at_least_float32
 
 
 class CosineFit(NamedTuple):
@@ -25,6 +26,7 @@ class CosineFit(NamedTuple):
     variance_explained: float
 
 
+@at_least_float32
 def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit:
     """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023,
     section 4.3).
@@ -46,6 +48,7 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
     return CosineFit(coefficients, approximation, variance_explained(logits, approximation))
 
 
+@at_least_float32
 def variance_explained(
     values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]
 ) -> float:
@@ -61,6 +64,7 @@ def variance_explained(
     return 1 - ((residual - residual.mean((0, 1))).square().sum() / total).item()
 
 
+@at_least_float32
 def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
     """How little the right answer's logit depends on a - b: 0 on nothing else (pizza: 0 to 0.4), 1
     not at all (clock: 0.4 to 1).

@@ -25,6 +25,7 @@ Measure = Literal["accuracy", "loss"]
 Classes = int | Sequence[int] | None  # of each answer; an int, or None, where there is one answer
 
 
+@at_least_float32
 def split(
     logits: Float[Tensor, "*grid c"], n_classes: int | Sequence[int]
 ) -> tuple[Float[Tensor, "*grid _"], ...]:
@@ -176,6 +177,7 @@ def sequence_accuracy(
     )
 
 
+@at_least_float32
 def selected(
     logits: Float[Tensor, "*grid c"],
     labels: Int[Tensor, "n *answer"],

@@ -7,8 +7,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def by_token(
     pattern: Float[Tensor, "n head query key"],
     tokens: Int[Tensor, "n key"],
@@ -28,6 +30,7 @@ def by_token(
     return rows.new_zeros(*rows.shape[:2], d_vocab).scatter_add_(2, places, rows)
 
 
+@at_least_float32
 def attends_to_answer(
     pattern: Float[Tensor, "n head query key"],
     tokens: Int[Tensor, "n key"],
@@ -46,6 +49,7 @@ def attends_to_answer(
     return devices.double(received.gather(2, answer).squeeze(2) > others).mean(0)
 
 
+@at_least_float32
 def by_rank(
     pattern: Float[Tensor, "n head query key"],
     tokens: Int[Tensor, "n key"],

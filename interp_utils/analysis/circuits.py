@@ -16,8 +16,10 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def ov_to_neurons(
     W_E: Float[Tensor, "p d_model"],
     W_V: Float[Tensor, "head d_model d_head"],
@@ -30,6 +32,7 @@ def ov_to_neurons(
     return einsum(W_E @ W_V, W_O @ W_in, "head p d, head d neuron -> head p neuron")
 
 
+@at_least_float32
 def attention_scores(
     query: Float[Tensor, "d_model"],
     keys: Float[Tensor, "p d_model"],
@@ -64,6 +67,7 @@ class Factored(NamedTuple):
         return einsum(self.A, self.B, "... row r, ... r row -> ... row")
 
 
+@at_least_float32
 def ov_circuit(
     W_E: Float[Tensor, "vocab d_model"],
     W_V: Float[Tensor, "*head d_model d_head"],
@@ -107,6 +111,7 @@ def ov_circuit(
     return Factored(A, B)
 
 
+@at_least_float32
 def qk_circuit(
     W_E: Float[Tensor, "vocab d_model"],
     W_Q: Float[Tensor, "*head d_model d_head"],
@@ -121,6 +126,7 @@ def qk_circuit(
     return Factored(W_E @ W_Q / W_Q.shape[-1] ** 0.5, (W_E @ W_K).mT)
 
 
+@at_least_float32
 def eigenvalue_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """sum of eigenvalues / sum of their absolute values, in [-1, 1]: 1 if all are positive, -1 if
     all are negative.
@@ -133,6 +139,7 @@ def eigenvalue_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     return _by_head(score)
 
 
+@at_least_float32
 def copying_score(
     W_E: Float[Tensor, "vocab d_model"],
     W_V: Float[Tensor, "*head d_model d_head"],
@@ -153,6 +160,7 @@ def copying_score(
     return eigenvalue_score(circuit)
 
 
+@at_least_float32
 def matching_score(
     W_E: Float[Tensor, "vocab d_model"],
     W_Q: Float[Tensor, "*head d_model d_head"],
@@ -166,6 +174,7 @@ def matching_score(
     return eigenvalue_score(qk_circuit(W_E, W_Q, W_K, tokens=tokens))
 
 
+@at_least_float32
 def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
     """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al.
     2022 with k = 5).
@@ -178,6 +187,7 @@ def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
     return _by_head(rate)
 
 
+@at_least_float32
 def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """Mean over rows of the diagonal entry's distance from its row's mean, in the row's standard
     deviations; NaN for constant rows.
@@ -188,6 +198,7 @@ def diagonal_z_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     return _by_head(score)
 
 
+@at_least_float32
 def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """trace / nuclear norm, in [-1, 1]: 1 only for a positive semidefinite matrix. Unlike
     eigenvalues, singular values of a matrix that is far from symmetric stay large, so this is the
@@ -199,6 +210,7 @@ def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
     return _by_head(share)
 
 
+@at_least_float32
 def fold_layer_norm(
     W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]
 ) -> Float[Tensor, "*head d_model out"]:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils.analysis import fourier, progress
+from interp_utils.precision import at_least_float32
 
 
 class Clusters(NamedTuple):
@@ -23,6 +24,7 @@ class Clusters(NamedTuple):
     clustered: Bool[Tensor, "neuron"]
 
 
+@at_least_float32
 def frequency_clusters(
     activations: Float[Tensor, "p p neuron"], *, threshold: float = 0.85
 ) -> Clusters:
@@ -35,6 +37,7 @@ def frequency_clusters(
     return Clusters(best.indices, best.values, best.values >= threshold)
 
 
+@at_least_float32
 def polynomial(
     activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]
 ) -> Float[Tensor, "p p neuron"]:
@@ -46,6 +49,7 @@ def polynomial(
     return activations.mean((0, 1)) + _by_frequency(activations, frequency, "block3x3")
 
 
+@at_least_float32
 def sums_only(
     activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]
 ) -> Float[Tensor, "p p neuron"]:

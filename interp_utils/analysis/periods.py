@@ -17,8 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils.analysis import relabelling
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def class_shares(
     values: Float[Tensor, "n m"], labels: Int[Tensor, "n head"]
 ) -> Float[Tensor, "head m"]:
@@ -40,6 +42,7 @@ def class_shares(
     return torch.where(alive, torch.stack(shares), torch.nan)
 
 
+@at_least_float32
 def adjusted(
     shares: Float[Tensor, "head *m"], classes: Sequence[int], n: int
 ) -> Float[Tensor, "head *m"]:
@@ -55,6 +58,7 @@ def adjusted(
     return torch.where(k < n, 1 - (1 - shares) * (n - 1) / (n - k).clamp(min=1), torch.nan)
 
 
+@at_least_float32
 def period_shares(values: Float[Tensor, "p m"], periods: Sequence[int]) -> Float[Tensor, "period"]:
     """Share of the variance over the digits x = 0 .. p - 1, all columns together, that is a
     function of x mod q, for each q; `adjusted`.
@@ -98,6 +102,7 @@ class Waves(NamedTuple):
     share: Float[Tensor, "neuron"]
 
 
+@at_least_float32
 def best_waves(
     activations: Float[Tensor, "a b neuron"], places: tuple[int, int], periods: Sequence[int]
 ) -> Waves:
@@ -127,6 +132,7 @@ def best_waves(
     return best
 
 
+@at_least_float32
 def without_classes(
     values: Float[Tensor, "p m"], classes: Int[Tensor, "p"]
 ) -> Float[Tensor, "p m"]:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
 class RankTest(NamedTuple):
@@ -26,6 +27,7 @@ class RankTest(NamedTuple):
     p_value: float
 
 
+@at_least_float32
 def mean_ranks(values: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
     """Ranks 1 .. n, ascending, equal values sharing the mean of theirs. Raises ValueError for NaN,
     which has no rank.
@@ -36,6 +38,7 @@ def mean_ranks(values: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
     return devices.double(below) + devices.double(equal + 1) / 2
 
 
+@at_least_float32
 def kruskal_wallis(
     values: Float[Tensor, "n"], groups: Int[Tensor, "n"], n_permutations: int = 9999, seed: int = 0
 ) -> RankTest:
@@ -57,6 +60,7 @@ def kruskal_wallis(
     )
 
 
+@at_least_float32
 def spearman(
     x: Float[Tensor, "n"], y: Float[Tensor, "n"], n_permutations: int = 9999, seed: int = 0
 ) -> RankTest:

@@ -15,8 +15,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
     """The mean over the inputs of each name that occurs, in the order of the names "
     "(`u.unique()`)."""
@@ -42,6 +44,7 @@ def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> floa
     return 1 - devices.double(seen).mean().item()
 
 
+@at_least_float32
 def grid_class_means(
     grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]
 ) -> Float[Tensor, "k_u k_v *rest"]:
@@ -49,6 +52,7 @@ def grid_class_means(
     return class_means(class_means(grid, u).transpose(0, 1), v).transpose(0, 1)
 
 
+@at_least_float32
 def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float:
     """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is
     all that matters.
@@ -62,6 +66,7 @@ def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float
     ).item()
 
 
+@at_least_float32
 def frequency_shares(
     values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int
 ) -> Float[Tensor, "freq"]:
@@ -73,6 +78,7 @@ def frequency_shares(
     return (waves.mT @ centred).square().sum((1, 2)) / centred.square().sum()
 
 
+@at_least_float32
 def without_frequency(
     values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: int, p: int
 ) -> Float[Tensor, "k m"]:
@@ -85,6 +91,7 @@ def without_frequency(
     return values - waves @ (waves.mT @ values)
 
 
+@at_least_float32
 def share_on(
     values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequence[int], p: int
 ) -> float:
@@ -101,6 +108,7 @@ def share_on(
     return (explained / centred.square().sum()).item()
 
 
+@at_least_float32
 def grid_frequency_shares(
     values: Float[Tensor, "k_u k_v neuron"],
     names_u: Int[Tensor, "k_u"],
@@ -125,6 +133,7 @@ def grid_frequency_shares(
     return parts.square().sum((1, 2)) / centred.square().sum((0, 1))
 
 
+@at_least_float32
 def best_frequency_shares(
     grid: Float[Tensor, "k_u k_v neuron"],
     names_u: Int[Tensor, "k_u"],

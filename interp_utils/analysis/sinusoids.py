@@ -16,6 +16,7 @@ from torch import Tensor
 
 from interp_utils.analysis import fourier
 from interp_utils.analysis.algorithm import variance_explained
+from interp_utils.precision import at_least_float32
 
 
 class AttentionFit(NamedTuple):
@@ -28,6 +29,7 @@ class AttentionFit(NamedTuple):
     variance_explained: float
 
 
+@at_least_float32
 def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
     """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k
     b) (Nanda et al. 2023, appendix).
@@ -55,6 +57,7 @@ class ReadOut(NamedTuple):
     residual: float
 
 
+@at_least_float32
 def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> ReadOut:
     """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section
     4.3): least squares, rank 2 x keys.
@@ -74,6 +77,7 @@ def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> 
     return ReadOut(u, v, residual.item())
 
 
+@at_least_float32
 def single_cosine_shares(
     direction: Float[Tensor, "neuron"], activations: Float[Tensor, "p p neuron"], k: int
 ) -> tuple[float, float]:
@@ -88,6 +92,7 @@ def single_cosine_shares(
     return shares[0], shares[1] if len(shares) > 1 else 0.0
 
 
+@at_least_float32
 def off_directions(
     activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]
 ) -> Float[Tensor, "p p neuron"]:

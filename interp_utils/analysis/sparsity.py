@@ -10,8 +10,10 @@ from torch import Tensor
 
 from interp_utils import devices
 from interp_utils.analysis import fourier
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def gini(values: Float[Tensor, "n"]) -> float:
     """Gini coefficient: 0 for equal values, near 1 for a single large one. G = sum (2i - n - 1) x_i
     / (n sum x), x ascending.
@@ -25,6 +27,7 @@ def gini(values: Float[Tensor, "n"]) -> float:
     return ((2 * rank - n - 1) * values.sort().values).sum().div(n * values.sum()).item()
 
 
+@at_least_float32
 def inverse_participation_ratio(
     x: Float[Tensor, "neuron p"], r: int = 2
 ) -> Float[Tensor, "neuron"]:
@@ -44,6 +47,7 @@ class FourierDensity(NamedTuple):
     fcr: float
 
 
+@at_least_float32
 def fourier_density(weights: Float[Tensor, "p d"], eta: float = 0.5) -> FourierDensity:
     """Fourier frequency density and Fourier coefficient ratio along the tokens (Furuta et al. 2024,
     section 4). For odd p.

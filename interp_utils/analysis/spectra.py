@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils import devices
+from interp_utils.precision import at_least_float32
 
 
+@at_least_float32
 def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq neuron"]:
     """Size of each neuron's two-dimensional DFT at each frequency 0 .. b // 2 of the second digit,
     mean over all of the first's.
@@ -24,6 +26,7 @@ def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq 
     return torch.fft.rfft2(activations, dim=(0, 1)).abs().mean(0)
 
 
+@at_least_float32
 def active(
     spectrum: Float[Tensor, "*step freq"], sigmas: float = 2.0
 ) -> Bool[Tensor, "*step freq"]:
@@ -37,6 +40,7 @@ def active(
     return spectrum > spectrum.mean(-1, keepdim=True) + sigmas * spread
 
 
+@at_least_float32
 def active_over_time(history: Float[Tensor, "step freq"]) -> Bool[Tensor, "step freq"]:
     """What the paper's code draws: each frequency divided by its sum over the steps, then above
     mean + one standard deviation of the table.
@@ -56,6 +60,7 @@ def printed_count(count: Int[Tensor, "step"]) -> Int[Tensor, "step"]:
     return devices.double(count).pow(0.75).long().to(count.device)
 
 
+@at_least_float32
 def participation_ratio(power: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     """(sum p)^2 / sum p^2: how many of n equal parts would be spread as these are; 1 for a single
     one, n for all equal.
@@ -63,6 +68,7 @@ def participation_ratio(power: Float[Tensor, "*batch n"]) -> Float[Tensor, "*bat
     return power.sum(-1).square() / power.square().sum(-1)
 
 
+@at_least_float32
 def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tensor, "*batch"]:
     """How many of the largest parts it takes to have at least this share of their sum (a count: 1
     is the largest alone).
@@ -88,6 +94,7 @@ class SingularValues(NamedTuple):
     share_of_squares: Float[Tensor, "k"]
 
 
+@at_least_float32
 def singular_values(matrix: Float[Tensor, "row column"], centre: bool = False) -> SingularValues:
     """Singular values of a matrix, as it is, or of its rows less their mean (centre).
 
@@ -110,6 +117,7 @@ class Pair(NamedTuple):
     half_difference: float
 
 
+@at_least_float32
 def compare(x: Float[Tensor, "d"], y: Float[Tensor, "d"]) -> Pair:
     """What two positional embeddings have in common, and what tells them apart; the norms' squares
     add up to (|x|^2 + |y|^2) / 2.
