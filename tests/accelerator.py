@@ -133,18 +133,17 @@ class _Function(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+# Autograd makes a queue for every device that there is when it first runs: conftest.py imports this
+# module, so that this one is there by then whichever test comes first.
+_setup_privateuseone_for_python_backend(NAME)
 waits: Counter[str] = Counter()
 _refuses_double = False
-_registered = False
 
 
 @contextlib.contextmanager
 def accelerator(float64: bool = True) -> Iterator[torch.device]:
     """The stand-in's device, usable while this lasts. `waits` counts what waited for it since."""
-    global _registered, _refuses_double
-    if not _registered:
-        _setup_privateuseone_for_python_backend(NAME)
-        _registered = True
+    global _refuses_double
     before, _refuses_double = _refuses_double, not float64
     waits.clear()
     try:

@@ -2,6 +2,7 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
+import tests.accelerator  # noqa: F401
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
 
 settings.register_profile("suite", deadline=None, print_blob=True)

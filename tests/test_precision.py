@@ -39,15 +39,15 @@ def test_half_precision_gives_the_numbers_of_float32_and_float64(name, half, sma
     for own, single, double in zip(found, in_float32, in_float64, strict=True):
         if isinstance(own, Tensor):
             assert own.dtype == single.dtype, "nothing comes back in half precision"
-            assert torch.allclose(own, single, rtol=1e-5, atol=1e-7, equal_nan=True)
-            if own.is_floating_point() or own.is_complex():
-                assert torch.allclose(
-                    own.to(double.dtype), double, rtol=1e-3, atol=1e-5, equal_nan=True
-                )
-        else:
+            torch.testing.assert_close(own, single, rtol=1e-5, atol=1e-7, equal_nan=True)
+            torch.testing.assert_close(
+                own.to(double.dtype), double, rtol=1e-3, atol=1e-5, equal_nan=True
+            )
+        elif isinstance(own, float):
             assert own == pytest.approx(single, rel=1e-5, abs=1e-7, nan_ok=True)
-            if isinstance(own, float):
-                assert own == pytest.approx(double, rel=1e-3, abs=1e-5, nan_ok=True)
+            assert own == pytest.approx(double, rel=1e-3, abs=1e-5, nan_ok=True)
+        else:
+            assert own == single == double
 
 
 @pytest.mark.parametrize("loss", LOSSES)
