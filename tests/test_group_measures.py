@@ -44,6 +44,7 @@ def test_a_planted_rho_set_network_is_exact_in_every_reading(s5):
         "accuracy", "test accuracy", "additive share", "irrep share", "rank one", "share99",
         "F_coset", "F_coset x", "F_coset y", "F_coset z", "x on right", "y on left", "W_L on keys",
         "W_E on keys", "isotypic FVE", "irrep-pure", "on cosets", "both", "rank one of both",
+        "cosets beyond chance",
     ]  # fmt: skip
     for name in ones:
         low = 0.4 if name == "isotypic FVE" else 1 - 1e-9  # one-sided parts of the logits remain
@@ -98,6 +99,7 @@ def test_noise_is_no_reading(s5):
     noisy = network._replace(x=planted.random(120, 25), y=planted.random(120, 25, seed=1))
     row = group_readings.measure(as_parts(noisy, s5.table), s5, keys=[2])
     assert row["F_coset"] == row["share99"] == row["irrep-pure"] == 0
+    assert row["cosets beyond chance"] == 0
     assert row["irrep share"] < 0.5 and row["rank one"] < 0.6 and row["accuracy"] < 0.05
     untold = group_readings.measure(as_parts(network, s5.table, noise=2.0), s5)
     assert untold["additive share"] < 0.9

@@ -45,6 +45,8 @@ def test_the_control_stands_apart_from_the_rungs():
     assert [list(trace.x) for trace in lines] == [["additive", "coset"]] * 2
     assert [trace.y[0] for trace in controls] == [6.0, 7.0]
     assert fig.layout.shapes[0].y1 == 0.3
+    assert [t.marker.color for t in controls] == [t.line.color for t in lines]
+    assert len({trace.line.color for trace in lines}) == 2, "a colour for each run"
 
 
 def test_lines_in_space_are_drawn_by_orbit_and_points_up_to_sign():

@@ -154,6 +154,17 @@ def test_nulls_are_those_of_random_functions(groups):
     assert best.alpha.max() < nulls["any"].max() + 0.05
 
 
+def test_chance_levels_are_passed_by_one_in_a_hundred_and_told_where_they_tell(groups):
+    group = groups["S4"]
+    levels = dict(zip(group.irreps.names, group.chance.tolist(), strict=True))
+    assert all(math.isnan(levels[name]) for name in ("trivial", "sign", "2d"))
+    basis = isotypic.projectors(group.table, group.irreps)[group.irreps.index("standard")]
+    random = cosets.best_family(basis @ planted.random(24, 4000, seed=5), group.families).alpha
+    assert 0.003 < (random > levels["standard"]).double().mean() < 0.03
+    of_s5 = dict(zip(groups["S5"].irreps.names, groups["S5"].chance.tolist(), strict=True))
+    assert of_s5["standard"] == of_s5["6d"] == cosets.THRESHOLD
+
+
 def test_alpha_is_one_less_the_variance_within_cosets(groups):
     group, u = groups["S4"], planted.random(24, 3)
     for family in range(0, len(group.families.sides), 7):

@@ -167,6 +167,21 @@ def null_alphas(
     return nulls
 
 
+def chance_levels(
+    table: Int[Tensor, "g g"], irreps: Irreps, of: Families, quantile: float = 0.99
+) -> Float[Tensor, "irrep"]:
+    """The alpha that this fraction of random functions of each irrep does not pass, or .90, the
+    threshold, where that is more. NaN where nearly all are constant on cosets, as those of
+    dimension 1, and for the trivial irrep: there is nothing to tell.
+    """
+    nulls = null_alphas(table, irreps, of, draws=1000)
+    levels = [float("nan")]
+    for name in irreps.names[1:]:
+        level = nulls[name].quantile(quantile).item()
+        levels.append(max(level, THRESHOLD) if level < 1 - 1e-4 else float("nan"))
+    return torch.tensor(levels, dtype=torch.float64)
+
+
 def sides(
     grid: Float[Tensor, "g g neuron"],
 ) -> tuple[Float[Tensor, "g neuron"], Float[Tensor, "g neuron"]]:

@@ -25,6 +25,7 @@ class Group(NamedTuple):
                such subgroup.
     rho:       matrices of each irrep, Float "g d d".
     lines:     special lines of each irrep.
+    chance:    of each irrep, the alpha that 1 % of its random functions pass (`chance_levels`).
     """
 
     table: Tensor
@@ -33,6 +34,7 @@ class Group(NamedTuple):
     families: Families | None
     rho: tuple[Tensor, ...]
     lines: tuple[Lines, ...]
+    chance: Tensor
 
 
 def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDEX) -> Group:
@@ -44,15 +46,13 @@ def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDE
     blocks, found = real_irreps(table), subgroups(table)
     index = len(table) // found.sum(1)
     small = bool(((index >= 2) & (index <= largest_index) & (index < len(table))).any())
+    families = cosets.families(table, largest_index, found) if small else None
+    chance = torch.full((len(blocks.names),), float("nan"), dtype=torch.float64)
+    if families is not None:
+        chance = cosets.chance_levels(table, blocks, families)
     rho = tuple(irreps.matrices(table, blocks, row) for row in range(len(blocks.names)))
-    return Group(
-        table,
-        blocks,
-        found,
-        cosets.families(table, largest_index, found) if small else None,
-        rho,
-        tuple(irreps.special_lines(matrices, found) for matrices in rho),
-    )
+    lines = tuple(irreps.special_lines(matrices, found) for matrices in rho)
+    return Group(table, blocks, found, families, rho, lines, chance)
 
 
 def order_by_coset(group: Group, family: int) -> Int[Tensor, "g"]:

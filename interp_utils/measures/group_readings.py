@@ -182,6 +182,7 @@ def _irreps(model: Parts, group: Group, keys: list[int]) -> dict[str, Any]:
     return {
         "key irreps": key_names(group, keys),
         "sum of d^2": int(group.irreps.ranks[keys].sum()),
+        "on keys by chance": group.irreps.ranks[keys].sum().item() / len(group.table),
         "similarity": dict(zip(group.irreps.names, fit.similarity.tolist(), strict=True)),
         "character FVE": fit.variance_explained,
         "isotypic FVE": iso[keys].sum().item(),
@@ -204,6 +205,7 @@ def _readings(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
         ),
         "F_coset": cosets.coset_share(both.alpha, both.energy),
         "mean alpha": mean_by_energy(both.alpha, both.energy),
+        "cosets beyond chance": beyond_chance(both, group),
         "irreps of neurons": _energy_by_irrep(both, group),
         **_both_readings(both),
     }
@@ -213,6 +215,15 @@ def _readings(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
         for name, where in (("x", "right"), ("y", "left")):
             row[f"{name} on {where}"] = share_on(sides[name].u, group, where)
     return row
+
+
+def beyond_chance(side: Side, group: Group) -> float:
+    """Share of energy with alpha above what 1 % of random functions of the same irrep reach, and
+    above .90; of the functions of irreps in which that tells anything. NaN where there are none.
+    """
+    level = group.chance[side.irrep]
+    above = torch.where(level.isnan(), level, (side.alpha > level).double())
+    return mean_by_energy(above, side.energy)
 
 
 def _both_readings(side: Side) -> dict[str, float]:
@@ -238,6 +249,11 @@ def _both_readings(side: Side) -> dict[str, float]:
 def _energy_by_irrep(side: Side, group: Group) -> dict[str, float]:
     energy = torch.zeros(len(group.irreps.names)).double().index_add_(0, side.irrep, side.energy)
     return dict(zip(group.irreps.names, (energy / energy.sum()).tolist(), strict=True))
+
+
+def mean_alpha(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:
+    """Energy-weighted mean of the best alpha on cosets of one side, "left" or "right"."""
+    return mean_by_energy(cosets.alphas(u, _of_side(group, where)).amax(0), u.square().sum(0))
 
 
 def share_on(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:

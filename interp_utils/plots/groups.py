@@ -10,10 +10,12 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils.plots.style import BLACK, BLUE, GREY, ORANGE, again, new_figure, to_numpy
+from interp_utils.plots.style import BLACK, BLUE, GREY, PINK, again, new_figure, to_numpy
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NEAR = {"eye": {"x": 0.9, "y": 0.9, "z": 0.6}}  # a unit ball fills the figure
 
 
 def share_bars(
@@ -41,7 +43,7 @@ def staircase(
     fig = new_figure()
     marks = ("circle", "diamond", "square")
     for index, (name, own) in enumerate(values.items()):
-        marker = {"size": 5, "symbol": again(index, marks)}
+        marker = {"size": 8, "symbol": again(index, marks)}
         fig.add_scatter(y=to_numpy(own), mode="markers", name=name, marker=marker)
     size = len(next(iter(values.values()))) / stairs
     for edge in np.arange(1, stairs) * size - 0.5:
@@ -66,8 +68,13 @@ def ladder(
         line_width=0,
         layer="below",
     )
+    colours = fig.layout.template.layout.colorway
     for index, name in enumerate(decades):
-        mark = {"symbol": again(index, ("circle", "diamond", "square")), "size": 8}
+        mark = {
+            "symbol": again(index, ("circle", "diamond", "square")),
+            "size": 8,
+            "color": colours[index % len(colours)],
+        }
         own = decades[name]
         fig.add_scatter(
             x=rungs,
@@ -76,15 +83,14 @@ def ladder(
             legendgroup=name,
             mode="lines+markers",
             marker=mark,
+            line_color=mark["color"],
         )
         if control in own.index:
-            colour = fig.layout.template.layout.colorway
-            point = {**mark, "color": colour[index % len(colour)]}
             fig.add_scatter(
                 x=[control],
                 y=to_numpy([own[control]]),
                 mode="markers",
-                marker=point,
+                marker=mark,
                 legendgroup=name,
                 showlegend=False,
                 name=name,
@@ -112,7 +118,7 @@ def lines_in_space(
         fig.add_scatter3d(
             x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", name=name, line={"width": 3}
         )
-    for (name, points), colour in zip(vectors.items(), (BLACK, ORANGE), strict=False):
+    for (name, points), colour in zip(vectors.items(), (BLACK, PINK), strict=False):
         units = to_numpy(points)
         units = units / np.linalg.norm(units, axis=1, keepdims=True)
         both = np.concatenate([units, -units])
@@ -121,4 +127,6 @@ def lines_in_space(
             x=both[:, 0], y=both[:, 1], z=both[:, 2], mode="markers", name=name, marker=marker
         )
     hidden = {axis: {"visible": False} for axis in ("xaxis", "yaxis", "zaxis")}
-    return fig.update_layout(title=title, height=600, scene={**hidden, "aspectmode": "cube"})
+    return fig.update_layout(
+        title=title, height=600, scene={**hidden, "aspectmode": "cube", "camera": NEAR}
+    )

@@ -1,0 +1,24 @@
+"""Composition in finite groups: Chughtai et al. 2023, Stander et al. 2024, Wu et al. 2025."""
+
+from interp_utils.experiments.base import Experiment, one_layer
+from interp_utils.experiments.groups import claims, row
+from interp_utils.experiments.groups.recipes import RECIPES
+from interp_utils.runs.run import Run
+from interp_utils.tasks import GroupComposition
+
+
+def is_about(run: Run) -> bool:
+    return isinstance(run.task, GroupComposition) and one_layer(run)
+
+
+EXPERIMENT = Experiment(
+    name="groups",
+    title="Group composition",
+    is_about=is_about,
+    recipes=RECIPES,
+    row=row.row,
+    history=row.history,
+    claims=claims.CLAIMS,
+    share=8,
+    intro=lambda rows: claims.INTRO,
+)

@@ -1,0 +1,161 @@
+"""A run on composition in a group as a row of numbers, and its snapshots as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tqdm.auto import tqdm
+
+from interp_utils.analysis import cosets, group_progress, irreps
+from interp_utils.analysis.group_structure import Group, describe
+from interp_utils.measures import group_circuits, group_readings, milestones
+from interp_utils.measures.group_readings import Parts
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+FIRST = 0.85  # test accuracy at which a model has begun to generalise
+EXACT = 0.3  # decades of loss that an exact reading may cost: a factor of two
+LEVELS = ("characters", "isotypic", "hidden")
+READINGS = (
+    "irrep share",
+    "rank one",
+    "share99",
+    "F_coset",
+    "cosets beyond chance",
+    "additive share",
+)
+
+
+def load(run: Run, step: int | None = None, device: torch.device | str | None = None) -> Parts:
+    """The tensors of a run's model, last or at a step."""
+    return group_readings.parts(CachedModel(run.model(step, device or "cpu"), run.task))
+
+
+def row(run: Run, device: torch.device | str | None = None) -> Row:
+    """All readings of the last model, what replacing it by them costs, its circuits, and the
+    readings of the first snapshot that generalises, where the run keeps one. What a model does not
+    have is left out.
+    """
+    group = describe(run.task.table)
+    model = load(run, device=device)
+    found = group_readings.measure(model, group)
+    keys = [group.irreps.index(name) for name in found["key irreps"]]
+    whole = {
+        **about(run),
+        **found,
+        **chance(found, group),
+        **rungs(model, group),
+        **circuits(model, group),
+        **at_first(run, group, keys),
+    }
+    return {name: value for name, value in whole.items() if not _is_nan(value)}
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether it is the number of what the model does not have."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def about(run: Run) -> Row:
+    """Which group and data, and when it memorised and generalised (accuracy stays above .99)."""
+    task, times = run.task, milestones.generalisation(run.metrics)
+    true = task.labels.equal(task.table.flatten())
+    return {
+        "group": task.params["group"],
+        "labels": "true" if true else "random",
+        "fraction": round(task.train_mask.double().mean().item(), 3),
+        "steps": run.config.train.steps,
+        "memorised": times.memorised,
+        "generalised": times.generalised,
+        "delay": None
+        if times.generalised is None or not times.memorised
+        else times.generalised / times.memorised,
+    }
+
+
+def chance(reading: Row, group: Group) -> Row:
+    """What chance gives: ln |G|; the energy that random functions of the neurons' irreps would have
+    with alpha of .90 (F_coset), and random directions within .99 of a special line (share99), as
+    the neurons' energy is spread over irreps. An irrep of dimension 1 is constant on cosets by
+    definition.
+    """
+    energy = {name: own for name, own in reading["irreps of neurons"].items() if own > 0}
+    found = {"guess": math.log(len(group.table))}
+    if group.families is not None:
+        nulls = cosets.null_alphas(group.table, group.irreps, group.families, draws=500)
+        above = {k: (v >= cosets.THRESHOLD).double().mean().item() for k, v in nulls.items()}
+        found["F_coset by chance"] = sum(own * above[name] for name, own in energy.items())
+    rows = [group.irreps.index(name) for name in energy]
+    told = [
+        (energy[group.irreps.names[row]], irreps.null_share_on_lines(group.lines[row]))
+        for row in rows
+        if group.irreps.dimensions[row] > 1 and len(group.lines[row].vectors)
+    ]
+    if told:
+        total = sum(own for own, _ in told)
+        found["share99 by chance"] = sum(own * null for own, null in told) / total
+    return found
+
+
+def rungs(model: Parts, group: Group) -> Row:
+    """Decades of loss that each rung of the ladder costs, and how the cheapest readings compare."""
+    costs = {name: rung["decades"] for name, rung in group_circuits.climb(model, group).items()}
+    return {f"cost of {name}": cost for name, cost in costs.items()}
+
+
+def circuits(model: Parts, group: Group) -> Row:
+    """Each irrep's circuit, and of them the most vectors a, the least that one a is, weighted by
+    nothing: irreps with a hundredth of the energy count.
+    """
+    found = group_circuits.circuits(model, group)
+    if not found:
+        return {"circuits": {}}
+    return {
+        "circuits": found,
+        "most vectors a": max(own["vectors a"] for own in found.values()),
+        "least shared a": min(own["one a"] for own in found.values()),
+    }
+
+
+def at_first(run: Run, group: Group, keys: Sequence[int]) -> Row:
+    """Readings of the first snapshot, beside the last, whose test accuracy is above .85."""
+    accuracy = run.metrics.set_index("step")["test_accuracy"]
+    steps = [step for step in run.steps[:-1] if (accuracy[step] or 0) > FIRST]
+    if not steps:
+        return {}
+    found = group_readings.measure(load(run, steps[0]), group, list(keys))
+    early = {f"{name}, first": found[name] for name in READINGS}
+    return {"first step above .85": steps[0], **early}
+
+
+def history(
+    run: Run,
+    device: torch.device | str | None = None,
+    show_progress: bool = True,
+    steps: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """All readings at every snapshot, a row a step, with the last model's key irreps."""
+    import pandas as pd
+
+    group = describe(run.task.table)
+    last = load(run, device=device)
+    keys = group_progress.key_irreps(last.logits, group.table, group.irreps)
+    rows = []
+    for step in tqdm(
+        run.steps if steps is None else steps,
+        desc="measuring",
+        unit="snapshot",
+        disable=not show_progress,
+    ):
+        model = load(run, step, device)
+        measured = group_readings.measure(model, group, keys)
+        kept = {name: value for name, value in measured.items() if isinstance(value, float)}
+        rows.append({"step": step, **kept, **rungs(model, group)})
+    return pd.DataFrame(rows)
