@@ -10,6 +10,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
@@ -123,6 +124,9 @@ def parser(training: bool = True, own: str | None = None) -> Parser:
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
     whole = Parser(
         prog="interp-utils", description=ABOUT, epilog=f"examples:\n{examples}\n\n{EXIT_CODES}"
+    )
+    whole.add_argument(
+        "--version", action="version", version=f"interp-utils {version('interp-utils')}"
     )
     commands = whole.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
