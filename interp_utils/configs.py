@@ -99,7 +99,7 @@ class FamilyConfig(_Config):
     """
 
     family: ClassVar[str]
-    n_layers: ClassVar[int] | int = 1  # a field where a family has several
+    n_layers: int = 1  # a field where a family has several
 
     def to_json(self) -> dict[str, Any]:
         return {"family": self.family, **super().to_json()}
