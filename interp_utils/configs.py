@@ -16,6 +16,7 @@ Activation = Literal["relu", "gelu", "silu"]
 Biases = Literal["none", "mlp", "all"]
 Attention = Literal["causal", "bidirectional"]
 Init = Literal["transformer_lens", "paper"]
+Normalization = Literal["LN", "LNPre", "RMS", "RMSPre"]
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax"]
 DropoutMask = Literal["step", "sample"]
@@ -121,20 +122,23 @@ class FamilyConfig(_Config):
 
 @dataclass(frozen=True)
 class ModelConfig(FamilyConfig):
-    """A decoder-only transformer without LayerNorm. Sizes left None are taken from the task
-    (`for_task`).
+    """A decoder-only transformer. Sizes left None are taken from the task (`for_task`).
 
     d_mlp:  None for attention only.
     attention: "bidirectional" lets every position attend to all.
     positions: False leaves positional embeddings out (zero and not trained).
     biases: which are trained; the others stay zero. "none" is the public Grokking demo, "mlp" the
     paper.
+    normalization: of the residual stream before attention, before the MLP and before the
+            unembedding, as TransformerLens names it: "LN" a LayerNorm with a trained scale and
+            shift, "RMS" with a trained scale and no mean taken away, "LNPre" and "RMSPre" the same
+            with nothing to train; None for none.
     init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 /
             sqrt(d_model), with 1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
     """
 
     family: ClassVar[str] = "transformer"
-    added: ClassVar[frozenset[str]] = frozenset({"positions", "attention"})
+    added: ClassVar[frozenset[str]] = frozenset({"positions", "attention", "normalization"})
 
     d_model: int = 128
     n_heads: int = 4
@@ -146,6 +150,7 @@ class ModelConfig(FamilyConfig):
     init: Init = "transformer_lens"
     positions: bool = True
     attention: Attention = "causal"
+    normalization: Normalization | None = None
     seed: int = 0
     n_ctx: int | None = None
     d_vocab: int | None = None
@@ -163,6 +168,8 @@ class ModelConfig(FamilyConfig):
         self._require_one_of("biases", Biases)
         self._require_one_of("init", Init)
         self._require_one_of("attention", Attention)
+        if self.normalization is not None:
+            self._require_one_of("normalization", Normalization)
         self._require(type(self.positions) is bool, "positions", "True or False")
 
     def for_task(self, task: AnyTask) -> ModelConfig:

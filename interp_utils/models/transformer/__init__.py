@@ -27,8 +27,8 @@ class Transformer(Family):
         has_tables = forward.takes_tables(config, training.forward)
         if training.dropout and not has_tables:
             raise ValueError(
-                "dropout is in the table forward of one-layer models alone: leave "
-                'TrainConfig.dropout 0, or forward "auto"'
+                "dropout is in the table forward alone, of one-layer models without "
+                'normalization: leave TrainConfig.dropout 0, or forward "auto"'
             )
         if isinstance(task, StreamTask) and config.attention != "causal":
             raise ValueError(
@@ -37,11 +37,12 @@ class Transformer(Family):
             )
 
     def check_members(self, config: ModelConfig, training: TrainConfig) -> None:
-        if config.n_layers > 1 or training.forward == "hooked":
+        if not forward.takes_tables(config, training.forward):
             raise ValueError(
                 "train_many has the table forward only, for one-layer models: set "
-                "ModelConfig.n_layers = 1 and TrainConfig.forward = "
-                f'"auto", got {config.n_layers} and "{training.forward}"; or use train'
+                "ModelConfig.n_layers = 1, ModelConfig.normalization = None and "
+                f'TrainConfig.forward = "auto", got {config.n_layers}, {config.normalization!r} '
+                f'and "{training.forward}"; or use train'
             )
 
     def floats_per_input(self, config: ModelConfig) -> int:

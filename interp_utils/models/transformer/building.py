@@ -39,12 +39,14 @@ def build(
     weights: Mapping[str, Tensor] | None = None,
     device: Device = None,
     bridge: bool | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> HookedTransformer | TransformerBridge:
     """A model with these weights (default: `initial_weights(config)`), whatever is not trained
     frozen.
 
-    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it. No
-    global random state is read or changed.
+    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it.
+    dtype: in which the model has its weights and computes. No global random state is read or
+    changed.
     """
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError(
@@ -62,8 +64,9 @@ def build(
         "d_vocab": config.d_vocab,
         "d_vocab_out": config.d_vocab_out,
         "act_fn": config.act_fn,
-        "normalization_type": None,
+        "normalization_type": config.normalization,
         "device": str(devices.resolve(device)),
+        "dtype": dtype,
     }
     model = (
         _bridge(sizes)
@@ -96,10 +99,11 @@ def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
     from transformer_lens.config import TransformerBridgeConfig
     from transformer_lens.model_bridge import TransformerBridge
 
-    # With a seed it draws from a forked generator, without one from the global.
+    # With a seed it draws from a forked generator, without one from the global. Its weights are in
+    # float32 whatever the configuration's dtype.
     return TransformerBridge.boot_native(
         TransformerBridgeConfig(**sizes, seed=0, architecture="TransformerLensNative")
-    )
+    ).to(sizes["dtype"])
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -111,15 +115,14 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
         name: getattr(cfg, name)
         for name in ("n_layers", "d_model", "n_heads", "d_head", "n_ctx", "d_vocab", "d_vocab_out")
     }
-    names = weight_shapes(ModelConfig(**sizes, d_mlp=None if cfg.attn_only else cfg.d_mlp))
+    d_mlp = None if cfg.attn_only else cfg.d_mlp
+    own = ModelConfig(**sizes, d_mlp=d_mlp, normalization=cfg.normalization_type)
+    names = weight_shapes(own)
     found = {name: operator.attrgetter(name)(model) for name in names}
     held = {id(place) for _, place, _ in _places(model, found)}
     others = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
     if others:
-        raise ValueError(
-            f"this bridge has weights that have no name here ({', '.join(others[:3])}): fold its "
-            "LayerNorm into the others first"
-        )
+        raise ValueError(f"this bridge has weights that have no name here: {', '.join(others[:3])}")
     return found
 
 
@@ -127,11 +130,14 @@ def call_with(
     model: nn.Module, weights: Mapping[str, Tensor], tokens: Int[Tensor, "n ctx"]
 ) -> Float[Tensor, "n ctx d_vocab_out"]:
     """The model's logits with other weights, under HookedTransformer's names, that gradients flow
-    to.
+    to, computed in the precision of these weights.
     """
     own = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     holders = [(module._parameters, dict(module._parameters)) for module in model.modules()]
+    dtype = model.cfg.dtype
     try:
+        # LayerNorm rounds to the configuration's precision.
+        model.cfg.dtype = next(iter(weights.values())).dtype
         return torch.func.functional_call(
             model,
             {own[id(place)]: weight for _, place, weight in _places(model, weights)},
@@ -139,6 +145,7 @@ def call_with(
         )
     # a bridge has modules under several names, and functional_call does not put all of them back
     finally:
+        model.cfg.dtype = dtype
         for parameters, before in holders:
             parameters.update(before)
 
@@ -156,6 +163,10 @@ def _places(
         path, _, last = name.rpartition(".")
         if not is_bridge(model) or last in ("W_E", "W_pos"):
             yield name, operator.attrgetter(name)(model), weight
+            continue
+        if last in ("w", "b"):
+            norm = operator.attrgetter(path)(model)
+            yield name, norm.weight if last == "w" else norm.bias, weight
             continue
         kind, _, which = last.partition("_")
         module = (

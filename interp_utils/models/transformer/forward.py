@@ -67,12 +67,20 @@ def sequence_logits_fn(
 
 
 def takes_tables(config: ModelConfig, kind: str) -> bool:
+    """Whether the table forward is taken. Raises ValueError where it is asked for and would not be
+    this model's.
+    """
     if kind == "table" and config.n_layers > 1:
         raise ValueError(
             f"the table forward is for one-layer models, this one has {config.n_layers}; use "
             '"hooked"'
         )
-    return kind != "hooked" and config.n_layers == 1
+    if kind == "table" and config.normalization is not None:
+        raise ValueError(
+            "the table forward is for models without normalization, this one has "
+            f'"{config.normalization}"; use "hooked"'
+        )
+    return kind != "hooked" and config.n_layers == 1 and config.normalization is None
 
 
 class _Plan(NamedTuple):

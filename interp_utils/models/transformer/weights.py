@@ -17,6 +17,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     heads, d_model, d_head, d_mlp = config.n_heads, config.d_model, config.d_head, config.d_mlp
     shapes = {"embed.W_E": (config.d_vocab, d_model), "pos_embed.W_pos": (config.n_ctx, d_model)}
     block = {
+        **_normalization(config, "ln1"),
         **{f"attn.W_{name}": (heads, d_model, d_head) for name in "QKV"},
         "attn.W_O": (heads, d_head, d_model),
         **{f"attn.b_{name}": (heads, d_head) for name in "QKV"},
@@ -24,6 +25,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     }
     if d_mlp is not None:
         block |= {
+            **_normalization(config, "ln2"),
             "mlp.W_in": (d_model, d_mlp),
             "mlp.b_in": (d_mlp,),
             "mlp.W_out": (d_mlp, d_model),
@@ -32,9 +34,26 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     for layer in range(config.n_layers):
         shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
     return shapes | {
+        **_normalization(config, "ln_final"),
         "unembed.W_U": (d_model, config.d_vocab_out),
         "unembed.b_U": (config.d_vocab_out,),
     }
+
+
+def _normalization(config: ModelConfig, name: str) -> dict[str, tuple[int, ...]]:
+    """The scale and the shift of one of them, where it has any."""
+    trained = {"LN": ("w", "b"), "RMS": ("w",)}.get(config.normalization, ())
+    return {f"{name}.{which}": (config.d_model,) for which in trained}
+
+
+def is_scale(name: str) -> bool:
+    """Whether this is the scale of a LayerNorm or of an RMSNorm, which begins as 1."""
+    return name.endswith(("ln1.w", "ln2.w", "ln_final.w"))
+
+
+def is_shift(name: str) -> bool:
+    """Whether this is the shift of a LayerNorm, which begins as 0."""
+    return name.endswith(("ln1.b", "ln2.b", "ln_final.b"))
 
 
 def is_bias(name: str) -> bool:
@@ -54,8 +73,8 @@ def trainable(config: ModelConfig) -> list[str]:
 
 
 def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
-    """Normal weights of the scale `config.init` names, biases zero; drawn on the CPU from a
-    generator of their own.
+    """Normal weights of the scale `config.init` names, biases zero, normalization's scales one;
+    drawn on the CPU from a generator of their own.
 
     With and without positions the other weights of a seed are the same.
     """
@@ -63,7 +82,9 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
     trained = set(trainable(config))
 
     def draw(name: str, shape: tuple[int, ...]) -> Tensor:
-        if is_bias(name):
+        if is_scale(name):
+            return torch.ones(shape)
+        if is_bias(name) or is_shift(name):
             return torch.zeros(shape)
         if config.init == "transformer_lens":
             std = 0.8 / config.d_model**0.5
