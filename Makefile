@@ -2,10 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: notebooks site lab test claims check-claims test-tl4 stress bench figures clean
+.PHONY: notebooks site pages check-site lab test claims check-claims test-tl4 stress bench figures clean
 
 notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
-	$(BIN)/python tools/build_site.py
+	$(BIN)/python -m tools.site
+
+pages: .venv/ready  ## build the site again from the notebooks as they were executed last
+	$(BIN)/python -m tools.site --pages
+
+check-site: .venv/ready  ## open every page of build/site in Chromium: figures, errors, requests, links, width
+	$(BIN)/python -m pytest tests/test_site.py --site build/site
 
 lab: .venv/ready  ## open JupyterLab
 	$(BIN)/jupyter lab notebooks

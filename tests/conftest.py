@@ -16,6 +16,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--kills", type=int, default=12, help="how often test_crashes.py kills a training"
     )
+    parser.addoption(
+        "--site", help="the built site that test_site.py opens; default: one of planted notebooks"
+    )
 
 
 @pytest.fixture(scope="session")
