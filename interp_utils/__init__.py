@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from interp_utils.experiments import presets
     from interp_utils.experiments.powers import exponents
     from interp_utils.experiments.remainders import multitask
+    from interp_utils.exploring.page import explorer
     from interp_utils.measures import ablation, milestones, trajectories
     from interp_utils.models.cached import CachedModel
     from interp_utils.runs.run import Run
@@ -48,6 +49,7 @@ _HOME = {
     "RunConfig": "configs",
     "Task": "tasks",
     "TrainConfig": "configs",
+    "explorer": "exploring.page",
     "train": "training.loop",
     "train_many": "training.ensemble",
 }

@@ -12,6 +12,8 @@ import torch
 from plotly.subplots import make_subplots
 
 from interp_utils import plots
+from interp_utils.exploring.history import History
+from interp_utils.exploring.page import Explorer
 
 FORMULAS = r"""# 01 · Formulas, figures and tables
 
@@ -54,6 +56,28 @@ def _shown(figure: go.Figure) -> nb.NotebookNode:
         "display_data",
         data={"application/vnd.plotly.v1+json": json.loads(figure.to_json())},
     )
+
+
+def explorer() -> Explorer:
+    """Of a training that never was."""
+    generator = np.random.default_rng(0)
+    p, names = 7, ("logits", "embedding", "restricted", "excluded", "test_accuracy")
+    arrays = {
+        name: generator.random((2, 3) if index < 2 else 2) for index, name in enumerate(names)
+    }
+    shown = History(
+        p=p,
+        keys=[1, 3],
+        found=True,
+        steps=[0, 100],
+        neurons=[5],
+        heads=[0],
+        arrays={**arrays, "neuron_shares": generator.random((2, 1, 3))},
+        grids={name: generator.random((2, 1, p, p)) for name in ("neurons", "attention")},
+        circles=generator.random((2, 2, p, 2)),
+    )
+    curves = {"step": [0, 50, 100], "train_loss": [2, 1, 0.1], "test_loss": [2, None, 1]}
+    return Explorer(shown, curves, "planted")
 
 
 def write(folder: Path) -> list[Path]:

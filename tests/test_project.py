@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "models": {"configs", "tasks"},
     "runs": {"configs", "models", "tasks"},
     "measures": {"analysis", "losses", "models", "runs", "tasks"},
+    "exploring": {"analysis", "measures", "models", "runs"},
     "training": {"analysis", "configs", "losses", "models", "runs", "tasks"},
     "sweeps": {"configs", "measures", "runs", "tasks", "training"},
     "experiments": {

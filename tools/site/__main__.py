@@ -12,9 +12,11 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
+from interp_utils import Run, explorer
 from tools.site import execution, source
 
 BUILD = source.ROOT / "build"
+PLOTLY = "_static/plotly.min.js"  # once per site
 
 
 def build(executed: list[Path], to: Path, explorer: Path | None = None) -> None:
@@ -31,10 +33,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", action="store_true", help="execute nothing")
     pages_only = parser.parse_args().pages
-    copies = BUILD / "executed"
+    copies, explored = BUILD / "executed", BUILD / "explorer.html"
     if not pages_only:
         execution.execute(sorted((source.ROOT / "notebooks").glob("[0-9]*.ipynb")), copies)
-    build(sorted(copies.glob("*.ipynb")), BUILD / "site")
+        run = Run.load(source.ROOT / "checkpoints" / "modular_addition")
+        explored.write_text(explorer(run).html(PLOTLY), encoding="utf-8")
+    build(sorted(copies.glob("*.ipynb")), BUILD / "site", explored)
     print(f"open {BUILD / 'site' / 'index.html'}")
 
 

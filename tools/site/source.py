@@ -46,7 +46,7 @@ def write(executed: Sequence[Path], to: Path, explorer: Path | None = None) -> N
         (to / "explorer.md").unlink(missing_ok=True)
     else:
         (to / "extra").mkdir()
-        shutil.copy(explorer, to / "extra" / "explorer.html")
+        shutil.copy(explorer, to / "extra" / "play.html")
     _menu(to)
 
 
