@@ -171,3 +171,21 @@ print(pio.renderers.default, pio.templates.default.layout.width)
             [sys.executable, "-c", code], text=True, env=clean | environment
         )
         assert found.split() == [renderer, str(plots.WIDTH)]
+
+
+def test_answers_are_rows_in_their_order_with_a_dot_where_they_stay_learned():
+    metrics = pd.DataFrame(
+        {
+            "step": [0, 1, 2, 3],
+            "test_accuracy/2": [0.5, 1.0, 0.9, 1.0],
+            "test_accuracy/11": [0.1, 0.2, 0.3, 0.4],
+            "test_accuracy/3": [1.0, 1.0, 1.0, 1.0],
+        }
+    )
+    fig = plots.answer_map(metrics, "test_accuracy", title="t", color_title="accuracy")
+    image, dots = fig.data
+    assert list(image.y) == ["2", "11", "3"] and list(image.x) == ["1", "2", "3"]
+    assert np.asarray(image.z)[0].tolist() == pytest.approx([1.0, 0.9, 1.0])
+    assert list(zip(dots.y, dots.x, strict=True)) == [("2", "3"), ("3", "1")]
+    with pytest.raises(ValueError, match="no columns train_accuracy/"):
+        plots.answer_map(metrics, "train_accuracy", title="t", color_title="accuracy")

@@ -4,7 +4,7 @@ from interp_utils.plots.bars import bars, histograms
 from interp_utils.plots.curves import curves, lines, loss_curves
 from interp_utils.plots.groups import ladder, lines_in_space, share_bars, staircase
 from interp_utils.plots.images import heatmap, heatmaps
-from interp_utils.plots.numbers import answer_curves, polar
+from interp_utils.plots.numbers import answer_curves, answer_map, polar
 from interp_utils.plots.scatters import complex_plane, points, strips, token_scatters
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
 from interp_utils.plots.style import RED, WIDTH, to_numpy, use_in_notebooks
@@ -13,6 +13,7 @@ __all__ = [
     "RED",
     "WIDTH",
     "answer_curves",
+    "answer_map",
     "bars",
     "complex_plane",
     "component_bars",

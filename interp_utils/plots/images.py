@@ -65,6 +65,7 @@ def heatmaps(
         fig.update_yaxes(
             title=y_title,
             autorange="reversed",
+            constrain="domain",
             scaleanchor=f"x{index + 1 if index else ''}",
             **place,
         )

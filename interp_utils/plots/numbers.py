@@ -11,7 +11,7 @@ from jaxtyping import Int
 from plotly.colors import sample_colorscale
 from torch import Tensor
 
-from interp_utils.plots.style import BLUE, new_figure, subplots, to_numpy
+from interp_utils.plots.style import BLUE, RED, new_figure, subplots, to_numpy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,54 @@ def answer_curves(
         title=title,
         legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}},
         height=max(520, 200 + 19 * len(answers)),
+    )
+
+
+def answer_map(
+    metrics: pd.DataFrame, measure: str, *, title: str, color_title: str, level: float = 0.99
+) -> go.Figure:
+    """A row for each answer, columns "test_accuracy/2", "test_accuracy/3", ..., in their order,
+    over the logged steps from left to right; bright is large. A dot marks the step from which it is
+    at least `level` to the end, where there is one.
+
+    Raises ValueError for metrics without such columns.
+    """
+    trained = metrics[metrics["step"] > 0].reset_index(drop=True)
+    columns = [name for name in metrics if name.startswith(f"{measure}/")]
+    if not columns:
+        raise ValueError(f"these metrics have no columns {measure}/...")
+    answers = [name.removeprefix(f"{measure}/") for name in columns]
+    steps = [f"{step:,}" for step in trained["step"]]
+    fig = new_figure()
+    fig.add_heatmap(
+        z=to_numpy(trained[columns].to_numpy().T),
+        x=steps,
+        y=answers,
+        zmin=0,
+        zmax=1,
+        colorscale="Viridis",
+        colorbar={"title": {"text": color_title, "side": "right"}},
+    )
+    below = {
+        answer: trained.index[trained[name] < level]
+        for answer, name in zip(answers, columns, strict=True)
+    }
+    first = {answer: rows[-1] + 1 if len(rows) else 0 for answer, rows in below.items()}
+    reached = {answer: row for answer, row in first.items() if row < len(trained)}
+    fig.add_scatter(
+        x=[steps[row] for row in reached.values()],
+        y=list(reached),
+        mode="markers",
+        marker={"color": RED, "size": 7, "line": {"color": "white", "width": 1}},
+        name=f"from here at least {level:.0%}",
+        showlegend=True,
+    )
+    fig.update_xaxes(title="training step (every logged step)", type="category", nticks=12)
+    fig.update_yaxes(title="q", type="category", autorange="reversed", dtick=1)
+    return fig.update_layout(
+        title=title,
+        height=max(420, 190 + 17 * len(answers)),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
 
 

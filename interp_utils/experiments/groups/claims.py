@@ -57,7 +57,7 @@ def _claim(
     )
 
 
-NOTEBOOK = "09"
+NOTEBOOK = "11"
 WEIGHTS, LOGITS, LOSSES = (
     "Which irreps: weights, neurons, logits",
     "Are the logits characters?",

@@ -29,28 +29,28 @@ def _claim(
         measure,
         lambda row: holds(row[measure]),
         rule,
-        f"08 · {section}",
+        section,
         about,
     )
 
 
 OURS = of_kind("T_miiii")
 TASK, TRAINING, CONTROLS, SEARCHED = (
-    "The task",
-    "Training",
-    "The controls, at equal length",
-    "The search for hyper-parameters",
+    "08 · The task",
+    "08 · Training",
+    "08 · The controls, at equal length",
+    "08 · The search for hyper-parameters",
 )
 POSITIONS, VALUES, SPECTRA, NEURONS = (
-    "Positional embeddings",
-    "The embedding's singular values",
-    "Spectra of the embedding",
-    "Neurons",
+    "09 · Positional embeddings",
+    "09 · The embedding's singular values",
+    "09 · Spectra of the embedding",
+    "09 · Neurons",
 )
 SPIKE, HEADS, CIRCUITS = (
-    "Is the spike in the number of active frequencies real?",
-    "Attention",
-    "Do circuits serve several q?",
+    "09 · Is the spike in the number of active frequencies real?",
+    "09 · Attention",
+    "10 · Neurons",
 )
 LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
 CLAIMS = [
