@@ -49,3 +49,14 @@ def test_readings_of_the_first_snapshot_that_generalises(run, monkeypatch):
     assert set(found) == {"first step above .85", *(f"{name}, first" for name in row.READINGS)}
     monkeypatch.setattr(row, "FIRST", 1.0)
     assert row.at_first(run, group, [1]) == {}
+
+
+def test_runs_together_tell_whether_seeds_choose_the_same_irreps(tmp_path):
+    one = {"group": "S4", "labels": "true", "test accuracy": 1.0, "key irreps": ["sign", "2d"]}
+    other = one | {"key irreps": ["standard", "sign"]}
+    not_learned = other | {"test accuracy": 0.3, "key irreps": []}
+    rows = {"0": one, "1": other, "2": not_learned, "3": one | {"group": "S5"}}
+    found = row.together(rows, tmp_path)
+    expected = {"runs": 2, "sets of key irreps": 2, "irreps of all": ["sign"]}
+    assert found == {"all runs on S4": expected}
+    assert row.together({"0": one, "1": one}, tmp_path)["all runs on S4"]["sets of key irreps"] == 1

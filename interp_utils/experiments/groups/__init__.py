@@ -20,5 +20,6 @@ EXPERIMENT = Experiment(
     history=row.history,
     claims=claims.CLAIMS,
     share=8,
+    together=row.together,
     intro=lambda rows: claims.INTRO,
 )

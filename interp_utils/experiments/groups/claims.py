@@ -7,19 +7,12 @@ Their models are MLPs on S5 for the most part, trained ten times as long; these 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from interp_utils.experiments.base import Claim
-from interp_utils.experiments.groups.row import EXACT
+from interp_utils.experiments.base import Claim, Row
+from interp_utils.experiments.groups.row import EXACT, generalised
 
-Row = dict[str, Any]
 IRREPS, RHO_SETS = "Chughtai et al. 2023", "Wu et al. 2025"
 RUNGS = ("irrep", "rank one", "coset")
-
-
-def generalised(row: Row) -> bool:
-    """A run with true labels whose test accuracy is above .95 at its end: S4 has 116 test pairs."""
-    return row.get("labels") == "true" and row["test accuracy"] > 0.95
 
 
 def with_snapshot(row: Row) -> bool:
@@ -69,6 +62,7 @@ CONSTANT, VECTORS, LADDER, TIME = (
     "Which reading? A ladder on one scale",
     "Which reading comes first?",
 )
+ATTENTION, CHOICE = "Do heads look at one operand?", "Which irreps do models choose?"
 INTRO = [
     "Published of MLPs and transformers on S5, 40 to 60 % of the pairs, a learning rate of 1e-3",
     "and up to 250,000 steps; read second-hand. Here: transformers on S4, 80 % of the pairs, 1e-2,",
@@ -165,6 +159,16 @@ CLAIMS = [
         f"{NOTEBOOK} · {TIME}",
         with_snapshot,
     ),
+    Claim(
+        "other seeds choose other irreps",
+        IRREPS,
+        "strong universality fails",
+        "sets of key irreps",
+        lambda row: row["sets of key irreps"] > 1,
+        "more than one set of key irreps",
+        f"{NOTEBOOK} · {CHOICE}",
+        lambda row: "sets of key irreps" in row,
+    ),
     _claim(
         "almost every neuron is constant on cosets",
         "Stander et al. 2024",
@@ -213,5 +217,23 @@ CLAIMS = [
         lambda x: x > 3,
         "the loss is more than 1,000 times as large",
         LADDER,
+    ),
+    _claim(
+        "pre-activations are a function of x plus one of y",
+        "this suite",
+        "-",
+        "additive share",
+        lambda x: x > 0.99,
+        "above .99 of their variance",
+        ATTENTION,
+    ),
+    _claim(
+        "each head looks at one operand alone",
+        "this suite",
+        "-",
+        "attention as a switch",
+        lambda x: x > 0.95,
+        "above .95 of attention to one of them, mean over heads",
+        ATTENTION,
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from tqdm.auto import tqdm
 
 from interp_utils.analysis import cosets, group_progress, irreps
 from interp_utils.analysis.group_structure import Group, describe
+from interp_utils.experiments.base import Row, Rows
 from interp_utils.measures import group_circuits, group_readings, milestones
 from interp_utils.measures.group_readings import Parts
 from interp_utils.models.cached import CachedModel
@@ -19,7 +21,6 @@ from interp_utils.runs.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
 FIRST = 0.85  # test accuracy at which a model has begun to generalise
 EXACT = 0.3  # decades of loss that an exact reading may cost: a factor of two
 LEVELS = ("characters", "isotypic", "hidden")
@@ -56,6 +57,27 @@ def row(run: Run, device: torch.device | str | None = None) -> Row:
         **at_first(run, group, keys),
     }
     return {name: value for name, value in whole.items() if not _is_nan(value)}
+
+
+def together(rows: Rows, docs: Path) -> Rows:
+    """How many different sets of key irreps the runs of one group that generalised have."""
+    found: Rows = {}
+    for group in dict.fromkeys(own["group"] for own in rows.values()):
+        alike = [own for own in rows.values() if own["group"] == group and generalised(own)]
+        sets = {tuple(own["key irreps"]) for own in alike}
+        if len(alike) > 1:
+            common = set.intersection(*(set(own) for own in sets))
+            found[f"all runs on {group}"] = {
+                "runs": len(alike),
+                "sets of key irreps": len(sets),
+                "irreps of all": sorted(common),
+            }
+    return found
+
+
+def generalised(row: Row) -> bool:
+    """A run with true labels whose test accuracy is above .95 at its end: S4 has 116 test pairs."""
+    return row.get("labels") == "true" and row["test accuracy"] > 0.95
 
 
 def _is_nan(value: Any) -> bool:
