@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     )
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
     from interp_utils.experiments import presets
+    from interp_utils.experiments.checks import Checks
     from interp_utils.experiments.powers import exponents
     from interp_utils.experiments.remainders import multitask
     from interp_utils.exploring.page import explorer
-    from interp_utils.measures import ablation, milestones, trajectories
+    from interp_utils.measures import ablation, controls, milestones, trajectories
     from interp_utils.models.cached import CachedModel
     from interp_utils.runs.run import Run
     from interp_utils.tasks import Task
@@ -44,6 +45,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HOME = {
     "CachedModel": "models.cached",
+    "Checks": "experiments.checks",
     "ModelConfig": "configs",
     "Run": "runs.run",
     "RunConfig": "configs",
@@ -59,6 +61,7 @@ _MODULES = {
     "answers": "analysis.answers",
     "attention": "analysis.attention",
     "circuits": "analysis.circuits",
+    "controls": "measures.controls",
     "exponents": "experiments.powers.exponents",
     "fourier": "analysis.fourier",
     "losses": "losses",

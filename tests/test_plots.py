@@ -20,10 +20,25 @@ BY_ANSWER = pd.DataFrame(
         "train_loss/2": [0.0, 0.0, 0.0],
     }
 )
+DOTS = pd.DataFrame(
+    {
+        "this run": [2.0, 1e6],
+        "paper": [1.0, 1e8],
+        "low": [float("nan"), 1e3],
+        "high": [10.0, float("nan")],
+    },
+    index=["harmless", "breaks"],
+)
 FIGURES = {
     "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
     "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
     "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
+    "how_it_works": lambda: plots.how_it_works(7, [1, 2], 3, 5),
+    "interference": lambda: plots.interference(
+        {"k = 1": torch.rand(5)}, {"sum": torch.rand(5), "logits": torch.rand(5)}, 2, title="t"
+    ),
+    "dots": lambda: plots.dots(DOTS, DOTS[["paper"]], title="t", x_title="ratio"),
+    "one_layer": lambda: plots.one_layer({"attention": "zero", "MLP skip": "mean"}),
     "strips": lambda: plots.strips(
         METRICS, ["train_loss", "test_loss"], marks=METRICS.iloc[0], title="t"
     ),
@@ -79,10 +94,10 @@ FIGURES = {
 def test_figures_say_what_they_show(name):
     fig = FIGURES[name]()
     assert fig.layout.title.text
-    assert (
-        all(axis.title.text for axis in fig.select_yaxes()) or name == "strips"
-    )  # whose panels have their titles on top
-    assert any(axis.title.text for axis in fig.select_xaxes()) or name == "strips"
+    # Panels of strips have their titles on top, a dot plot its rows, and a diagram no axes.
+    named = all(axis.title.text for axis in fig.select_yaxes())
+    assert named or name in ("strips", "dots", "one_layer")
+    assert any(axis.title.text for axis in fig.select_xaxes()) or name in ("strips", "one_layer")
     assert fig.layout.template.layout.width == plots.WIDTH
     json = fig.to_json()
     assert '"dtype":"f8"' not in json, "float64 in an exported figure"
@@ -122,6 +137,47 @@ def test_animation_has_a_frame_and_a_slider_stop_per_step():
         == [step.label for step in fig.layout.sliders[0].steps]
     )
     assert list(fig.frames[1].data[0].y) == [3.0, 0.5] and 3 < fig.layout.yaxis.range[1] < 4
+
+
+def test_bands_are_below_the_lines():
+    assert {shape.layer for shape in FIGURES["loss"]().layout.shapes} == {"below"}
+
+
+def test_panels_that_are_compared_have_one_scale():
+    fig = plots.bars({"x": torch.ones(3), "y": torch.ones(3)}, title="t", x_title="x", y_title="y")
+    assert {axis.matches for axis in fig.select_yaxes()} <= {"y", None}
+    assert fig.layout.yaxis2.matches == "y"
+
+
+def test_every_row_of_a_small_matrix_is_named():
+    names = ["const", "cos 1", "sin 1", "cos 2", "sin 2"]
+    fig = plots.heatmap(torch.rand(5, 5), title="t", x_title="x", y_title="y", x=names, y=names)
+    assert list(fig.layout.xaxis.tickvals) == names == list(fig.layout.yaxis.tickvals)
+
+
+def test_the_waves_of_the_drawing_agree_on_the_sum():
+    fig = FIGURES["how_it_works"]()
+    total = np.asarray(fig.data[-1].y)
+    assert total.argmax() == (3 + 5) % 7 and total.max() == pytest.approx(2.0)
+
+
+def test_dots_span_where_a_claim_holds():
+    fig = FIGURES["dots"]()
+    low, high = fig.layout.xaxis.range
+    bands = [(shape.x0, shape.x1) for shape in fig.layout.shapes if shape.type == "rect"]
+    assert bands == [(pytest.approx(10**low), 10.0), (1e3, pytest.approx(10**high))]
+    assert low < 0 and high > 8
+
+
+def test_tokens_are_coloured_by_their_place_in_the_order():
+    points = torch.rand(12, 2)
+    fig = plots.token_scatters(
+        {"x": points, "y": points}, title="t", axis_title="c", order={"x": list(range(12))[::-1]}
+    )
+    joined, plain = fig.data[1], fig.data[2]
+    assert list(joined.marker.color) == list(range(12))[::-1]
+    assert list(plain.marker.color) == list(range(12))
+    assert list(plain.text) == ["0", *[""] * 9, "10", ""]
 
 
 def test_scatter_joins_tokens_in_order():

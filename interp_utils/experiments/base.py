@@ -77,6 +77,16 @@ class Claim(NamedTuple):
     about: Callable[[Row], bool] | None = None
 
 
+class Finding(NamedTuple):
+    """A rule for what notebooks look at on one run, beyond the claims of docs/claims.md.
+
+    verdict: what it is for the experiment's main run, which the notebooks are written about.
+    """
+
+    claim: Claim
+    verdict: str = "holds"
+
+
 def nothing_together(rows: Rows, docs: Path) -> Rows:
     return {}
 
@@ -104,6 +114,8 @@ class Experiment:
     about:    which rows the claims are about that do not say so themselves.
     beside:   the name of a column for rows that do not decide a verdict.
     remark:   what the reader of one run's row must know, if anything.
+    findings: rules for what notebooks look at, beyond the claims.
+    main:     the name of the run that the notebooks are written about.
     """
 
     name: str
@@ -122,6 +134,8 @@ class Experiment:
     about: Callable[[Row], bool] = lambda row: True
     beside: Callable[[Row], str | None] = lambda row: None
     remark: Callable[[Run], str | None] = lambda run: None
+    findings: Sequence[Finding] = ()
+    main: str | None = None
 
     @property
     def shipped(self) -> dict[str, Recipe]:

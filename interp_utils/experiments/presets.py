@@ -26,6 +26,13 @@ def grokking_demo() -> Recipe:
     return GROKKING_DEMO
 
 
+def run_path(default: str) -> Path:
+    """The run that a notebook reads: `default`, as seen from the notebooks' folder, unless the
+    variable INTERP_RUN names another. The one place that reads it.
+    """
+    return Path(os.environ.get("INTERP_RUN", default))
+
+
 def runs_folder() -> Path:
     """Where notebooks put what they train: ../runs beside them, so that it is there next time;
     fresh with INTERP_FAST=1.

@@ -13,7 +13,7 @@ from interp_utils import devices, models
 from interp_utils.analysis import algorithm, fourier, neurons, progress, sparsity
 from interp_utils.devices import Device
 from interp_utils.losses import cross_entropy
-from interp_utils.measures import milestones
+from interp_utils.measures import histories, milestones
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 
@@ -62,6 +62,31 @@ def measure(
             )
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def history(
+    measured: pd.DataFrame | Run,
+    measures: Sequence[str],
+    *,
+    device: Device = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measures over training side by side, as figures take them: column "step" and one column for
+    each measure, named as in `histories.MEASURES`; NaN where a measure means nothing for the run.
+
+    measured: a run, whose every snapshot is then measured, or what `measure` made of one.
+    Raises ValueError for a name that is none of these.
+    """
+    if isinstance(measured, Run):
+        measured = measure(measured, device=device, progress=progress)
+    return histories.wide(measured, measures)
+
+
+def history_of_each(measured: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """A measure that has a number for each frequency or each weight (`histories.EACH`): column
+    "step", and one column for each. Column k is frequency k.
+    """
+    return histories.wide_each(measured, measure)
 
 
 @torch.no_grad()

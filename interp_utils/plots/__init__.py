@@ -7,6 +7,7 @@ from interp_utils.plots.images import heatmap, heatmaps
 from interp_utils.plots.numbers import answer_curves, answer_map, polar
 from interp_utils.plots.scatters import complex_plane, points, strips, token_scatters
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
+from interp_utils.plots.stories import dots, how_it_works, interference, one_layer
 from interp_utils.plots.style import RED, WIDTH, to_numpy, use_in_notebooks
 
 __all__ = [
@@ -18,14 +19,18 @@ __all__ = [
     "complex_plane",
     "component_bars",
     "curves",
+    "dots",
     "frequency_bars",
     "heatmap",
     "heatmaps",
     "histograms",
+    "how_it_works",
+    "interference",
     "ladder",
     "lines",
     "lines_in_space",
     "loss_curves",
+    "one_layer",
     "points",
     "polar",
     "share_bars",

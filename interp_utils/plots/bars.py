@@ -14,7 +14,7 @@ from interp_utils.plots.style import BLACK, new_figure, subplots, to_numpy
 def bars(
     series: Mapping[str, Float[Tensor, "n"]], *, title: str, x_title: str, y_title: str
 ) -> go.Figure:
-    """One row of bars per series, over 0, 1, 2, ..."""
+    """One row of bars per series, over 0, 1, 2, ...; all rows have one scale."""
     rows = {name: go.Bar(y=to_numpy(values)) for name, values in series.items()}
     return stacked_bars(rows, title=title, x_title=x_title, y_title=y_title)
 
@@ -22,7 +22,7 @@ def bars(
 def stacked_bars(
     rows: Mapping[str, go.Bar], *, title: str, x_title: str, y_title: str
 ) -> go.Figure:
-    """Bars in rows, one above the other, with one x axis."""
+    """Bars in rows, one above the other, with the same axes."""
     fig = subplots(
         rows=len(rows),
         shared_xaxes=True,
@@ -31,7 +31,7 @@ def stacked_bars(
     )
     for row, trace in enumerate(rows.values(), start=1):
         fig.add_trace(trace, row=row, col=1)
-        fig.update_yaxes(title=y_title, rangemode="tozero", row=row, col=1)
+        fig.update_yaxes(title=y_title, rangemode="tozero", matches="y", row=row, col=1)
     fig.update_xaxes(title=x_title, row=len(rows), col=1)
     height = 160 + (230 if len(rows) < 5 else 150) * len(rows)
     return fig.update_layout(

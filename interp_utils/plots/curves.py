@@ -28,7 +28,7 @@ def curves(
     phases: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
     """Lines over training. columns: column name -> legend name; phases: name -> (first step, last
-    step), drawn as bands.
+    step), drawn as bands below the lines.
     """
     fig = new_figure()
     for index, (column, name) in enumerate(columns.items()):
@@ -53,6 +53,7 @@ def curves(
             fillcolor=color,
             opacity=0.15,
             line_width=0,
+            layer="below",
             name=name,
             showlegend=True,
         )

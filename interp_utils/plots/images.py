@@ -10,6 +10,8 @@ from torch import Tensor
 
 from interp_utils.plots.style import new_figure, subplots, to_numpy
 
+ALL_NAMED = 24  # rows or columns; plotly would drop every other name of fewer
+
 
 def heatmap(
     values: Float[Tensor, "row column"],
@@ -23,7 +25,8 @@ def heatmap(
     y: Sequence | None = None,
 ) -> go.Figure:
     """A matrix as an image, first row on top. diverging: red below zero, white at zero, blue above;
-    otherwise from dark, the smallest, to bright, the largest.
+    otherwise from dark, the smallest, to bright, the largest. x, y: names of columns and rows, all
+    of them shown where there are at most 24.
     """
     fig = new_figure()
     fig.add_heatmap(
@@ -41,6 +44,10 @@ def heatmap(
         autorange="reversed",
         scaleanchor="x" if values.shape[0] == values.shape[1] else None,
     )
+    if x is not None and len(x) <= ALL_NAMED:
+        fig.update_xaxes(tickmode="array", tickvals=list(x))
+    if y is not None and len(y) <= ALL_NAMED:
+        fig.update_yaxes(tickmode="array", tickvals=list(y))
     return fig
 
 
@@ -52,15 +59,20 @@ def heatmaps(
     y_title: str,
     color_title: str = "",
     columns: int = 2,
+    diverging: bool = False,
+    x: Sequence | None = None,
+    y: Sequence | None = None,
 ) -> go.Figure:
-    """Several matrices with one colour scale, from dark, the smallest, to bright, the largest."""
+    """Several matrices with one colour scale, as in `heatmap`. x, y: names of columns and rows,
+    the same in every panel.
+    """
     rows = -(-len(panels) // columns)
     fig = subplots(
         rows, columns, subplot_titles=list(panels), horizontal_spacing=0.1, vertical_spacing=0.14
     )
     for index, values in enumerate(panels.values()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        fig.add_trace(go.Heatmap(z=to_numpy(values), coloraxis="coloraxis"), **place)
+        fig.add_trace(go.Heatmap(z=to_numpy(values), x=x, y=y, coloraxis="coloraxis"), **place)
         fig.update_xaxes(title=x_title, constrain="domain", **place)
         fig.update_yaxes(
             title=y_title,
@@ -70,8 +82,6 @@ def heatmaps(
             **place,
         )
     height = 110 + rows * (130 + 520 // columns)
-    return fig.update_layout(
-        title=title,
-        height=height,
-        coloraxis={"colorscale": "Viridis", "colorbar": {"title": color_title}},
-    )
+    scale = {"colorscale": "RdBu", "cmid": 0} if diverging else {"colorscale": "Viridis"}
+    bar = {"title": {"text": color_title, "side": "right"}}
+    return fig.update_layout(title=title, height=height, coloraxis={**scale, "colorbar": bar})

@@ -10,7 +10,16 @@ import plotly.graph_objects as go
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-from interp_utils.plots.style import BLUE, GREY, RED, again, new_figure, subplots, to_numpy
+from interp_utils.plots.style import (
+    BLUE,
+    CYCLIC,
+    GREY,
+    RED,
+    again,
+    new_figure,
+    subplots,
+    to_numpy,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +93,10 @@ def token_scatters(
     columns: int = 2,
     order: Mapping[str, Sequence[int]] | None = None,
 ) -> go.Figure:
-    """One square panel per set of points, coloured by token. order: joins a panel's tokens in this
-    order.
+    """One square panel per set of points, one for each token; every tenth token is numbered.
+
+    Colours go around a circle: by token, or, where a panel has an order, by the token's place in
+    it, and a line joins its tokens in this order.
     """
     rows = -(-len(panels) // columns)
     fig = subplots(
@@ -93,43 +104,48 @@ def token_scatters(
     )
     for index, (name, points) in enumerate(panels.items()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        xy = to_numpy(points)
-        if order and name in order:
-            loop = xy[[*order[name], order[name][0]]]
-            fig.add_trace(
-                go.Scatter(
-                    x=loop[:, 0],
-                    y=loop[:, 1],
-                    mode="lines",
-                    line={"color": GREY, "width": 1},
-                    hoverinfo="skip",
-                ),
-                **place,
+        xy, joined = to_numpy(points), (order or {}).get(name)
+        if joined is not None:
+            loop = xy[[*joined, joined[0]]]
+            line = {"color": GREY, "width": 1}
+            fig.add_scatter(
+                x=loop[:, 0], y=loop[:, 1], mode="lines", line=line, hoverinfo="skip", **place
             )
-        tokens = np.arange(len(xy))
-        marker = {
-            "color": tokens,
-            "colorscale": "Viridis",
-            "size": 7,
-            "showscale": index == 0,
-            "colorbar": {"title": "token"},
-        }
-        fig.add_trace(
-            go.Scatter(
-                x=xy[:, 0],
-                y=xy[:, 1],
-                mode="markers",
-                marker=marker,
-                text=[str(token) for token in tokens],
-                hovertemplate="token %{text}",
-            ),
-            **place,
-        )
+        fig.add_trace(_tokens(xy, range(len(xy)) if joined is None else joined), **place)
         fig.update_xaxes(title=f"{axis_title} 1", **place)
         fig.update_yaxes(
             title=f"{axis_title} 2", scaleanchor=f"x{index + 1 if index else ''}", **place
         )
-    return fig.update_layout(title=title, showlegend=False, height=110 + 390 * rows)
+    bar = {"title": {"text": "place in the order" if order else "token", "side": "right"}}
+    scale = {"colorscale": CYCLIC, "colorbar": bar}
+    return fig.update_layout(
+        title=title, showlegend=False, height=110 + 390 * rows, coloraxis=scale
+    )
+
+
+def _tokens(xy: np.ndarray, order: Sequence[int]) -> go.Scatter:
+    """A token's point is coloured by its place in the order."""
+    place = np.empty(len(xy), dtype=int)
+    place[list(order)] = np.arange(len(xy))
+    tokens = [str(token) for token in range(len(xy))]
+    edge = {"color": "rgba(60,60,60,0.5)", "width": 0.5}
+    return go.Scatter(
+        x=xy[:, 0],
+        y=xy[:, 1],
+        mode="markers+text",
+        marker={
+            "color": place,
+            "coloraxis": "coloraxis",
+            "showscale": True,
+            "size": 8,
+            "line": edge,
+        },
+        text=[token if int(token) % 10 == 0 else "" for token in tokens],
+        textposition="top center",
+        textfont={"size": 11},
+        customdata=tokens,
+        hovertemplate="token %{customdata}<extra></extra>",
+    )
 
 
 def complex_plane(

@@ -27,6 +27,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK = (
 )
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK)
 GREY = "#B0B0B0"
+CYCLIC = "IceFire"  # its ends are the same colour, and no two of its colours are grey alike
 WIDTH, HEIGHT = 900, 450
 
 TEMPLATE = pio.templates.merge_templates(

@@ -1,6 +1,6 @@
 """Modular addition: Nanda et al. 2023."""
 
-from interp_utils.experiments.addition import claims, row
+from interp_utils.experiments.addition import claims, findings, row
 from interp_utils.experiments.addition.recipes import RECIPES
 from interp_utils.experiments.base import Experiment, one_layer
 from interp_utils.measures import trajectories
@@ -36,4 +36,6 @@ EXPERIMENT = Experiment(
     about=row.generalised,
     beside=claims.other_p,
     remark=remark,
+    findings=findings.FINDINGS,
+    main=findings.MAIN,
 )

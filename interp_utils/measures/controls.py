@@ -1,0 +1,18 @@
+"""What a trained model is held against."""
+
+from __future__ import annotations
+
+from interp_utils import models
+from interp_utils.devices import Device
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs.run import Run
+
+
+def untrained(run: Run, device: Device = None) -> tuple[str, CachedModel]:
+    """The run's model before training with what to call it: "at initialisation", or, where the run
+    kept no snapshot of step 0, "untrained (fresh weights)", drawn as its configuration says.
+    """
+    if 0 in run.steps:
+        return "at initialisation", CachedModel(run.model(0, device), run.task)
+    fresh = models.build(run.config.model, models.initial_weights(run.config.model), device)
+    return "untrained (fresh weights)", CachedModel(fresh, run.task)

@@ -1,0 +1,107 @@
+"""Measures by name: what `trajectories.history` calls each of them, and where it stands in the long
+table of `trajectories.measure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = dict[str, str]  # column of the long table -> value
+
+
+def _on_logits(variant: str = "sum") -> Place:
+    return {"level": "logits", "variant": variant}
+
+
+MEASURES: dict[str, Place] = {
+    **{f"{split} loss": {"measure": "loss", "split": split} for split in ("train", "test", "all")},
+    **{
+        f"{split} accuracy": {"measure": "accuracy", "split": split}
+        for split in ("train", "test", "all")
+    },
+    # As the paper draws them: restricted over all pairs, excluded over training pairs.
+    "restricted loss": {"measure": "restricted_loss", "split": "all", **_on_logits()},
+    "excluded loss": {"measure": "excluded_loss", "split": "train", **_on_logits()},
+    "restricted accuracy": {"measure": "restricted_accuracy", "split": "test", **_on_logits()},
+    "excluded accuracy": {"measure": "excluded_accuracy", "split": "train", **_on_logits()},
+    **{
+        f"{kind} loss, {name}": {"measure": f"{kind}_loss", "split": split, **place}
+        for kind, split in (("restricted", "all"), ("excluded", "train"))
+        for name, place in {
+            "2 x 2 block": _on_logits("block2x2"),
+            "3 x 3 block": _on_logits("block3x3"),
+            "on neurons": {"level": "neurons", "variant": "sum"},
+        }.items()
+    },
+    "excluded loss, over pairs and classes": {
+        "measure": "excluded_loss",
+        "split": "train",
+        **_on_logits("sum_3d"),
+    },
+    "share of pre-activations on keys": {"measure": "share_on_keys", "level": "pre"},
+    "share of neurons on keys": {"measure": "share_on_keys", "level": "post"},
+    "share of logits on keys": {"measure": "share_on_keys", "level": "logits"},
+    "logit variance explained": {"measure": "variance_explained"},
+    "distance irrelevance": {"measure": "distance_irrelevance"},
+    "gradient symmetricity": {"measure": "gradient_symmetricity"},
+    **{
+        f"{name} of {level}": {"measure": measure, "level": level, **rest}
+        for level in ("W_E", "W_L")
+        for name, measure, rest in (
+            ("Gini coefficient", "gini", {"variant": "frequencies"}),
+            ("FFD", "ffd", {}),
+            ("FCR", "fcr", {}),
+            ("IPR", "inverse_participation_ratio", {}),
+        )
+    },
+}
+# A number for each frequency (index k is frequency k), or for each weight.
+EACH: dict[str, tuple[str, Place]] = {
+    "excluded loss of one frequency": (
+        "frequency",
+        {"measure": "single_excluded_loss", "variant": "sum"},
+    ),
+    "coefficient of cos w(a + b - c)": ("frequency", {"measure": "cosine_coefficient"}),
+    "sum of squared weights": ("level", {"measure": "sum_squared_weights"}),
+}
+
+
+def wide(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Column "step" and one column per measure of MEASURES; NaN where the run has none of it."""
+    import pandas as pd
+
+    unknown = [name for name in measures if name not in MEASURES]
+    if unknown:
+        raise ValueError(f"there is no measure {unknown[0]!r}; there are: {', '.join(MEASURES)}")
+    steps = pd.Index(table["step"].unique(), name="step")
+    columns = {
+        name: _rows(table, MEASURES[name]).set_index("step")["value"].reindex(steps)
+        for name in measures
+    }
+    return pd.DataFrame(columns, index=steps).reset_index()
+
+
+def wide_each(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Column "step" and one column for each frequency or weight of a measure of EACH."""
+    if measure not in EACH:
+        raise ValueError(
+            f"there is no measure {measure!r} of each frequency or weight; there are: "
+            f"{', '.join(EACH)}"
+        )
+    by, place = EACH[measure]
+    rows = _rows(table, place)
+    if by == "frequency":
+        rows = rows.astype({"frequency": int})
+    found = rows.pivot(index="step", columns=by, values="value").reset_index()
+    return found.rename_axis(columns=None)
+
+
+def _rows(table: pd.DataFrame, place: Place) -> pd.DataFrame:
+    chosen = table
+    for column, value in place.items():
+        chosen = chosen[chosen[column] == value]
+    return chosen

@@ -1,0 +1,101 @@
+"""Rules on numbers that a notebook computes: shown for any run, held for the runs that ship."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from interp_utils import Checks, Run, experiments, presets
+
+ROOT = Path(__file__).parents[1]
+MAIN = ROOT / "checkpoints" / "modular_addition"
+FINDINGS = [
+    finding for experiment in experiments.every().values() for finding in experiment.findings
+]
+
+
+@pytest.fixture(scope="module")
+def main():
+    return Run.load(MAIN)
+
+
+def shown(table) -> pd.DataFrame:
+    return table.data
+
+
+def test_a_number_gets_the_rows_of_the_claims_about_it(main):
+    checks = Checks(main, "addition")
+    row = shown(checks({"neurons clustered": 0.86})).iloc[0]
+    assert row["verdict"] == "holds" and row["this run"] == "86.0%"
+    assert row["rule"] == "more than half" and row["published"] == "84.6 %"
+    checks({"number of key frequencies": 4})
+    assert list(shown(checks.summary())["this run"]) == ["86.0%", "4"] and checks.count() == 2
+
+
+def test_a_run_that_ships_must_have_the_verdict_that_is_recorded(main):
+    with pytest.raises(AssertionError, match="'neurons have one frequency' should be 'holds'"):
+        Checks(main, "addition")({"neurons clustered": 0.3})
+    refuted = shown(Checks(main, "addition")({"residual of W_L": 0.1}))
+    assert list(refuted["verdict"]) == ["does not hold"]
+    with pytest.raises(AssertionError, match="should be 'does not hold'"):
+        Checks(main, "addition")({"residual of W_L": 0.001})
+
+
+def test_a_finding_must_be_as_the_notebooks_say_for_the_main_run_alone(main):
+    false = {"power of W_E on keys": 0.2}
+    with pytest.raises(AssertionError, match="the embedding is sparse"):
+        Checks(main, "addition")(false)
+    other = Run.load(ROOT / "checkpoints" / "p64_seed0")
+    assert list(shown(Checks(other, "addition")(false))["verdict"]) == ["does not hold"]
+
+
+def test_of_a_run_of_ones_own_verdicts_are_only_shown(small_run):
+    numbers = {"neurons clustered": 0.1, "power of W_E on keys": 0.99}
+    checks = Checks(small_run, "addition")
+    assert set(shown(checks(numbers))["verdict"]) <= {
+        "holds",
+        "does not hold",
+        "not about this run",
+    }
+    with pytest.raises(AssertionError, match="should be 'holds'"):
+        Checks(small_run, "addition", required=True)({"number of key frequencies": 20})
+
+
+def test_claims_about_grokked_models_are_not_about_a_memoriser():
+    memoriser = Run.load(ROOT / "checkpoints" / "memoriser")
+    table = shown(Checks(memoriser, "addition")({"neurons clustered": 0.9}))
+    assert list(table["verdict"]) == ["not about this run"]
+
+
+def test_a_rule_may_ask_numbers_that_were_checked_before(main):
+    checks = Checks(main, "addition")
+    checks({"memorisation ends": 1400})
+    table = shown(checks({"circuit formation ends": 11500}))
+    assert list(table["this run"]) == ["11,500"] and list(table["verdict"]) == ["holds"]
+
+
+def test_a_number_that_no_claim_is_about_is_a_mistake(main):
+    with pytest.raises(ValueError, match="no claim of addition is about 'neurons clusterd'"):
+        Checks(main, "addition")({"neurons clusterd": 0.9})
+
+
+@pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.claim.text)
+def test_findings_point_at_a_section_that_checks_them(finding):
+    number, _, section = finding.claim.notebook.partition(" · ")
+    (notebook,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    cells = ["".join(cell["source"]) for cell in json.loads(notebook.read_text())["cells"]]
+    assert any(f"## {section}" in cell.splitlines() for cell in cells)
+    assert any(finding.claim.measure in cell and "checks(" in cell for cell in cells)
+
+
+def test_findings_have_names_of_their_own():
+    texts = [finding.claim.text for finding in FINDINGS]
+    assert len(set(texts)) == len(texts)
+
+
+def test_the_variable_names_another_run(monkeypatch):
+    monkeypatch.delenv("INTERP_RUN", raising=False)
+    assert str(presets.run_path("../checkpoints/x")) == "../checkpoints/x"
+    monkeypatch.setenv("INTERP_RUN", "../runs/mine")
+    assert str(presets.run_path("../checkpoints/x")) == "../runs/mine"
