@@ -97,7 +97,28 @@ def table(run: Run, place: Place) -> dict[str, Any]:
             "test_accuracy/3": [0.1, 0.1, 0.1, 0.5, 1, 1, 1, 1],
         }
     )
+    measured = pd.DataFrame(
+        {
+            "step": [0, 0, 10, 10],
+            "measure": ["loss", "single_excluded_loss"] * 2,
+            "level": [None, "logits"] * 2,
+            "variant": [None, "sum"] * 2,
+            "split": ["train"] * 4,
+            "frequency": [None, 1] * 2,
+            "value": [2.0, 2.5, 1.0, 1.5],
+        }
+    )
+    by_frequency = "excluded loss of one frequency"
     values: dict[str, Any] = {
+        # measures by name
+        "wide.table": measured,
+        "wide.measures": ["train loss"],
+        "wide_each.table": measured,
+        "wide_each.measure": by_frequency,
+        "history.measured": measured,
+        "history.measures": ["train loss"],
+        "history_of_each.measured": measured,
+        "history_of_each.measure": by_frequency,
         # grids and what belongs to them
         "logits": planted.clock(P, {1: 3.0, 2: 1.0}).float() + 0.1 * p_by_p,
         "labels": labels,
