@@ -8,22 +8,31 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interp_utils import losses, models, plots, sweeps, tasks
+    from interp_utils import group_tables, losses, models, plots, sweeps, tasks
     from interp_utils.analysis import (
         algorithm,
         answers,
         attention,
+        characters,
         circuits,
+        cosets,
         fourier,
+        group_progress,
+        group_structure,
+        irreps,
+        isotypic,
+        ladder,
         neurons,
         periods,
         progress,
         rank_tests,
         relabelling,
         residues,
+        rho_sets,
         sinusoids,
         sparsity,
         spectra,
+        subgroups,
         summaries,
     )
     from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
@@ -32,7 +41,14 @@ if TYPE_CHECKING:
     from interp_utils.experiments.powers import exponents
     from interp_utils.experiments.remainders import multitask
     from interp_utils.exploring.page import explorer
-    from interp_utils.measures import ablation, controls, milestones, trajectories
+    from interp_utils.measures import (
+        ablation,
+        controls,
+        group_circuits,
+        group_readings,
+        milestones,
+        trajectories,
+    )
     from interp_utils.models.cached import CachedModel
     from interp_utils.runs.run import Run
     from interp_utils.tasks import Task
@@ -60,10 +76,20 @@ _MODULES = {
     "algorithm": "analysis.algorithm",
     "answers": "analysis.answers",
     "attention": "analysis.attention",
+    "characters": "analysis.characters",
     "circuits": "analysis.circuits",
     "controls": "measures.controls",
+    "cosets": "analysis.cosets",
     "exponents": "experiments.powers.exponents",
     "fourier": "analysis.fourier",
+    "group_circuits": "measures.group_circuits",
+    "group_progress": "analysis.group_progress",
+    "group_readings": "measures.group_readings",
+    "group_structure": "analysis.group_structure",
+    "group_tables": "group_tables",
+    "irreps": "analysis.irreps",
+    "isotypic": "analysis.isotypic",
+    "ladder": "analysis.ladder",
     "losses": "losses",
     "milestones": "measures.milestones",
     "models": "models",
@@ -76,9 +102,11 @@ _MODULES = {
     "rank_tests": "analysis.rank_tests",
     "relabelling": "analysis.relabelling",
     "residues": "analysis.residues",
+    "rho_sets": "analysis.rho_sets",
     "sinusoids": "analysis.sinusoids",
     "sparsity": "analysis.sparsity",
     "spectra": "analysis.spectra",
+    "subgroups": "analysis.subgroups",
     "summaries": "analysis.summaries",
     "sweeps": "sweeps",
     "tasks": "tasks",
