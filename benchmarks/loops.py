@@ -13,8 +13,8 @@ from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import RunConfig
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.tasks import Task
-from interp_utils.training.loop import Trainer
 from interp_utils.training.stacked import StackedTrainer
+from interp_utils.training.trainer import Trainer
 
 Step = Callable[[], None]
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from interp_utils.runs.run import Run
     from interp_utils.tasks import Task
     from interp_utils.training.ensemble import train_many
-    from interp_utils.training.loop import train
+    from interp_utils.training.single import fork, train
 
 # cuBLAS reads this once, at the process's first product, and without it deterministic training on a
 # GPU is refused.
@@ -68,7 +68,8 @@ _HOME = {
     "Task": "tasks",
     "TrainConfig": "configs",
     "explorer": "exploring.page",
-    "train": "training.loop",
+    "fork": "training.single",
+    "train": "training.single",
     "train_many": "training.ensemble",
 }
 _MODULES = {

@@ -23,7 +23,7 @@ from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train, traje
 from interp_utils.cli import commands, constructors, options, spelling, verification
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
@@ -67,7 +67,7 @@ def sorting_run(tmp_path_factory) -> Run:
 @pytest.fixture
 def stop_at_33(monkeypatch):
     """Ctrl-C in the middle of step 33, once."""
-    update, stopped = loop.Trainer.update, []
+    update, stopped = Trainer.update, []
 
     def interrupted(trainer):
         if trainer.step == 33 and not stopped:
@@ -75,7 +75,7 @@ def stop_at_33(monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         update(trainer)
 
-    monkeypatch.setattr(loop.Trainer, "update", interrupted)
+    monkeypatch.setattr(Trainer, "update", interrupted)
 
 
 def interrupt(*_):
@@ -164,7 +164,7 @@ def test_resume_of_a_finished_run_changes_nothing(shell, copy):
 
 
 def test_ctrl_c_before_the_first_save(shell, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop.Trainer, "measure", interrupt)
+    monkeypatch.setattr(Trainer, "measure", interrupt)
     assert shell(f"{SMALL} --out {tmp_path}") == (
         130,
         "",

@@ -28,7 +28,7 @@ from interp_utils.runs import storage
 from interp_utils.runs.manifest import MANIFEST, TASK
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.runs.writer import RunWriter
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 SHORT = dataclasses.replace(SMALL_TRAINING, steps=28)
@@ -58,7 +58,7 @@ def as_a_user():
 
 
 def stopped_run(folder: Path, task, model, training) -> Path:
-    update = loop.Trainer.update
+    update = Trainer.update
 
     def interrupted(trainer):
         update(trainer)
@@ -66,7 +66,7 @@ def stopped_run(folder: Path, task, model, training) -> Path:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop.Trainer, "update", interrupted)
+        patch.setattr(Trainer, "update", interrupted)
         train(task, model, training, out=folder, progress=False)
     (folder / ".lock").unlink()
     return folder

@@ -13,7 +13,8 @@ import torch
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
 from interp_utils.configs import RunConfig
 from interp_utils.runs.writer import RunWriter
-from interp_utils.training import loop, objectives
+from interp_utils.training import objectives
+from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 CASES = {
@@ -57,14 +58,14 @@ def plant(case, monkeypatch):
 
 def interrupt_at(step: int, monkeypatch) -> None:
     """Ctrl-C in the update before this step: it is saved and the training stops."""
-    update = loop.Trainer.update
+    update = Trainer.update
 
     def interrupted(trainer):
         update(trainer)
         if trainer.step == step:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(loop.Trainer, "update", interrupted)
+    monkeypatch.setattr(Trainer, "update", interrupted)
 
 
 def test_every_loss_is_in_one_row(case, plant, tmp_path):
@@ -187,7 +188,7 @@ def test_a_state_of_another_model_is_refused(case, tmp_path, monkeypatch):
 def test_an_update_reads_no_value(monkeypatch):
     """On a GPU each would wait for the device."""
     task, model, training = CASES["grid"]
-    trainer = loop.Trainer(task, RunConfig(model.for_task(task), training), torch.device("cpu"))
+    trainer = Trainer(task, RunConfig(model.for_task(task), training), torch.device("cpu"))
 
     def read(*_):
         raise AssertionError("an update read a value")

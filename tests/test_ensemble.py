@@ -15,10 +15,11 @@ from interp_utils.configs import RunConfig
 from interp_utils.losses import cross_entropy
 from interp_utils.models import logits_fn, members_logits_fn
 from interp_utils.runs import export, storage
-from interp_utils.training import ensemble, loop
+from interp_utils.training import ensemble
 from interp_utils.training.members import evenly
 from interp_utils.training.optimisers import adam_
 from interp_utils.training.stacked import StackedTrainer, bytes_per_member
+from interp_utils.training.trainer import Trainer
 from tests import conftest
 from tests.conftest import SMALL_TRAINING
 from tests.test_forward import CASES, random_weights
@@ -186,7 +187,7 @@ def test_200_steps_in_float64_are_each_members_own(monkeypatch):
     losses = stacked.take_losses()
     ends = [state["weights"] for state in stacked.states()]
     for i, (task, config) in enumerate(members):
-        trainer = loop.Trainer(task, config, cpu)
+        trainer = Trainer(task, config, cpu)
         for _ in range(200):
             trainer.update()
         own = torch.stack(trainer.losses)
@@ -397,7 +398,7 @@ def test_train_many_goes_on_from_what_train_has_left(small_task, alone, tmp_path
         [(13, press_ctrl_c, KeyboardInterrupt), (33, die, Killed)]
     ):
         with monkeypatch.context() as patch, pytest.raises(error):
-            stop_at(patch, loop.Trainer, step, stop)
+            stop_at(patch, Trainer, step, stop)
             train(
                 small_task,
                 alone[seed].config.model,

@@ -20,7 +20,7 @@ from interp_utils import (
     tasks,
     train,
 )
-from interp_utils.training.loop import Trainer
+from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL
 from tests.planted import random
 from tests.test_forward import random_weights

@@ -15,8 +15,8 @@ from interp_utils.losses import LOSSES, cross_entropy
 from interp_utils.models import logits_fn
 from interp_utils.runs.storage import compact
 from interp_utils.training.filters import gradient_filter
-from interp_utils.training.loop import Trainer
 from interp_utils.training.objectives import dropout_masks, objective
+from interp_utils.training.trainer import Trainer
 
 SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 

@@ -25,7 +25,7 @@ from interp_utils.cli import constructors, options, sweeping
 from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
 from interp_utils.sweeps import search
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 from tests import workers
 from tests.conftest import SMALL_MODEL
 from tests.processes import process
@@ -51,13 +51,13 @@ def quiet_and_impatient(monkeypatch):
 @pytest.fixture
 def updates(monkeypatch) -> Counter:
     """How many updates were made, by learning rate."""
-    update, made = loop.Trainer.update, Counter()
+    update, made = Trainer.update, Counter()
 
     def counted(trainer):
         made[trainer.config.lr] += 1
         update(trainer)
 
-    monkeypatch.setattr(loop.Trainer, "update", counted)
+    monkeypatch.setattr(Trainer, "update", counted)
     return made
 
 
@@ -138,7 +138,7 @@ def test_three_workers_one_of_them_killed(kind, tmp_path):
 
 
 def test_ctrl_c_leaves_the_trial_to_the_next_call(tmp_path, monkeypatch):
-    update, interrupted = loop.Trainer.update, []
+    update, interrupted = Trainer.update, []
 
     def once(trainer):
         if trainer.step == 2 and not interrupted:
@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_the_trial_to_the_next_call(tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         update(trainer)
 
-    monkeypatch.setattr(loop.Trainer, "update", once)
+    monkeypatch.setattr(Trainer, "update", once)
     with pytest.raises(KeyboardInterrupt, match="stopped at step 3"):
         sweep(tmp_path)
     assert states(sweeps.load(tmp_path)) == [RUNNING]
@@ -557,7 +557,7 @@ def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):
 
     line = f"{SHELL} --p 5 --vary lr=1e-2 --out {tmp_path}"
     with monkeypatch.context() as stopped:
-        stopped.setattr(loop.Trainer, "update", interrupt)
+        stopped.setattr(Trainer, "update", interrupt)
         code, out, err = shell(line)
     assert (code, out) == (130, "")
     assert (

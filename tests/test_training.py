@@ -19,7 +19,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.runs import export, storage
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
 
@@ -131,7 +131,7 @@ class Killed(BaseException):
 def test_resumed_is_bit_for_bit_uninterrupted(
     small_run, small_task, tmp_path, monkeypatch, last_update, optimiser
 ):
-    update, out = loop.Trainer.update, tmp_path / "stopped"
+    update, out = Trainer.update, tmp_path / "stopped"
     config = dataclasses.replace(SMALL_TRAINING, optimiser=optimiser)
     whole = small_run
     if config != SMALL_TRAINING:
@@ -143,7 +143,7 @@ def test_resumed_is_bit_for_bit_uninterrupted(
         update(trainer)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop.Trainer, "update", dies)
+        patch.setattr(Trainer, "update", dies)
         train(small_task, SMALL_MODEL, config, out=out, progress=False)
     assert Run.load(out).step <= last_update
     resumed = train(small_task, SMALL_MODEL, config, out=out, progress=False)
@@ -168,7 +168,7 @@ def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(
             "compact",
             lambda tensors: {name: tensor.to(torch.int16) for name, tensor in tensors.items()},
         )
-        patch.setattr(loop.Trainer, "update", dies)
+        patch.setattr(Trainer, "update", dies)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     before = (tmp_path / "task.safetensors").read_bytes()
     resumed = train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
@@ -181,7 +181,7 @@ def test_a_run_whose_task_was_stored_in_wider_integers_goes_on(
 
 
 def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path, monkeypatch):
-    update = loop.Trainer.update
+    update = Trainer.update
 
     def interrupted(trainer):
         if trainer.step == 33:
@@ -193,7 +193,7 @@ def test_ctrl_c_leaves_a_valid_run_that_goes_on(small_run, small_task, tmp_path,
         monkeypatch.context() as patch,
         pytest.raises(KeyboardInterrupt, match="stopped at step 34, which is saved"),
     ):
-        patch.setattr(loop.Trainer, "update", interrupted)
+        patch.setattr(Trainer, "update", interrupted)
         train(small_task, SMALL_MODEL, SMALL_TRAINING, out=tmp_path, progress=False)
     assert signal.getsignal(signal.SIGINT) is handler
     stopped = Run.load(tmp_path)
@@ -235,7 +235,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(small_tas
 
 def test_a_broken_state_never_replaces_a_good_one(small_task, tmp_path, monkeypatch):
     """Saves between log steps look at the weights: here Ctrl-C comes when they have just broken."""
-    update = loop.Trainer.update
+    update = Trainer.update
 
     def breaks(trainer):
         update(trainer)
@@ -243,7 +243,7 @@ def test_a_broken_state_never_replaces_a_good_one(small_task, tmp_path, monkeypa
             trainer.weights["embed.W_E"].data[0, 0] = float("nan")
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(loop.Trainer, "update", breaks)
+    monkeypatch.setattr(Trainer, "update", breaks)
     with pytest.raises(
         FloatingPointError,
         match=r"state of the weights is not finite at step 33; .* kept as of step 20",

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 
 SCHEDULE = {
     "steps": 60,
@@ -52,9 +52,9 @@ def training(
     before_update: Callable | None = None,
     progress: bool = False,
 ) -> None:
-    update = loop.Trainer.update
+    update = Trainer.update
     if before_update is not None:
-        loop.Trainer.update = lambda trainer: (before_update(trainer), update(trainer))
+        Trainer.update = lambda trainer: (before_update(trainer), update(trainer))
     report.send(outcome(case, out, progress))
 
 
@@ -63,11 +63,11 @@ def training_under_quota(report: Connection, case: str, out: Path) -> None:
     report.send(outcome(case, out))
 
 
-def slow(trainer: loop.Trainer) -> None:
+def slow(trainer: Trainer) -> None:
     time.sleep(0.02)
 
 
-def quota(trainer: loop.Trainer, step: int) -> None:
+def quota(trainer: Trainer, step: int) -> None:
     if trainer.step >= step:
         _set_quota()
 

@@ -12,7 +12,7 @@ import optuna
 
 from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
 from interp_utils.sweeps import search
-from interp_utils.training import loop
+from interp_utils.training.trainer import Trainer
 
 N_WORKERS, TRIALS, STEPS = 3, 7, 60
 TASK, MODEL = tasks.modular_addition(7, 0.6), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
@@ -38,9 +38,9 @@ def worker(report: Connection, out: Path, storage: str | None, log: Path, pause:
     do.
     """
     search.POLL_SECONDS = 0.05
-    update, mine = loop.Trainer.update, log / str(os.getpid())
+    update, mine = Trainer.update, log / str(os.getpid())
 
-    def logged(trainer: loop.Trainer) -> None:
+    def logged(trainer: Trainer) -> None:
         with mine.open("a") as lines:
             lines.write(f"{trainer.config.lr} {trainer.step}\n")
         while len(list(log.iterdir())) < N_WORKERS:
@@ -48,6 +48,6 @@ def worker(report: Connection, out: Path, storage: str | None, log: Path, pause:
         time.sleep(pause)
         update(trainer)
 
-    loop.Trainer.update = logged
+    Trainer.update = logged
     sweeps.sweep(make, out=out, trials=TRIALS, storage=storage, seed=0, progress=False)
     report.send("finished")

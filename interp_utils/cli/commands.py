@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from interp_utils.cli import complain, experimenting, options, sweeping, text, verification
-from interp_utils.configs import RunConfig
 from interp_utils.runs.manifest import MANIFEST, TASK
 from interp_utils.runs.run import Run
 from interp_utils.runs.storage import DamagedFile, RunInUse
-from interp_utils.tasks import AnyTask
-from interp_utils.training import loop
+from interp_utils.training import resume, train
 
 CODES = {  # the first that fits
     DamagedFile: 1,
@@ -41,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     task, model, training = options.make(arguments)
-    return _train_to_the_end(arguments.out, task, RunConfig(model, training), arguments)
+    return _to_the_end(train, task, model, training, out=arguments.out, arguments=arguments)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -50,23 +48,17 @@ def _resume(arguments: argparse.Namespace) -> int:
         print("There is nothing left to do: this run is finished.")
         _print_outcome(stored)
         return 0
-    return _train_to_the_end(arguments.path, stored.task, stored.config, arguments)
+    return _to_the_end(resume, out=arguments.path, arguments=arguments)
 
 
-def _train_to_the_end(
-    path: Path, task: AnyTask, config: RunConfig, arguments: argparse.Namespace
+def _to_the_end(
+    training: Callable[..., Run], *given: Any, out: Path, arguments: argparse.Namespace
 ) -> int:
+    device, progress = options.device(arguments), not arguments.quiet
     try:
-        trained = loop.train(
-            task,
-            config.model,
-            config.train,
-            out=path,
-            device=options.device(arguments),
-            progress=not arguments.quiet,
-        )
+        trained = training(*given, out=out, device=device, progress=progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(path)) from None
+        raise KeyboardInterrupt(_how_to_go_on(out)) from None
     _print_outcome(trained)
     return 0
 

@@ -16,7 +16,7 @@ from interp_utils.experiments.base import Row, Rows
 from interp_utils.experiments.verdicts import page
 from interp_utils.runs.export import export
 from interp_utils.runs.run import Run
-from interp_utils.training.loop import train
+from interp_utils.training import train
 
 NUMBERS, PAGE = "claims.json", "claims.md"
 WORKERS = 2

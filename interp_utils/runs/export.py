@@ -33,7 +33,7 @@ def export(
     for step in sorted({last, *(run.steps if steps is None else steps)}):
         weights = {name: tensor.to(dtype) for name, tensor in run.weights(step).items()}
         contents[snapshot_name(step)] = storage.tensors_to_bytes(weights)
-    with RunWriter(path, run.task, run.config) as writer:
+    with RunWriter(path, run.task, run.config, run.origin) as writer:
         if writer.step is not None:
             raise ValueError(f"{path} already holds a run; export to a new folder")
         writer.commit(run.step, contents, versions=run.manifest["versions"])

@@ -25,6 +25,7 @@ from typing import Any
 from interp_utils import models
 from interp_utils.configs import RunConfig, TrainConfig
 from interp_utils.runs import storage
+from interp_utils.runs.origin import Origin
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask
 
@@ -80,6 +81,8 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
         "versions": dict,
         "files": dict,
     }
+    if "origin" in manifest:
+        kinds["origin"] = dict
     found = {key: type(value) for key, value in manifest.items()}
     if found != kinds:
         wrong = sorted(
@@ -95,6 +98,8 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     step, files, task = manifest["step"], manifest["files"], manifest["task"]
     if not 0 <= step <= train.steps:
         raise ValueError(f"its step {step} is not in 0 .. {train.steps}")
+    if "origin" in manifest and Origin.from_json(manifest["origin"]).step > step:
+        raise ValueError(f"its step {step} is before its origin")
     required, optional = {TASK, metrics_name(step)}, {state_name(step)}
     if step == train.steps:  # or `model()` would be an earlier one
         required.add(snapshot_name(step))
@@ -131,7 +136,12 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
 
 
 def make_manifest(
-    task: AnyTask, config: RunConfig, step: int, files: Mapping, versions: Mapping[str, str]
+    task: AnyTask,
+    config: RunConfig,
+    step: int,
+    files: Mapping,
+    versions: Mapping[str, str],
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """What the manifest of such a run says, as it will be read back."""
     body = {
@@ -143,6 +153,8 @@ def make_manifest(
         "versions": dict(versions),
         "files": dict(sorted(files.items())),
     }
+    if origin is not None:
+        body["origin"] = origin.to_json()
     return json.loads(json.dumps(body))  # tuples become lists
 
 

@@ -21,8 +21,10 @@ from interp_utils.runs.manifest import (
     metrics_name,
     read_manifest,
     snapshot_name,
+    state_name,
 )
 from interp_utils.runs.metrics import Metrics, metrics_from_bytes
+from interp_utils.runs.origin import Origin
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask, restore
 
@@ -112,6 +114,34 @@ class Run:
         return sorted(
             int(Path(name).stem) for name in self.manifest["files"] if name.startswith("snapshots/")
         )
+
+    @cached_property
+    def origin(self) -> Origin | None:
+        """Where the training started; None if from initial weights of its own."""
+        origin = self.manifest.get("origin")
+        return None if origin is None else Origin.from_json(origin)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the optimiser's state of the last save is there, to train on from."""
+        return state_name(self.step) in self.manifest["files"]
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """What a training needs to go on from the last save: {"weights": ..., "exp_avg": ..., ...}.
+
+        Raises ValueError for a run that was exported, which has none.
+        """
+        name = state_name(self.step)
+        if not self.has_state:
+            raise ValueError(
+                f"{self.path} was exported without its optimiser state, {name}, and cannot be "
+                "trained on; interp_utils.fork starts another run from its weights"
+            )
+        groups: dict[str, dict[str, Tensor]] = {}
+        for key, tensor in self.read(name).items():
+            group, _, weight = key.partition("/")
+            groups.setdefault(group, {})[weight] = tensor
+        return groups
 
     def weights(self, step: int | None = None) -> dict[str, Tensor]:
         """The weights at a snapshot in float32, under HookedTransformer's names; default: the last

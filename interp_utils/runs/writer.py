@@ -27,6 +27,8 @@ from interp_utils.runs.manifest import (
 )
 from interp_utils.runs.manifest import versions as current_versions
 from interp_utils.runs.metrics import Metrics
+from interp_utils.runs.origin import Origin
+from interp_utils.runs.origin import require_same as require_same_origin
 from interp_utils.runs.run import Run
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import AnyTask
@@ -35,15 +37,18 @@ from interp_utils.tasks import AnyTask
 class RunWriter:
     """Holds a run folder for writing: `with RunWriter(path, task, config) as writer`.
 
+    origin: of a run that starts from other weights than its own initial ones.
     Raises RunInUse if another process holds it, ValueError if it holds something else than this
-    very run, DamagedFile
-    if its run is damaged, OSError if it cannot be written, unless this very run is finished there:
-    that needs neither lock nor writing. Nothing in the folder is changed by any of these.
+    very run, or one of more steps, DamagedFile if its run is damaged, OSError if it cannot be
+    written, unless this very run is finished there: that needs neither lock nor writing. Nothing in
+    the folder is changed by any of these.
     """
 
-    def __init__(self, path: str | Path, task: AnyTask, config: RunConfig) -> None:
+    def __init__(
+        self, path: str | Path, task: AnyTask, config: RunConfig, origin: Origin | None = None
+    ) -> None:
         self.path = Path(path)
-        self.task, self.config = task, config
+        self.task, self.config, self.origin = task, config, origin
         self._task_content = storage.tensors_to_bytes(storage.compact(task.tensors()))
         self.run: Run | None = None
         self._stack = ExitStack()
@@ -57,7 +62,7 @@ class RunWriter:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._stack.enter_context(storage.exclusive(self.path))
         except OSError as error:
-            if self._open() and self.run.finished:
+            if self._open() and self.step == self.config.train.steps:
                 return self
             raise _explained(
                 error, self.path, "cannot write a run there ({}); choose another folder"
@@ -80,6 +85,7 @@ class RunWriter:
             return False
         self.run = Run.load(self.path)
         self._require_same()
+        self.origin = self.run.origin  # whose source may have changed since
         self.run.verify()
         return True
 
@@ -92,17 +98,8 @@ class RunWriter:
         """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., ...} and the
         metrics.
         """
-        name = state_name(self.run.step)
-        if name not in self.run.manifest["files"]:
-            raise ValueError(
-                f"{self.path} was exported without its optimiser state, {name}, and cannot be "
-                "trained on"
-            )
-        groups: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in self.run.read(name).items():
-            group, _, weight = key.partition("/")
-            groups.setdefault(group, {})[weight] = tensor
-        return groups, {name: list(column) for name, column in self.run.raw_metrics.items()}
+        metrics = {name: list(column) for name, column in self.run.raw_metrics.items()}
+        return self.run.state(), metrics
 
     def save(
         self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool
@@ -162,7 +159,7 @@ class RunWriter:
             if before.get(name) != files[name]:
                 storage.write_atomic(self.path / name, content)
         manifest = make_manifest(
-            self.task, self.config, step, files, versions or current_versions()
+            self.task, self.config, step, files, versions or current_versions(), self.origin
         )
         storage.write_atomic(self.path / MANIFEST, storage.manifest_to_bytes(manifest))
         for name in before.keys() - files.keys():
@@ -184,29 +181,36 @@ class RunWriter:
                 file.unlink()
 
     def _require_same(self) -> None:
+        """This very run, or one that is to go on for more steps than it was to have."""
         config = self.run.config
+        require_same_origin(self.path, self.run.origin, self.origin)
         stored = {  # with what was added to each since it was written
             "task": self.run.task.about(),
             "model": config.model.to_json(),
             "train": config.train.to_json(),
         }
-        stored, wanted = (
-            json.loads(json.dumps(stored)),
-            make_manifest(self.task, self.config, 0, {}, {}),
-        )
+        stored = json.loads(json.dumps(stored))
+        wanted = make_manifest(self.task, self.config, 0, {}, {})
+        longer, there = self.config.train.steps, config.train.steps
+        if longer > there:
+            stored["train"]["steps"] = longer
         for part in ("task", "model", "train"):
-            if stored[part] != wanted[part]:
-                different = [
-                    key for key in wanted[part] if stored[part].get(key) != wanted[part][key]
-                ]
-                changes = ", ".join(
-                    f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here"
-                    for key in different
-                )
+            different = [key for key in wanted[part] if stored[part].get(key) != wanted[part][key]]
+            if not different and stored[part] == wanted[part]:
+                continue
+            if different == ["steps"]:
                 raise ValueError(
-                    f"{self.path} holds another run, whose {part} differs ({changes}); choose "
-                    "another folder"
+                    f"{self.path} holds a run of {there} steps, of which {self.run.step} are done; "
+                    f"ask for as many or more, got steps = {longer}, or choose another folder"
                 )
+            changes = ", ".join(
+                f"{key} = {stored[part].get(key)!r} there, {wanted[part][key]!r} here"
+                for key in different
+            )
+            raise ValueError(
+                f"{self.path} holds another run, whose {part} differs ({changes}); choose "
+                "another folder"
+            )
         content = storage.read_checked(self.path / TASK, self.run.manifest["files"][TASK])
         there, here = self.run.task.tensors(), self.task.tensors()
         if there.keys() != here.keys() or not all(
@@ -221,10 +225,12 @@ class RunWriter:
         self._task_content = content
 
     def _require_ours(self) -> None:
-        """Without a manifest there may only be what a process that died before its first one, of
-        step 0, has left.
+        """Without a manifest there may only be what a process that died before its first one has
+        left.
         """
-        own = {".lock", "snapshots", TASK, metrics_name(0), state_name(0), snapshot_name(0)}
+        first = 0 if self.origin is None else self.origin.step
+        own = {".lock", "snapshots", TASK}
+        own |= {name(first) for name in (metrics_name, state_name, snapshot_name)}
         there = {
             file.relative_to(self.path).as_posix()
             for pattern in ("*", "snapshots/*")

@@ -25,6 +25,11 @@ class GradientFilter(Protocol):
         "order."""
 
 
+def is_filters(group: str) -> bool:
+    """Whether a group of a training's state is that of a gradient filter."""
+    return group.startswith("grokfast_")
+
+
 def gradient_filter(config: TrainConfig, weights: Mapping[str, Tensor]) -> GradientFilter:
     return {"none": Unfiltered, "ema": Ema, "ma": MovingAverage}[config.grokfast](config, weights)
 

@@ -4,70 +4,42 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
-from interp_utils import devices
-from interp_utils.configs import FamilyConfig, ModelConfig, RunConfig, TrainConfig
-from interp_utils.devices import Device
 from interp_utils.runs.manifest import state_name
-from interp_utils.runs.run import Run
 from interp_utils.runs.storage import RunInUse
-from interp_utils.runs.writer import RunWriter
-from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State
-from interp_utils.training.member import HIGHEST, Member
-from interp_utils.training.objectives import check
-from interp_utils.training.settings import deferred_interrupt, settings
-from interp_utils.training.trainer import AnyTrainer, Trainer
+from interp_utils.training.member import HIGHEST, Member, Row
+from interp_utils.training.settings import deferred_interrupt
+from interp_utils.training.trainer import AnyTrainer
 
+Callback = Callable[[Row], Any]
 SAVE_EVERY_SECONDS = 30.0
 SAVES_AT_ONCE = 8  # most of a save is waiting for the disk
 
 
-def train(
-    task: AnyTask,
-    model_config: FamilyConfig | None = None,
-    train_config: TrainConfig | None = None,
-    *,
-    out: str | Path,
-    device: Device = None,
-    progress: bool = True,
-) -> Run:
-    """Trains a model on a task in the folder `out`, resumes the unfinished run there, or returns
-    the finished one.
-
-    Configurations default to the public Grokking demo's. device None is a GPU where there is one.
-    Ctrl-C saves and then raises KeyboardInterrupt; the same call goes on from there.
-    Raises ValueError if `out` holds another run, RunInUse if another process is writing it, OSError
-    if it cannot be written, FloatingPointError if the loss is no longer finite. What was saved
-    before stays.
-    """
-    model_config = (model_config or ModelConfig()).for_task(task)
-    config = RunConfig(model_config, train_config or TrainConfig())
-    check(task, config)  # before there is a folder
-    device = devices.resolve(device)
-    member = Member(task, config, RunWriter(out, task, config))
-    with member.writer as writer, settings(config.train.deterministic):
-        if writer.step != config.train.steps:
-            train_members([member], Trainer(task, config, device), progress)
-    if member.error:
-        raise FloatingPointError(member.error)
-    return Run.load(out)
-
-
-def train_members(members: Sequence[Member], trainer: AnyTrainer, progress: bool) -> None:
+def train_members(
+    members: Sequence[Member],
+    trainer: AnyTrainer,
+    progress: bool,
+    callback: Callback | None = None,
+) -> None:
     """Trains the members of this trainer, whose writers hold their folders, to their last step.
 
+    callback: see `train`; it is called with the rows of the first member.
     A member whose loss or weights are no longer finite stays as it was last saved, with its
     `error`; the others go on. Ctrl-C saves and then raises KeyboardInterrupt.
     """
     config = members[0].config.train
-    _resume(members, trainer)
-    log_steps, snapshot_steps = set(config.log_steps()), set(config.snapshot_steps())
+    _begin(members, trainer)
+    origin = members[0].writer.origin
+    start = 0 if origin is None else origin.step  # perhaps on no schedule
+    log_steps, snapshot_steps = {start, *config.log_steps()}, {start, *config.snapshot_steps()}
     last_saved = time.monotonic()
     name = members[0].task.name + (f", {len(members)} runs" if len(members) > 1 else "")
     bar = tqdm(
@@ -75,11 +47,12 @@ def train_members(members: Sequence[Member], trainer: AnyTrainer, progress: bool
     )
     with bar, deferred_interrupt() as interrupted:
         while True:
-            step = trainer.step
-            if step in log_steps:
-                _log(members, trainer)
+            step, is_enough = trainer.step, False
+            if step in log_steps and _log(members, trainer):
                 bar.set_postfix(_last_losses(members), refresh=False)
-            is_last, is_snapshot = step == config.steps, step in snapshot_steps
+                if callback is not None and not members[0].error:
+                    is_enough = _says_stop(callback(members[0].row))
+            is_last, is_snapshot = step == config.steps, is_enough or step in snapshot_steps
             is_late = time.monotonic() - last_saved > SAVE_EVERY_SECONDS
             is_stopped = interrupted()
             if is_last or is_snapshot or is_late or is_stopped:
@@ -90,20 +63,29 @@ def train_members(members: Sequence[Member], trainer: AnyTrainer, progress: bool
                 return
             if is_stopped:
                 raise KeyboardInterrupt(_stopped(going, step))
-            if is_last:
+            if is_last or is_enough:
                 return
             trainer.update()
             bar.update()
 
 
-def _resume(members: Sequence[Member], trainer: AnyTrainer) -> None:
-    """Puts the trainer where the members' folders are."""
+def _says_stop(answer: object) -> bool:
+    """False, and nothing else, stops: what loggers return by the way does not."""
+    return isinstance(answer, (bool, np.bool_)) and not answer
+
+
+def _begin(members: Sequence[Member], trainer: AnyTrainer) -> None:
+    """Puts the trainer where the members' folders are, or to where they start."""
     step = members[0].writer.step
     if others := [str(member.writer.path) for member in members if member.writer.step != step]:
         raise RunInUse(
             f"another process has trained {others[0]} meanwhile; make the same call again"
         )
     if step is None:
+        if members[0].start is not None:
+            trainer.step = members[0].writer.origin.step
+            (own,) = trainer.states()
+            trainer.load_state(0, {**own, **members[0].start})
         return
     trainer.step = step
     for i, member in enumerate(members):
@@ -118,14 +100,15 @@ def _resume(members: Sequence[Member], trainer: AnyTrainer) -> None:
             ) from None
 
 
-def _log(members: Sequence[Member], trainer: AnyTrainer) -> None:
-    """A row of metrics for those that have none of this step."""
+def _log(members: Sequence[Member], trainer: AnyTrainer) -> bool:
+    """A row of metrics for those that have none of this step; whether there were such."""
     if all(member.logged == trainer.step for member in members):
-        return
+        return False
     _see_losses(members, trainer)
     for member, row in zip(members, trainer.measure(), strict=True):
         if member.logged != trainer.step:
             member.log(trainer.step, row)
+    return True
 
 
 def _see_losses(members: Sequence[Member], trainer: AnyTrainer) -> None:

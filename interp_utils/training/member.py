@@ -15,6 +15,7 @@ from interp_utils.runs.writer import RunWriter
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State
 
+Row = dict[str, int | float | None]
 HIGHEST = "highest"  # the group of a stored state that has the highest loss since the last row
 
 
@@ -28,6 +29,12 @@ class Member:
     metrics: Metrics = field(default_factory=dict)
     highest: float = -math.inf  # loss of the updates since the last row
     error: str | None = None
+    start: State | None = None  # in place of initial weights, in a training with an origin
+
+    @property
+    def row(self) -> Row:
+        """The last row of metrics."""
+        return {column: values[-1] for column, values in self.metrics.items()}
 
     @property
     def logged(self) -> int:

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from interp_utils import devices, models
 from interp_utils.configs import RunConfig
+from interp_utils.runs.origin import Origin
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State, gradient_filter
 from interp_utils.training.objectives import objective
 from interp_utils.training.optimisers import optimiser, warmup
+from interp_utils.training.starts import counted_since
 
 
 @runtime_checkable
@@ -46,6 +48,7 @@ class Trainer:
     """An `AnyTrainer` of one member.
 
     weights: to start from, in their own precision; default `models.initial_weights`.
+    origin:  of a training whose optimiser or filter counts from a later step than 0.
     """
 
     def __init__(
@@ -54,9 +57,11 @@ class Trainer:
         config: RunConfig,
         device: torch.device,
         weights: Mapping[str, Tensor] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.objective = objective(task, config, device)
         self.config, self.step = config.train, 0
+        self.optimiser_since, self.filter_since = counted_since(origin)
         self.losses: list[Tensor] = []  # of the updates since `take_losses`, still on the device
         start = models.initial_weights(config.model) if weights is None else weights
         self.weights = {
@@ -75,8 +80,9 @@ class Trainer:
         loss.backward()
         self.losses.append(loss.detach())
         gradients = {name: weight.grad for name, weight in self.trained.items()}
-        self.filter.apply(self.step, gradients)
-        self.optimiser.step(self.step, gradients, self.config.lr * warmup(self.config, self.step))
+        self.filter.apply(self.step - self.filter_since, gradients)
+        count = self.step - self.optimiser_since
+        self.optimiser.step(count, gradients, self.config.lr * warmup(self.config, count))
         self.step += 1
 
     def take_losses(self) -> Float[Tensor, "update 1"]:

@@ -1,0 +1,91 @@
+"""What a training starts from in place of initial weights of its own: given weights, or a step of
+another run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from interp_utils import models
+from interp_utils.configs import FamilyConfig, RunConfig
+from interp_utils.runs.manifest import MANIFEST
+from interp_utils.runs.origin import Origin, digest
+from interp_utils.runs.run import Run
+from interp_utils.runs.storage import describe
+from interp_utils.training.filters import State, is_filters
+from interp_utils.training.member import HIGHEST
+
+BUFFERS = ("attn.mask", "attn.IGNORE")  # which a state_dict of HookedTransformer has too
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """origin: what the manifest says of it.
+    state: "weights", and the groups of optimiser and filter that the training goes on with.
+    """
+
+    origin: Origin
+    state: State
+
+
+def from_weights(config: FamilyConfig, weights: Mapping[str, Tensor]) -> Start:
+    """A start at step 0 from weights under HookedTransformer's names, in float32. Those that the
+    configuration does not train may be missing: they are zero.
+
+    Raises ValueError for weights of another model, or a weight that is not trained and not zero.
+    """
+    shapes, trained = models.weight_shapes(config), set(models.trainable(config))
+    given = {name: w.detach().float() for name, w in weights.items() if not name.endswith(BUFFERS)}
+    for name in shapes.keys() - trained:
+        given.setdefault(name, torch.zeros(shapes[name]))
+    models.check_weights(given, shapes)
+    for name in shapes.keys() - trained:
+        if given[name].any():
+            raise ValueError(
+                f"{name} is not zero, and this {type(config).__name__} does not train it: leave it "
+                "out, or take a configuration that trains it"
+            )
+    return Start(Origin(0, digest(given)), {"weights": given})
+
+
+def from_run(run: Run, step: int, config: RunConfig) -> Start:
+    """A start from a step of another run: a snapshot, or what was last saved of it.
+
+    The optimiser's moments are those of that step where the run has kept them and config has the
+    same optimiser; a gradient filter's mean likewise. Raises ValueError for a step that the run has
+    neither as a snapshot nor as its last save.
+    """
+    has_state = run.step == step and run.has_state
+    state = run.state() if has_state else {"weights": run.weights(step)}
+    state.pop(HIGHEST, None)
+    before, after = run.config.train, config.train
+    moments = has_state and after.optimiser == before.optimiser
+    filter_fields = ("grokfast", "grokfast_window")
+    filtered = has_state and all(
+        getattr(after, field) == getattr(before, field) for field in filter_fields
+    )
+    optimiser_since, filter_since = counted_since(run.origin)
+    origin = Origin(
+        step=step,
+        weights=digest(state["weights"]),
+        run=run.path.resolve().name,
+        manifest=describe((run.path / MANIFEST).read_bytes())["sha256"],
+        moments=moments,
+        optimiser_since=optimiser_since if moments else step,
+        filter_since=filter_since if filtered else step,
+    )
+    kept = {
+        group: tensors
+        for group, tensors in state.items()
+        if group == "weights" or (filtered if is_filters(group) else moments)
+    }
+    return Start(origin, kept)
+
+
+def counted_since(origin: Origin | None) -> tuple[int, int]:
+    """The steps from which a training's optimiser and its gradient filter count."""
+    return (0, 0) if origin is None else (origin.optimiser_since, origin.filter_since)
