@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train
+from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, fork, models, tasks, train
 from interp_utils.configs import RunConfig
 from interp_utils.runs import export, storage
 from interp_utils.runs.manifest import snapshot_name
@@ -343,3 +343,50 @@ def test_default_configuration_of_a_run_is_the_published_one(tmp_path):
         dataclasses.replace(run.config.model, n_ctx=None, d_vocab=None, d_vocab_out=None)
         == ModelConfig()
     )
+
+
+def test_a_run_shows_what_it_is_in_one_line(small_run, tmp_path):
+    shown = repr(small_run)
+    assert len(shown) < 300 and "\n" not in shown
+    for part in (
+        str(small_run.path),
+        "modular_addition, step 60 of 60, 9 snapshots, train_loss ",
+        f"test_loss {small_run.metrics['test_loss'].iloc[-1]:.3g}",
+    ):
+        assert part in shown
+    assert str(small_run) == shown
+    with RunWriter(tmp_path, small_run.task, small_run.config) as writer:
+        writer.save(1, {"weights": small_run.weights()}, {"step": []}, snapshot=True)
+    assert repr(Run.load(tmp_path)) == (
+        f"Run('{tmp_path}': modular_addition, step 1 of 60, 1 snapshot)"
+    )
+
+
+def test_jupyter_shows_a_run_as_a_table(small_run, small_task, tmp_path):
+    named = dataclasses.replace(small_task, name="<b>bold</b>", params={"p": 7})
+    run = train(named, SMALL_MODEL, TrainConfig(steps=2, lr=2e-3), out=tmp_path, progress=False)
+    shown = run._repr_html_()
+    assert "<b>" not in shown and "&lt;b&gt;bold&lt;/b&gt;(p=7)" in shown
+    for part in (str(tmp_path), "lr=0.002", "weight_decay=1.0", "d_mlp=32", "step 2 of 2"):
+        assert part in shown
+    assert "starts from" not in shown and "betas" not in shown
+    assert [shown.count(f"<{tag}>") for tag in ("table", "/table")] == [1, 1]
+    assert shown.count("<tr>") == shown.count("</tr>") == 8
+    forked = fork(run, 1, out=tmp_path / "fork", progress=False)
+    assert "starts from" in forked._repr_html_() and "step 1 of" in forked._repr_html_()
+
+
+@pytest.mark.parametrize("step", [None, 20])
+def test_a_runs_cached_model_is_its_models(small_run, step):
+    cached = small_run.cached(step, device="cpu")
+    expected = CachedModel(small_run.model(step, device="cpu"), small_run.task)
+    assert cached.logits.equal(expected.logits) and cached.logits.shape == (7, 7, 7)
+    assert not small_run.cached(0).logits.equal(cached.logits.to(small_run.cached(0).device))
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_run_of_fresh_inputs_has_no_one_cached_model(tmp_path):
+    config = TrainConfig(steps=1, batch_size=4)
+    run = train(tasks.sorting(16, 5), SMALL_MODEL, config, out=tmp_path, progress=False)
+    with pytest.raises(TypeError, match="draws its inputs: pass a set of them"):
+        run.cached()

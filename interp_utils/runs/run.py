@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from interp_utils import models
 from interp_utils.configs import RunConfig, TrainConfig
 from interp_utils.devices import Device
-from interp_utils.runs import storage
+from interp_utils.models.cached import CachedModel
+from interp_utils.runs import storage, summary
 from interp_utils.runs.manifest import (
     MANIFEST,
     TASK,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A training on disk, finished or not. Every file's digest is checked when it is read."""
 
@@ -62,6 +63,13 @@ class Run:
                 if last_try:
                     raise
         return cls(path, manifest, metrics)
+
+    def __repr__(self) -> str:
+        return summary.in_a_line(self)
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows."""
+        return summary.as_table(self)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -171,6 +179,13 @@ class Run:
         what the run's family builds. device None is a GPU where there is one.
         """
         return models.build(self.config.model, self.weights(step), device)
+
+    def cached(self, step: int | None = None, device: Device = None) -> CachedModel:
+        """The model of a snapshot, by default the last, with the run's task, to look inside of.
+
+        Raises what `model` and `CachedModel` raise.
+        """
+        return CachedModel(self.model(step, device), self.task)
 
     def read(self, name: str) -> dict[str, Tensor]:
         """The tensors of one of the run's files, after its digest was checked."""
