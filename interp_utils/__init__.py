@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         milestones,
         trajectories,
     )
+    from interp_utils.measures.report import report
     from interp_utils.models.cached import CachedModel
     from interp_utils.runs.run import Run
     from interp_utils.tasks import Task
@@ -69,6 +70,7 @@ _HOME = {
     "TrainConfig": "configs",
     "explorer": "exploring.page",
     "fork": "training.single",
+    "report": "measures.report",
     "train": "training.single",
     "train_many": "training.ensemble",
 }

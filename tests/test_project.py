@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "analysis": {"group_tables", "losses", "precision"},
     "models": {"configs", "tasks"},
     "runs": {"configs", "models", "tasks"},
-    "measures": {"analysis", "losses", "models", "runs", "tasks"},
-    "exploring": {"analysis", "measures", "models", "runs"},
+    "measures": {"analysis", "losses", "models", "plots", "runs", "tasks"},
+    "exploring": {"analysis", "measures", "models", "plots", "runs"},
     "training": {"analysis", "configs", "losses", "models", "runs", "tasks"},
     "sweeps": {"configs", "measures", "runs", "tasks", "training"},
     "experiments": {

@@ -166,7 +166,7 @@ def _snapshot(
         "excluded": progress.mean_loss(progress.remove(logits, keys), task.labels, mask=train),
         "test_accuracy": progress.accuracy(logits, task.labels, mask=masks.get("test")),
         "logits": _logit_shares(logits),
-        "embedding": _embedding_shares(W_E),
+        "embedding": fourier.frequency_shares(W_E)[1:].nan_to_num(0),
         "circles": torch.stack([W_E @ plane for plane in axes]),
         "attention": model.attention_to(0, layer)[..., list(heads)].permute(2, 0, 1),
     }
@@ -188,9 +188,3 @@ def _logit_shares(logits: Tensor) -> Tensor:
     on = fourier.by_frequency(fourier.sum_components(logits).square())[1:].sum(-1)
     total = (logits - logits.mean((0, 1))).square().sum()
     return on / total if total > 0 else torch.zeros_like(on)
-
-
-def _embedding_shares(W_E: Tensor) -> Tensor:
-    """Of the embeddings' variance over values, the share at each frequency 1 .. p // 2."""
-    power = fourier.power(W_E)[1:].sum(1)
-    return power / power.sum() if power.sum() > 0 else power

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from interp_utils.plots.pages import compressed
 
 LEVELS = 48  # of a colour: what an eye tells apart, and what packs well
 
@@ -39,7 +39,3 @@ def pack(
         places[name] = {"shape": array.shape, "scale": put(scale), "kind": "colour"}
         places[name] |= {"at": put(np.diff(rounded, axis=0, prepend=np.uint8(0)))}
     return places, compressed(bytes(blob))
-
-
-def compressed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()

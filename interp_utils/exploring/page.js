@@ -4,19 +4,7 @@
   const about = JSON.parse($("about").textContent);
   const { p, keys, steps, places } = about;
 
-  async function unpacked(id) {
-    const text = atob($(id).textContent.trim());
-    const bytes = new Uint8Array(text.length);
-    for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).arrayBuffer();
-  }
-
-  if ($("plotly")) {
-    const script = document.createElement("script");
-    script.textContent = new TextDecoder().decode(await unpacked("plotly"));
-    document.head.append(script);
-  }
+  await plotlyReady;
 
   // name -> {shape, values}: "step ..." row-major. Colours come as differences from step to step.
   const data = {};

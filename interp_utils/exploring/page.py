@@ -13,7 +13,8 @@ import numpy as np
 
 from interp_utils.devices import Device
 from interp_utils.exploring.history import History, history
-from interp_utils.exploring.packing import compressed, pack
+from interp_utils.exploring.packing import pack
+from interp_utils.plots import pages
 
 if TYPE_CHECKING:
     from interp_utils.runs.run import Run
@@ -86,11 +87,7 @@ class Explorer:
         return page
 
     def _repr_html_(self) -> str:
-        page = html.escape(self.html())
-        return (
-            f'<iframe title="Explorer of {html.escape(self.name)}" srcdoc="{page}" '
-            f'style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
-        )
+        return pages.in_a_cell(self.html(), f"Explorer of {self.name}", HEIGHT)
 
     def _page(self, shown: History, plotly_js: str | None) -> str:
         places, blob = pack({**shown.arrays, "circles": shown.circles}, shown.grids)
@@ -110,20 +107,10 @@ class Explorer:
             "NAME": html.escape(self.name),
             "ABOUT": json.dumps(about, separators=(",", ":")).replace("</", "<\\/"),
             "BLOB": blob,
-            "PLOTLY": _plotly(plotly_js),
+            "PLOTLY": pages.with_plotly(plotly_js),
             "PROGRAM": (here / "page.js").read_text(encoding="utf-8"),
         }
         page = (here / "page.html").read_text(encoding="utf-8")
         for name, part in parts.items():
             page = page.replace(f"<!-- {name} -->", part)
         return page
-
-
-def _plotly(address: str | None) -> str:
-    """The script with plotly.js: beside the page, or in it, packed."""
-    if address is not None:
-        return f'<script src="{html.escape(address)}"></script>'
-    from plotly.offline import get_plotlyjs
-
-    packed = compressed(get_plotlyjs().encode())
-    return f'<script type="text/plain" id="plotly">{packed}</script>'

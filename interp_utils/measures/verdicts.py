@@ -1,0 +1,237 @@
+"""What a model on pairs has learned, question by question: each with its number and its rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from interp_utils.analysis import algorithm, fourier, neurons, progress
+from interp_utils.measures import ablation, trajectories
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from interp_utils.models.cached import CachedModel
+
+NOT_MEASURED = "not measured"
+KNOWS, GUESSES = 0.99, 0.5  # shares of right answers
+MOST = 0.5  # of variance
+CLOCK = 0.4  # distance irrelevance, Zhong et al. 2023
+SYMMETRIC = (0.99 + 0.33) / 2  # between their pizza's and their clock's gradient symmetricity
+HARMLESS = 10.0  # times the loss
+
+
+class Verdict(NamedTuple):
+    """number: what the rule is about; note: what a measure needed and did not get."""
+
+    question: str
+    verdict: str
+    number: float
+    unit: str
+    rule: str
+    note: str = ""
+
+
+class Findings(NamedTuple):
+    """The verdicts, and what they rest on. keys: None where none were found; losses: those after
+    each ablation, in nats.
+    """
+
+    verdicts: list[Verdict]
+    keys: list[int] | None
+    losses: dict[str, float]
+
+
+def judge(model: CachedModel, sums: CachedModel | None, why_not: str) -> Findings:
+    """sums: the model in the coordinates of which its label is the sum; None where there are none,
+    and then why not.
+    """
+    verdicts = [*_accuracies(model)]
+    right = {verdict.question: verdict.number for verdict in verdicts}
+    keys, on_keys = _keys(sums, why_not)
+    verdicts.append(on_keys)
+    share = _share(sums, keys, on_keys.note)
+    verdicts.append(share)
+    mechanism = _mechanism(right, share, known=model.task.split_known)
+    verdicts.append(mechanism)
+    verdicts += _progress(sums, keys, on_keys.note)
+    verdicts += _algorithm(sums, mechanism)
+    verdicts += _neurons(sums, why_not)
+    losses, broken = _ablations(model)
+    return Findings([*verdicts, *broken], keys, losses)
+
+
+def _accuracies(model: CachedModel) -> Iterator[Verdict]:
+    rule = f"yes: over {KNOWS:.0%} right; no: under {GUESSES:.0%}; else partly"
+    questions = {"train": "does it know its training pairs?", "test": "does it generalise?"}
+    splits = model.task.splits
+    for split, question in questions.items():
+        if split not in splits:
+            note = f"which pairs were for {split} is not known, or none were"
+            yield Verdict(question, NOT_MEASURED, math.nan, "share right", rule, note)
+            continue
+        yield _known(question, model, splits[split], rule)
+    yield _known("does it know all pairs?", model, splits["all"], rule)
+
+
+def _known(question: str, model: CachedModel, mask: Tensor, rule: str) -> Verdict:
+    share = progress.accuracy(model.logits, model.task.labels, mask=mask)
+    return Verdict(question, _degree(share), share, "share right", rule)
+
+
+def _degree(share: float) -> str:
+    if share > KNOWS:
+        return "yes"
+    return "no" if share < GUESSES else "partly"
+
+
+def _keys(sums: CachedModel | None, why_not: str) -> tuple[list[int] | None, Verdict]:
+    question = "which frequencies are key?"
+    rule = "norm on cos, sin w(a + b) over a tenth of the largest frequency's"
+    if sums is None:
+        return None, Verdict(question, NOT_MEASURED, math.nan, "frequencies", rule, why_not)
+    try:
+        keys = fourier.key_frequencies(sums.logits)
+    except ValueError as error:
+        return None, Verdict(question, "none", 0, "frequencies", rule, str(error))
+    return keys, Verdict(question, ", ".join(map(str, keys)), len(keys), "frequencies", rule)
+
+
+def _share(sums: CachedModel | None, keys: list[int] | None, note: str) -> Verdict:
+    question = "are its logits cosines of the keys?"
+    rule = f"yes: cos w(a + b - c) of the keys explain over {MOST:.0%} of the logits' variance"
+    if keys is None:
+        return Verdict(question, NOT_MEASURED, math.nan, "share of variance", rule, note)
+    share = algorithm.cosine_fit(sums.logits, keys).variance_explained
+    return Verdict(question, "yes" if share > MOST else "no", share, "share of variance", rule)
+
+
+def _mechanism(right: dict[str, float], share: Verdict, known: bool) -> Verdict:
+    """From accuracies and the cosines' share: a memoriser has the first on training pairs alone."""
+    train, test, all_pairs = right.values()
+    question = "circuit or memoriser?"
+    rule = (
+        f"circuit: knows the test pairs, or all where these are not known, and cosines explain "
+        f"over {MOST:.0%}; memoriser: knows its training pairs, and under {GUESSES:.0%} of the test"
+    )
+    generalises = (all_pairs if math.isnan(test) else test) > KNOWS
+    if generalises and share.verdict == "yes":
+        word = "circuit"
+    elif generalises:
+        word = "another way"
+    elif train > KNOWS and test < GUESSES:
+        word = "memoriser"
+    else:
+        word = "neither yet"
+    note = "" if known else "without its training pairs a memoriser is not told from the untrained"
+    return Verdict(question, word, share.number, "share of variance", rule, note or share.note)
+
+
+def _progress(sums: CachedModel | None, keys: list[int] | None, note: str) -> Iterator[Verdict]:
+    on = "are the keys enough?"
+    on_rule = f"yes: restricted loss at most {HARMLESS:.0f} times the loss, all pairs"
+    off = "are the keys needed?"
+    off_rule = "yes: excluded loss on the training pairs above that of guessing, ln of the classes"
+    if keys is None:
+        yield Verdict(on, NOT_MEASURED, math.nan, "nats", on_rule, note)
+        yield Verdict(off, NOT_MEASURED, math.nan, "nats", off_rule, note)
+        return
+    logits, labels = sums.logits, sums.task.labels
+    restricted = progress.mean_loss(progress.restrict(logits, keys), labels)
+    enough = restricted <= HARMLESS * progress.mean_loss(logits, labels)
+    yield Verdict(on, "yes" if enough else "no", restricted, "nats", on_rule)
+    mask = sums.task.splits.get("train")
+    excluded = progress.mean_loss(progress.remove(logits, keys), labels, mask=mask)
+    needed = excluded > math.log(logits.shape[-1])
+    word = "" if mask is not None else "on all pairs: the training pairs are not known"
+    yield Verdict(off, "yes" if needed else "no", excluded, "nats", off_rule, word)
+
+
+def _algorithm(sums: CachedModel | None, mechanism: Verdict) -> Iterator[Verdict]:
+    by_logits = (
+        "clock or pizza, by the logits?",
+        "distance irrelevance",
+        f"clock: at least {CLOCK} (Zhong et al. 2023)",
+    )
+    by_gradients = (
+        "clock or pizza, by the gradients?",
+        "gradient symmetricity",
+        f"clock: below {SYMMETRIC:.2f}, between the published pizza's 0.99 and clock's 0.33",
+    )
+    if sums is None or mechanism.verdict != "circuit":
+        note = "asked of a circuit alone: see above"
+        for question, unit, rule in (by_logits, by_gradients):
+            yield Verdict(question, NOT_MEASURED, math.nan, unit, rule, note)
+        return
+    irrelevance = algorithm.distance_irrelevance(sums.logits)
+    yield _which(*by_logits, irrelevance, irrelevance >= CLOCK)
+    symmetricity = trajectories.gradient_symmetricity(sums)
+    yield _which(*by_gradients, symmetricity, symmetricity < SYMMETRIC)
+
+
+def _which(question: str, unit: str, rule: str, value: float, clock: bool) -> Verdict:
+    return Verdict(question, "clock" if clock else "pizza", value, unit, rule)
+
+
+def _neurons(sums: CachedModel | None, why_not: str) -> Iterator[Verdict]:
+    rule = f"yes: over {MOST:.0%} have 85% of their variance in one frequency"
+    if sums is None:
+        question = "has each neuron one frequency?"
+        yield Verdict(question, NOT_MEASURED, math.nan, "share of neurons", rule, why_not)
+        return
+    cfg = sums.model.cfg
+    if cfg.attn_only or not cfg.d_mlp:
+        question = "has each neuron one frequency?"
+        note = "the model has no MLP"
+        yield Verdict(question, NOT_MEASURED, math.nan, "share of neurons", rule, note)
+        return
+    for layer in range(cfg.n_layers):
+        where = f", layer {layer}" if cfg.n_layers > 1 else ""
+        clusters = neurons.frequency_clusters(sums.activation("post", layer))
+        share = clusters.clustered.double().mean().item()
+        question, word = f"has each neuron one frequency{where}?", "yes" if share > MOST else "no"
+        yield Verdict(question, word, share, "share of neurons", rule)
+
+
+PARTS: dict[str, tuple[str, Callable[[CachedModel], Tensor]]] = {
+    "without attention to its own position": ("", ablation.without_attention_to),
+    "without attention heads": ("", ablation.without_heads),
+    "without attention's skip": ("", lambda m: ablation.without_attention_skip(m, "mean")),
+    "without the MLP's skip": ("mlp", lambda m: ablation.without_mlp_skip(m, "mean")),
+    "without products in neurons": ("mlp", ablation.with_additive_neurons),
+}
+
+
+def _ablations(model: CachedModel) -> tuple[dict[str, float], list[Verdict]]:
+    """The loss over all pairs after each, and what breaks the model."""
+    rule = (
+        f"breaks: loss above that of guessing; harmless: at most {HARMLESS:.0f} times; else hurts"
+    )
+    labels, guess = model.task.labels, math.log(model.logits.shape[-1])
+    before = progress.mean_loss(model.logits, labels)
+    losses, verdicts = {"nothing removed": before}, []
+    for part, (needs, remove) in PARTS.items():
+        note = _cannot_ablate(model, needs, before, guess)
+        if note:
+            verdicts.append(Verdict(part, NOT_MEASURED, math.nan, "nats", rule, note))
+            continue
+        after = losses[part] = progress.mean_loss(remove(model), labels)
+        word = "hurts"
+        if after > guess:
+            word = "breaks it"
+        elif after <= HARMLESS * before:
+            word = "harmless"
+        verdicts.append(Verdict(part, word, after, "nats", rule))
+    return losses, verdicts
+
+
+def _cannot_ablate(model: CachedModel, needs: str, before: float, guess: float) -> str:
+    cfg = model.model.cfg
+    if cfg.n_layers != 1:
+        return f"ablations are of models with one layer, this one has {cfg.n_layers}"
+    if needs == "mlp" and (cfg.attn_only or not cfg.d_mlp):
+        return "the model has no MLP"
+    if before > guess:
+        return "its loss is above that of guessing already"
+    return ""
