@@ -29,7 +29,8 @@ def weights(tmp_path_factory):
     return {name: weight.double() for name, weight in run.weights().items()}
 
 
-def built(weights, attention="causal"):
+def exactly(weights, attention="causal"):
+    """A model of these weights in float64."""
     W_E, W_U = weights["embed.W_E"], weights["unembed.W_U"]
     config = dataclasses.replace(
         CONFIG,
@@ -38,16 +39,7 @@ def built(weights, attention="causal"):
         n_ctx=len(weights["pos_embed.W_pos"]),
         attention=attention,
     )
-    return models.build(config, weights, device="cpu").double()
-
-
-def exactly(weights, **build):
-    """float64 weights in a float64 model: building copies them through float32."""
-    model = built(weights, **build)
-    with torch.no_grad():
-        for name, place in models.named_weights(model).items():
-            place.copy_(weights[name])
-    return model
+    return models.build(config, weights, device="cpu", dtype=torch.float64)
 
 
 def numbers_of(model: CachedModel) -> dict[str, float]:
@@ -200,7 +192,7 @@ def test_a_bridge_gives_the_same_numbers(weights, plain):
     config = dataclasses.replace(CONFIG, d_vocab=P + 1, d_vocab_out=P)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bridge = models.build(config, weights, bridge=True, device="cpu").double()
+        bridge = models.build(config, weights, bridge=True, device="cpu", dtype=torch.float64)
     task = tasks.modular_addition(P, frac_train=0.6)
     found = numbers_of(CachedModel(bridge, task))
     for name, value in found.items():

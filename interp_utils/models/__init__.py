@@ -24,7 +24,7 @@ from interp_utils.models.transformer.building import (
     load_weights,
     named_weights,
 )
-from interp_utils.models.transformer.elsewhere import from_weights
+from interp_utils.models.transformer.elsewhere import canonical_weights, config_of, from_weights
 from interp_utils.models.transformer.weights import act_fn, is_bias
 from interp_utils.models.weights import check_weights
 
@@ -39,8 +39,10 @@ __all__ = [
     "act_fn",
     "build",
     "call_with",
+    "canonical_weights",
     "check_weights",
     "config_from_json",
+    "config_of",
     "family_of",
     "from_weights",
     "has_hooked_transformer",

@@ -26,7 +26,7 @@ from interp_utils.models.transformer.weights import (
     trainable,
     weight_shapes,
 )
-from interp_utils.models.weights import check_weights
+from interp_utils.models.weights import check_weights, say_cast
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
@@ -73,7 +73,9 @@ def build(
         if bridge or (bridge is None and not has_hooked_transformer())
         else _hooked_transformer(sizes)
     )
-    load_weights(model, initial_weights(config) if weights is None else weights)
+    if weights is None:
+        weights = {name: weight.to(dtype) for name, weight in initial_weights(config).items()}
+    load_weights(model, weights)
     trained = set(trainable(config))
     for name, place, _ in _places(model, named_weights(model)):
         place.requires_grad_(name in trained)
@@ -99,17 +101,18 @@ def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
     from transformer_lens.config import TransformerBridgeConfig
     from transformer_lens.model_bridge import TransformerBridge
 
-    # With a seed it draws from a forked generator, without one from the global. Its weights are in
-    # float32 whatever the configuration's dtype.
-    return TransformerBridge.boot_native(
+    # With a seed it draws from a forked generator, without one from the global.
+    bridge = TransformerBridge.boot_native(
         TransformerBridgeConfig(**sizes, seed=0, architecture="TransformerLensNative")
-    ).to(sizes["dtype"])
+    )
+    # Its weights are in float32 whatever the configuration says, and its own `to` prints.
+    return nn.Module.to(bridge, sizes["dtype"])
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
     """The model's own weights (not copies) under HookedTransformer's names."""
     if not is_bridge(model):
-        return dict(model.named_parameters())
+        return dict(model.named_parameters(remove_duplicate=False))
     cfg = model.cfg
     sizes = {
         name: getattr(cfg, name)
@@ -132,17 +135,17 @@ def call_with(
     """The model's logits with other weights, under HookedTransformer's names, that gradients flow
     to, computed in the precision of these weights.
     """
-    own = {id(tensor): name for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    given = dict(weights)
+    if is_bridge(model):
+        tensors = (*model.named_parameters(), *model.named_buffers())
+        own = {id(tensor): name for name, tensor in tensors}
+        given = {own[id(place)]: weight for _, place, weight in _places(model, weights)}
     holders = [(module._parameters, dict(module._parameters)) for module in model.modules()]
     dtype = model.cfg.dtype
     try:
         # LayerNorm rounds to the configuration's precision.
         model.cfg.dtype = next(iter(weights.values())).dtype
-        return torch.func.functional_call(
-            model,
-            {own[id(place)]: weight for _, place, weight in _places(model, weights)},
-            (tokens,),
-        )
+        return torch.func.functional_call(model, given, (tokens,))
     # a bridge has modules under several names, and functional_call does not put all of them back
     finally:
         model.cfg.dtype = dtype
@@ -187,13 +190,36 @@ def _places(
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copies weights into the model, all of them or none.
+    """Copies weights into the model, all of them or none. A warning says what is cast to the
+    model's precision.
 
-    Raises ValueError where names are missing or unknown, a shape is another, or a value is not
-    finite.
+    Raises ValueError where names are missing or unknown, a shape is another, a value is not finite,
+    or two weights of the model are the same memory (W_U tied to W_E) and shall have other values.
     """
     own = named_weights(model)
     check_weights(weights, {name: tuple(weight.shape) for name, weight in own.items()})
     with torch.no_grad():
+        _copy_shared(own, weights)
         for name, weight in own.items():
             weight.copy_(weights[name])
+    say_cast(weights, own)
+
+
+def _copy_shared(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Copies those whose memory another weight of the model may have, too. Raises ValueError, with
+    everything as it was, where one would overwrite the other.
+    """
+    buffers = [weight.untyped_storage()._cdata for weight in own.values()]
+    shared = [name for name, buffer in zip(own, buffers, strict=True) if buffers.count(buffer) > 1]
+    before = {name: own[name].detach().clone() for name in shared}
+    for name in shared:
+        own[name].copy_(weights[name])
+    if all(own[name].equal(weights[name].to(own[name])) for name in shared):
+        return
+    for name, weight in before.items():
+        own[name].copy_(weight)
+    raise ValueError(
+        f"{' and '.join(shared)} of this model are the same memory, and these weights differ "
+        f"there; give it a weight of its own first, e.g. model.unembed.W_U = "
+        f"torch.nn.Parameter(model.unembed.W_U.detach().clone())"
+    )

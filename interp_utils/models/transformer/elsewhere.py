@@ -1,10 +1,11 @@
-"""A transformer from weights that were trained elsewhere."""
+"""A transformer from weights that were trained elsewhere, as people keep them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,66 +13,212 @@ from torch import Tensor
 from interp_utils.configs import ModelConfig
 from interp_utils.devices import Device
 from interp_utils.models.transformer.building import build
+from interp_utils.models.transformer.orientation import ORIENTATIONS, turned
 from interp_utils.models.transformer.weights import is_bias, weight_shapes
-from interp_utils.models.weights import check_weights
+from interp_utils.models.weights import state_dict_in, without_prefix
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
     from transformer_lens.model_bridge import TransformerBridge
 
+ANCHOR = "embed.W_E"
+BUFFERS = ("attn.mask", "attn.IGNORE")  # which a state_dict has beside the weights
+# Of each weight with a size that a task determines: its axis, what is along it, the size, and the
+# argument that picks from it.
+PICKED = {
+    "embed.W_E": (0, "rows", "d_vocab", "token_order"),
+    "unembed.W_U": (1, "columns", "d_vocab_out", "class_order"),
+    "unembed.b_U": (0, "entries", "d_vocab_out", "class_order"),
+}
+
 
 def from_weights(
     config: ModelConfig,
-    weights: Mapping[str, Tensor],
+    weights: Mapping[str, Any],
     *,
-    token_order: Sequence[int] | None = None,
-    class_order: Sequence[int] | None = None,
+    token_order: Iterable | None = None,
+    class_order: Iterable | None = None,
+    orientation: str | None = None,
+    dtype: torch.dtype = torch.float32,
     device: Device = None,
     bridge: bool | None = None,
 ) -> HookedTransformer | TransformerBridge:
-    """A model from weights that come from elsewhere, under HookedTransformer's names.
+    """A model from weights that come from elsewhere, which `canonical_weights` takes as they are.
+
+    dtype: in which the model has its weights and computes; a warning says what is cast.
+    """
+    config, weights = canonical_weights(
+        config,
+        weights,
+        token_order=token_order,
+        class_order=class_order,
+        orientation=orientation,
+    )
+    return build(config, weights, device, bridge, dtype)
+
+
+def canonical_weights(
+    config: ModelConfig,
+    weights: Mapping[str, Any],
+    *,
+    token_order: Iterable | None = None,
+    class_order: Iterable | None = None,
+    orientation: str | None = None,
+) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """The configuration with its sizes, and copies of the weights by HookedTransformer's names and
+    in its orientation.
+
+    weights: a state dict, or what was saved with one in it, e.g. {"model": ..., "optimizer": ...};
+        names may all begin with the same prefix ("_orig_mod.", "module.").
+    token_order: for each token of the task, its row of W_E, and class_order: for each class, its
+        column of W_U; default: the same. Rows and columns that are not named are left out, e.g.
+        those of a padded vocabulary.
+    orientation: one of ORIENTATIONS; None is the first that the shapes fit.
 
     Sizes that the configuration leaves None (n_ctx, d_vocab, d_vocab_out) are those of the weights:
-    one more output, for "=", is fine. Biases that are missing are zero, and so are positions where
-    config.positions is False.
-    token_order: for each token of the task, its row of W_E; class_order: for each class, its column
-    of W_U; default: the same.
-    Raises ValueError where a weight is missing or unknown, has another shape, or is not finite, or
-    an order is no permutation.
+    one more output, for "=", is fine. Of more positions than n_ctx the first ones are taken. Biases
+    that are missing are zero, and so are positions where config.positions is False.
+    Raises ValueError where a weight is missing or unknown, has another shape, or is not finite.
     """
-    buffers = ("attn.mask", "attn.IGNORE")  # which a state_dict of HookedTransformer has too
-    weights = {
-        name: weight.detach().clone()
-        for name, weight in weights.items()
-        if not name.endswith(buffers)
-    }
-    for name, axis, field, order in (
-        ("embed.W_E", 0, "d_vocab", token_order),
-        ("pos_embed.W_pos", 0, "n_ctx", None),
-        ("unembed.W_U", 1, "d_vocab_out", class_order),
-    ):
+    weights = _named(weights)
+    weights = _turned(config, weights, orientation)
+    given = {"token_order": token_order, "class_order": class_order}
+    if "pos_embed.W_pos" in weights and config.n_ctx is not None:
+        weights["pos_embed.W_pos"] = weights["pos_embed.W_pos"][: config.n_ctx]
+    for name in PICKED:
         if name in weights:
-            size = weights[name].shape[axis]
-            if getattr(config, field) is None:
-                config = dataclasses.replace(config, **{field: size})
-            if order is not None:
-                if sorted(order) != list(range(size)):
-                    raise ValueError(
-                        f"{name} has {size} tokens: its order must be a permutation of 0 .. "
-                        f"{size - 1}, got {list(order)[:8]}"
-                    )
-                weights[name] = weights[name].index_select(
-                    axis, torch.tensor(list(order), device=weights[name].device)
-                )
-    if class_order is not None and "unembed.b_U" in weights:
-        check_weights({"unembed.b_U": weights["unembed.b_U"]}, {"unembed.b_U": (len(class_order),)})
-        weights["unembed.b_U"] = weights["unembed.b_U"][list(class_order)]
+            weights[name] = _picked(name, weights[name], given, config)
+    config = _with_sizes(config, weights)
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError(
             "n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights "
-            "(W_pos, W_E, W_U); set them"
+            f"(W_pos, W_E, W_U); these have {sorted(weights)[:5]}"
         )
     for name, shape in weight_shapes(config).items():
         if is_bias(name) or (name == "pos_embed.W_pos" and not config.positions):
-            weights.setdefault(name, torch.zeros(shape))
-    return build(config, weights, device, bridge)
+            weights.setdefault(name, torch.zeros(shape).to(weights[ANCHOR]))
+    return config, {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+def config_of(weights: Mapping[str, Any], **settings: Any) -> ModelConfig:
+    """A configuration with the sizes that these weights have, and these settings.
+
+    Weights do not tell an activation function (`act_fn`, default "relu"), the direction of
+    attention, or a normalization without weights: say what is not the default.
+    weights: as for `canonical_weights`. Raises ValueError where they are no transformer's.
+    """
+    weights = _named(weights)
+    for orientation in ORIENTATIONS:
+        config = _config_of(turned(weights, orientation), settings)
+        if config is not None:
+            return config
+    raise ValueError(
+        "the shapes of these weights are not those of a transformer in any known orientation "
+        f"({', '.join(ORIENTATIONS)}): {_shapes(weights)}"
+    )
+
+
+def _config_of(
+    weights: Mapping[str, Tensor] | None, settings: dict[str, Any]
+) -> ModelConfig | None:
+    """None where the weights do not agree on their sizes."""
+    W_Q = None if weights is None else weights.get("blocks.0.attn.W_Q")
+    if W_Q is None or W_Q.ndim != 3:
+        return None
+    layers = {int(found[1]) for name in weights if (found := re.match(r"blocks\.(\d+)\.", name))}
+    W_in = weights.get("blocks.0.mlp.W_in")
+    n_heads, d_model, d_head = W_Q.shape
+    read = {
+        "d_model": d_model,
+        "n_heads": n_heads,
+        "d_head": d_head,
+        "d_mlp": None if W_in is None else W_in.shape[-1],
+        "n_layers": len(layers),
+        "biases": "all" if any(w.any() for n, w in weights.items() if is_bias(n)) else "none",
+        "positions": "pos_embed.W_pos" in weights,
+    }
+    if "ln_final.w" in weights:
+        read["normalization"] = "LN" if "ln_final.b" in weights else "RMS"
+    config = _with_sizes(ModelConfig(**{**read, **settings}), weights)
+    return config if _fits(config, weights) else None
+
+
+def _named(saved: Any) -> dict[str, Tensor]:
+    """The state dict in it, without prefix and buffers."""
+    weights = state_dict_in(saved, ANCHOR)
+    if any(name.endswith("embed.weight") for name in weights):
+        raise ValueError(
+            "these weights have the names of a TransformerBridge or of torch's layers "
+            "(embed.weight): pass models.named_weights(model) of a bridge"
+        )
+    weights = without_prefix(weights, ANCHOR)
+    return {name: weight for name, weight in weights.items() if not name.endswith(BUFFERS)}
+
+
+def _turned(
+    config: ModelConfig, weights: dict[str, Tensor], orientation: str | None
+) -> dict[str, Tensor]:
+    """In HookedTransformer's orientation; as they are where no orientation fits, so that the check
+    of shapes names the one that is wrong.
+    """
+    if orientation is not None and orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation must be one of {list(ORIENTATIONS)}, got {orientation!r}")
+    for name in ORIENTATIONS if orientation is None else (orientation,):
+        candidate = turned(weights, name)
+        if candidate is not None and _fits(_with_sizes(config, candidate, replace=True), candidate):
+            return candidate
+    return weights
+
+
+def _fits(config: ModelConfig, weights: Mapping[str, Tensor]) -> bool:
+    """Whether the weights that there are have the shapes that they should."""
+    if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
+        return False
+    shapes = weight_shapes(config)
+    return all(
+        tuple(weight.shape) == shapes[name] for name, weight in weights.items() if name in shapes
+    )
+
+
+def _with_sizes(
+    config: ModelConfig, weights: Mapping[str, Tensor], replace: bool = False
+) -> ModelConfig:
+    """With those sizes of the weights that the configuration leaves None, or with all of them."""
+    for name, axis, size in (
+        ("pos_embed.W_pos", 0, "n_ctx"),
+        ("embed.W_E", 0, "d_vocab"),
+        ("unembed.W_U", 1, "d_vocab_out"),
+    ):
+        wanted = replace or getattr(config, size) is None
+        if wanted and name in weights and weights[name].ndim == 2:
+            config = dataclasses.replace(config, **{size: weights[name].shape[axis]})
+    return config
+
+
+def _picked(
+    name: str,
+    weight: Tensor,
+    given: Mapping[str, Iterable | None],
+    config: ModelConfig,
+) -> Tensor:
+    """The rows, columns or entries that are asked for, in that order."""
+    axis, parts, field, argument = PICKED[name]
+    size, wanted = weight.shape[axis], getattr(config, field)
+    if given[argument] is not None:
+        order = [int(index) for index in given[argument]]
+        if len(set(order)) < len(order) or not set(order) <= set(range(size)):
+            raise ValueError(
+                f"{name} has {size} {parts}: {argument} must be some of 0 .. {size - 1}, each at "
+                f"most once, got {order[:8]}"
+            )
+        return weight.index_select(axis, torch.tensor(order, device=weight.device))
+    if wanted is not None and size > wanted:
+        raise ValueError(
+            f"{name} has {size} {parts}, ModelConfig.{field} is {wanted}: say which of them are "
+            f"meant, e.g. {argument}=range({wanted}), or leave ModelConfig.{field} None"
+        )
+    return weight
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> str:
+    return ", ".join(f"{name} {tuple(weight.shape)}" for name, weight in weights.items())
