@@ -128,7 +128,7 @@ class _Function(TorchFunctionMode):
             return func(*args, **{**kwargs, "device": None}).to(target)
         if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], OnDevice):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
-            index = tuple(torch.tensor(x) if isinstance(x, list) else x for x in index)
+            index = tuple(torch.tensor(x) if isinstance(x, (list, range)) else x for x in index)
             args = (args[0], index, *args[2:])
         return func(*args, **kwargs)
 

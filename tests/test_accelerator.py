@@ -1,6 +1,7 @@
 """Everything public on a GPU, by a stand-in for one: with float64, and without it."""
 
 import dataclasses
+import functools
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from interp_utils import (
     CachedModel,
     TrainConfig,
     devices,
+    experiments,
     models,
     tasks,
     train,
@@ -177,3 +179,36 @@ def test_nothing_but_the_default_decides_where_things_are(device, monkeypatch, t
         run.steps, device
     )
     assert trajectories.headline(run) == trajectories.headline(run, device)
+
+
+OF_EXPERIMENTS = {
+    "addition": tasks.modular_addition(7, 0.6),
+    "powers": tasks.exponentiated_addition(11, 3, 7, 0.6),
+    "remainders": REMAINDERS,
+    "sorting": SORTING,
+    "groups": tasks.group_composition("S3", 0.6),
+}
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory):
+    """A short run of an experiment's task, by the experiment's name."""
+
+    @functools.cache
+    def run(name):
+        task = OF_EXPERIMENTS[name]
+        config = FRESH if name == "sorting" else SCHEDULE
+        out = tmp_path_factory.mktemp(name)
+        return train(task, SMALL_MODEL, config, out=out, device="cpu", progress=False)
+
+    return run
+
+
+@pytest.mark.parametrize("name", experiments.every())
+def test_an_experiments_row_and_history_on_a_gpu(name, device, run_of):
+    run = run_of(name)
+    experiment = experiments.of(run)
+    assert experiment.name == name
+    compare(experiment.row(run, device), experiment.row(run, "cpu"), CPU)
+    history = experiment.history(run, device=device, progress=False)
+    compare(history, experiment.history(run, device="cpu", progress=False), CPU)

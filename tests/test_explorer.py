@@ -39,7 +39,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(run):
-    return explorer(run, show_progress=False)
+    return explorer(run, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -197,18 +197,18 @@ def test_other_runs_on_pairs(tmp_path, run):
     task = tasks.random_labels(tasks.modular_subtraction(6, frac_train=0.7))
     config = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=None, n_layers=2)
     made = train(task, config, TrainConfig(steps=2), out=tmp_path / "run", progress=False)
-    page = explorer(made, layer=1, show_progress=False)
+    page = explorer(made, layer=1, progress=False)
     assert page.history.neurons == []
     assert "neurons" not in page.history.grids
     assert page.history.p == 6
     assert np.isfinite(page.history.circles).all()
     page.html("p.js")
     with pytest.raises(ValueError, match="layers 0 .. 1, got 2"):
-        explorer(made, layer=2, show_progress=False)
+        explorer(made, layer=2, progress=False)
     with pytest.raises(ValueError, match="the model has 48 neurons, got"):
-        explorer(run, neurons=[48], show_progress=False)
+        explorer(run, neurons=[48], progress=False)
     with pytest.raises(ValueError, match="heads must be different"):
-        explorer(run, heads=[0, 0], show_progress=False)
+        explorer(run, heads=[0, 0], progress=False)
 
 
 def test_a_run_without_an_operation_says_so(tmp_path):
@@ -216,7 +216,7 @@ def test_a_run_without_an_operation_says_so(tmp_path):
     config = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=8)
     made = train(task, config, TrainConfig(steps=1), out=tmp_path / "run", progress=False)
     with pytest.raises(ValueError, match="states no operation"):
-        explorer(made, show_progress=False)
+        explorer(made, progress=False)
 
 
 def test_a_model_without_keys_shows_its_largest_frequencies(run, monkeypatch):
@@ -224,7 +224,7 @@ def test_a_model_without_keys_shows_its_largest_frequencies(run, monkeypatch):
         raise ValueError("no frequency")
 
     monkeypatch.setattr(fourier, "key_frequencies", refuses)
-    shown = history(run, show_progress=False)
+    shown = history(run, progress=False)
     assert not shown.found
     assert len(shown.keys) == 4
     largest = np.argsort(shown.arrays["logits"][-1])[-4:]

@@ -36,7 +36,7 @@ def test_random_labels_are_named_in_the_row():
 
 
 def test_snapshots_are_a_table_by_step(run):
-    table = row.history(run, show_progress=False)
+    table = row.history(run, progress=False)
     assert table["step"].tolist() == run.steps
     assert table["irrep share"].between(0, 1).all() and "cost of rank one" in table
 

@@ -63,7 +63,7 @@ def history(
     heads_shown: Sequence[int] | None = None,
     layer: int = 0,
     device: Device = None,
-    show_progress: bool = True,
+    progress: bool = True,
 ) -> History:
     """A run's history in the coordinates of which its label is the sum.
 
@@ -82,7 +82,7 @@ def history(
     _check_choice("heads", heads, cfg.n_heads)
     axes = [_plane(model.W_E[0], k) for k in keys[:MOST_CIRCLES]]
     rows = []
-    for step in tqdm(run.steps, desc="exploring", unit="snapshot", disable=not show_progress):
+    for step in tqdm(run.steps, desc="exploring", unit="snapshot", disable=not progress):
         cached = CachedModel(run.model(step, device), run.task, memory=MEMORY).as_sums()
         rows.append(_snapshot(cached, keys, axes, shown, heads, layer))
     stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}

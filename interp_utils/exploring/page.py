@@ -29,7 +29,7 @@ def explorer(
     heads: Sequence[int] | None = None,
     layer: int = 0,
     device: Device = None,
-    show_progress: bool = True,
+    progress: bool = True,
 ) -> Explorer:
     """A page that plays a training: losses, spectra, circles, a neuron, attention, step by step.
 
@@ -43,7 +43,7 @@ def explorer(
     Raises ValueError for a task without an operation, and for neurons, heads or layers that are not
     there.
     """
-    shown = history(run, neurons, heads, layer, device, show_progress)
+    shown = history(run, neurons, heads, layer, device, progress)
     metrics = run.metrics
     curves = {
         name: [None if not np.isfinite(value) else float(f"{value:.5g}") for value in metrics[name]]

@@ -62,7 +62,7 @@ def parts(model: CachedModel) -> Parts:
     model.fetch(("pre", 0), ("post", 0), ("pattern", 0))
 
     def cpu(tensor: Tensor) -> Tensor:
-        return tensor.detach().double().cpu()
+        return tensor.detach().cpu().double()
 
     return Parts(
         cpu(model.logits),

@@ -160,7 +160,7 @@ def at_first(run: Run, group: Group, keys: Sequence[int]) -> Row:
 def history(
     run: Run,
     device: torch.device | str | None = None,
-    show_progress: bool = True,
+    progress: bool = True,
     steps: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """All readings at every snapshot, a row a step, with the last model's key irreps."""
@@ -174,7 +174,7 @@ def history(
         run.steps if steps is None else steps,
         desc="measuring",
         unit="snapshot",
-        disable=not show_progress,
+        disable=not progress,
     ):
         model = load(run, step, device)
         measured = group_readings.measure(model, group, keys)

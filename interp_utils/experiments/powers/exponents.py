@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.analysis import algorithm, fourier, progress, relabelling
 from interp_utils.devices import Device
 from interp_utils.measures import ablation, milestones, trajectories
@@ -39,7 +40,7 @@ def describe(task: Task) -> Row:
     classes training never shows together.
     """
     u, v = new_names(task)
-    share = task.labels.bincount(minlength=len(u)).double() / len(task)
+    share = devices.double(task.labels.bincount(minlength=len(u))) / len(task)
     return {
         "classes of x": len(u.unique()),
         "classes of y": len(v.unique()),

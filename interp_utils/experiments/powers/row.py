@@ -17,13 +17,19 @@ def row(run: Run, device: Device = None) -> Row:
     found = exponents.headline(run, device)
     step = found["generalised"] or found["steps"] + 1
     by_horizon = milestones.generalisation(run.metrics, HORIZON).generalised or HORIZON + 1
-    return found | {
-        "task": f"({found['a']}, {found['b']})" + (f" mod {found['p']}" if found["p"] != P else ""),
-        "step": step,
-        "step over that of memorising": step / found["memorised"],
-        "step by 12,000": by_horizon,
-        "labels that do not occur": found["p"] - found["labels that occur"],
-    }
+    memorised = found["memorised"]
+    late = {} if memorised is None else {"step over that of memorising": step / memorised}
+    return (
+        found
+        | late
+        | {
+            "task": f"({found['a']}, {found['b']})"
+            + (f" mod {found['p']}" if found["p"] != P else ""),
+            "step": step,
+            "step by 12,000": by_horizon,
+            "labels that do not occur": found["p"] - found["labels that occur"],
+        }
+    )
 
 
 def is_bijection(row: Row) -> bool:

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.analysis import answers, fourier, periods, spectra
 from interp_utils.devices import Device
 from interp_utils.measures import milestones, trajectories
@@ -121,7 +122,7 @@ def _attention(model: CachedModel) -> Row:
     """Of what a head gives to the two digits, the larger part, for the head that is most and the
     one that is least one-sided.
     """
-    to_digits = model.activation("pattern", 0)[..., :2].double().mean((0, 1))
+    to_digits = devices.double(model.activation("pattern", 0)[..., :2]).mean((0, 1))
     one_sided = to_digits.max(1).values / to_digits.sum(1)
     return {
         "attention to one digit, most": one_sided.max().item(),
@@ -134,15 +135,13 @@ def _answers(model: CachedModel) -> Row:
     right = (answers.predictions(model.logits, moduli).flatten(0, 1) == task.labels)[
         :, trained(task)
     ]
-    by_head, on_train = (
-        right[task.test_mask].double().mean(0),
-        right[task.train_mask].double().mean(),
-    )
+    on_test, on_train = right[task.test_mask], right[task.train_mask]
+    by_head = devices.double(on_test).mean(0)
     return {
-        "train accuracy": on_train.item(),
+        "train accuracy": devices.double(on_train).mean().item(),
         "test accuracy": by_head.mean().item(),
         "lowest test accuracy": by_head.min().item(),
-        "n recovered": right[task.test_mask].all(1).double().mean().item(),
+        "n recovered": devices.double(on_test.all(1)).mean().item(),
         "n recovered, if heads failed independently": by_head.prod().item(),
     }
 

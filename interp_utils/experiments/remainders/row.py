@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from interp_utils import devices
 from interp_utils.analysis import rank_tests, sparsity, spectra
 from interp_utils.devices import Device
 from interp_utils.experiments.base import Row
@@ -69,16 +70,16 @@ def _order(run: Run) -> Row:
     "did."""
     reached = milestones.steps_by_answer(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
-    rest = reached.drop(list(FIRST))
+    rest = reached.drop(list(FIRST), errors="ignore")
     row = {
         f"place of the last of {first}": place[list(first)].max().item()
         for first in (FIRST, MASKED_FIRST)
         if set(first) <= {*reached.index}
     }
-    first = reached[list(FIRST)]
-    row["2, 3, 5 and 7 in this order"] = float(
-        first.is_monotonic_increasing and first.max() < float("inf")
-    )
+    if set(FIRST) <= {*reached.index}:
+        first = reached[list(FIRST)]
+        in_order = first.is_monotonic_increasing and first.max() < float("inf")
+        row["2, 3, 5 and 7 in this order"] = float(in_order)
     if learned := [step for step in rest if step < float("inf")]:
         row["the others, step with q"] = rank_tests.spearman(
             torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1
@@ -107,12 +108,12 @@ def _activity(run: Run, device: Device = None) -> Row:
     by_code = [
         spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])
     ]
-    code = torch.stack(by_code).double().nanmean(0)
+    code = devices.double(torch.stack(by_code)).nanmean(0)
     power = history[late].mean(2)[:, 1:].square()
     measures = {
         "code's count": code[late],
         "participation ratio": spectra.participation_ratio(power),
-        "90 % of power": spectra.count_for(power).double(),
+        "90 % of power": devices.double(spectra.count_for(power)),
         "1 - Gini": torch.tensor([1 - sparsity.gini(each) for each in power]),
     }
     largest = spectra.active(history.mean(2)).sum(1).max().item()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from interp_utils import devices
 from interp_utils.analysis import answers, attention, circuits
 from interp_utils.devices import Device
 from interp_utils.experiments.base import Row
@@ -121,7 +122,8 @@ def _attention(model: CachedModel, run: Run) -> Row:
         found |= _by_place(pattern, equal.view(len(lists), longest).mean(0), longest)
     else:
         right = ((model.logits.argmax(-1) == lists.labels) | ~lists.asked).all(1)
-        found["lists of over 75 items"] = right[lists.asked.sum(1) > 75].double().mean().item()
+        long = right[lists.asked.sum(1) > 75]
+        found["lists of over 75 items"] = devices.double(long).mean().item()
     if run.config.model.n_heads == 1:
         most = attention.attends_to_answer(pattern, lists.tokens, lists.labels, lists.d_vocab)
         found["answer attended most"] = most.item()
