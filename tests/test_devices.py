@@ -62,4 +62,5 @@ def test_no_public_function_has_a_default_device_of_its_own():
         for parameter in inspect.signature(function).parameters.values()
         if parameter.name == "device" and parameter.default not in (None, parameter.empty)
     }
-    assert own == {"fourier_basis": "cpu"}  # a constant, on no model's device
+    constants = ("fourier_basis", "sum_of_pair")  # which belong to no model
+    assert own == dict.fromkeys(constants, "cpu")
