@@ -195,6 +195,12 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "clusters": neurons.frequency_clusters(post, threshold=0.3),
         "which": torch.tensor([0, 3, 4]),
         "variant": "sum",
+        "how": "mean",
+        "axes": 1,
+        "name": "post",
+        "what": "inputs",
+        "difference": random(P, P, seed=3),
+        "table.names": None,
         "progress": False,
         "device": place.numbers,
         # of particular functions

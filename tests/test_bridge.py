@@ -181,9 +181,10 @@ def test_every_measure_and_ablation_is_the_same_on_both():
         ablation.without_heads,
         ablation.without_attention_skip,
         ablation.without_mlp_skip,
-        lambda model: ablation.with_attention_to_a(model, ablation.linear_attention(model, [1, 2])),
+        lambda model: ablation.with_attention_to_a(model, ablation.linear_attention(model)),
+        lambda model: ablation.with_attention_to_a(model, ablation.sine_attention(model, [1, 2])),
         lambda model: ablation.with_polynomial_neurons(model, clusters),
-        lambda model: ablation.with_sum_neurons(model, clusters),
+        lambda model: ablation.with_sum_neurons(model, [1, 3]),
     ):
         assert same(edit(bridged), edit(hooked)) and not same(edit(hooked), hooked.logits)
 

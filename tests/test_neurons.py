@@ -1,5 +1,3 @@
-import math
-
 import torch
 
 from interp_utils.analysis import neurons
@@ -56,13 +54,3 @@ def test_polynomial_is_the_least_squares_fit():
     assert torch.allclose(neurons.polynomial(activations, torch.tensor([k, k])), fitted, atol=1e-10)
     only_mean = neurons.polynomial(activations, torch.tensor([k, 0]))[..., 1]
     assert torch.allclose(only_mean, activations[..., 1].mean().expand(p, p))
-
-
-def test_sums_only_keeps_the_mean_and_the_sum():
-    p, k, n = 9, 2, planted.numbers(9)
-    w = planted.angle(p, k)
-    a, b = n[:, None], n[None, :]
-    activations = (5 + torch.cos(w * (a + b)) + 3 * torch.cos(w * (a - b)) + 0 * a)[..., None]
-    kept = neurons.sums_only(activations, torch.tensor([k]))
-    assert torch.allclose(kept[..., 0], 5 + torch.cos(w * (a + b)), atol=1e-10)
-    assert math.isclose(neurons.frequency_clusters(activations).variance_explained.item(), 1)

@@ -54,19 +54,13 @@ def numbers_of(model: CachedModel) -> dict[str, float]:
     read_out = sinusoids.read_out_directions(sums.W_L, keys)
     found["clustered"] = clusters.clustered.double().mean().item()
     found["residual of W_L"] = read_out.residual
-    frequencies = ablation.head_frequencies(sums)
-    directions = torch.cat([read_out.u, read_out.v])
+    published = ablation.table(model, keys)
+    assert list(published.index) == ["nothing", *ablation.ABLATIONS]
+    found |= {f"loss, {name}": loss for name, loss in published["loss"].items()}
     edits = {
-        "no attention to =": ablation.without_attention_to(sums),
-        "linear": ablation.with_attention_to_a(sums, ablation.linear_attention(sums, frequencies)),
-        "no heads": ablation.without_heads(sums),
         "mean heads": ablation.without_heads(sums, [1], "mean"),
-        "no attention skip": ablation.without_attention_skip(sums, "mean"),
-        "no MLP skip": ablation.without_mlp_skip(sums, "mean"),
-        "polynomial": ablation.with_polynomial_neurons(sums, clusters),
-        "sums": ablation.with_sum_neurons(sums, clusters),
+        "attention skip mean": ablation.without_attention_skip(sums, "mean"),
         "additive": ablation.with_additive_neurons(sums),
-        "on directions": ablation.on_directions(sums, directions),
         "without a key": ablation.without_frequency(sums, keys[0]),
         "without digits": ablation.with_digits(sums, sums.W_E[0].flip(0)),
     }

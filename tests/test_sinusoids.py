@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,21 @@ def test_attention_fit_recovers_planted_coefficients(p):
     assert torch.allclose(fit.coefficients, torch.tensor([0.5, 0.3, -0.1], dtype=torch.float64))
     assert torch.allclose(fit.fitted, attention)
     assert sinusoids.fit_attention(attention, 4).variance_explained < 1e-10
+
+
+def test_line_fit_recovers_a_planted_line_and_is_least_squares():
+    difference = random(7, 9)
+    fit = sinusoids.fit_line(difference, 0.4 + 0.05 * difference)
+    assert fit.offset == pytest.approx(0.4) and fit.slope == pytest.approx(0.05)
+    assert fit.variance_explained == pytest.approx(1)
+    attention = (3 * difference).sigmoid()
+    fit = sinusoids.fit_line(difference, attention)
+    slope, offset = np.polyfit(difference.flatten(), attention.flatten(), 1)
+    assert fit.slope == pytest.approx(slope) and fit.offset == pytest.approx(offset)
+    assert torch.allclose(fit.fitted, offset + slope * difference)
+    assert 0.5 < fit.variance_explained < 1
+    constant = sinusoids.fit_line(difference, torch.full_like(difference, 0.5))
+    assert constant.slope == 0 and math.isnan(constant.variance_explained)
 
 
 @pytest.mark.parametrize(("p", "keys"), [(11, [2, 5]), (12, [1, 6])])

@@ -29,7 +29,7 @@ class CosineFit(NamedTuple):
 @at_least_float32
 def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit:
     """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023,
-    section 4.3).
+    section 4.2).
 
     The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a
     projection. A constant per class is not counted as variance (`variance_explained`).

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -31,7 +30,7 @@ def frequency_clusters(
     """Neurons by the frequency that explains most of their variance; clustered where it is at least
     `threshold`.
 
-    Nanda et al. 2023, section 4.2 and released code. Dead (constant) neurons belong to no cluster.
+    Nanda et al. 2023, section 4.3 and released code. Dead (constant) neurons belong to no cluster.
     """
     best = fourier.neuron_variance_by_frequency(activations).nan_to_num(0).max(0)
     return Clusters(best.indices, best.values, best.values >= threshold)
@@ -46,21 +45,10 @@ def polynomial(
 
     Frequency 0 leaves the mean alone.
     """
-    return activations.mean((0, 1)) + _by_frequency(activations, frequency, "block3x3")
-
-
-@at_least_float32
-def sums_only(
-    activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]
-) -> Float[Tensor, "p p neuron"]:
-    """Each neuron as its mean, cos w_k(a + b) and sin w_k(a + b) at its frequency."""
-    return activations.mean((0, 1)) + _by_frequency(activations, frequency, "sum")
-
-
-def _by_frequency(activations: Tensor, frequency: Tensor, variant: progress.Variant) -> Tensor:
-    projected = torch.zeros_like(activations)
+    fitted = activations.mean((0, 1)).expand_as(activations).clone()
     for k in frequency.unique().tolist():
-        if k:
-            own = frequency == k
-            projected[..., own] = progress.project(activations[..., own], [k], variant=variant)
-    return projected
+        if k == 0:
+            continue
+        own = (frequency == k).to(activations.device)
+        fitted[..., own] += progress.project(activations[..., own], [k], variant="block3x3")
+    return fitted

@@ -47,6 +47,32 @@ def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
     return AttentionFit(coefficients, fitted, variance_explained(attention, fitted))
 
 
+class LineFit(NamedTuple):
+    """Fit of one head's attention to a by a line: its offset c and slope m; the fitted grid; the
+    share of variance it explains (NaN for attention that is the same for all pairs).
+    """
+
+    offset: float
+    slope: float
+    fitted: Float[Tensor, "a b"]
+    variance_explained: float
+
+
+@at_least_float32
+def fit_line(difference: Float[Tensor, "a b"], attention: Float[Tensor, "a b"]) -> LineFit:
+    """Least squares: attention to a = c + m (s_a - s_b), in place of the sigmoid of that difference
+    of scores (Nanda et al. 2023, appendix).
+    """
+    mean_of_x, mean_of_y = difference.mean(), attention.mean()
+    x, y = difference - mean_of_x, attention - mean_of_y
+    variance = x.square().sum()
+    slope = (x * y).sum() / variance if variance > 0 else torch.zeros_like(variance)
+    fitted = mean_of_y + slope * x
+    varies = y.square().sum() > 0
+    explained = variance_explained(attention, fitted) if varies else math.nan
+    return LineFit((mean_of_y - slope * mean_of_x).item(), slope.item(), fitted, explained)
+
+
 class ReadOut(NamedTuple):
     """W_L = sum over keys of u_k cos w_k c + v_k sin w_k c + residual; u and v by neuron, and the
     residual's share of the norm.
@@ -60,7 +86,7 @@ class ReadOut(NamedTuple):
 @at_least_float32
 def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> ReadOut:
     """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section
-    4.3): least squares, rank 2 x keys.
+    4.2): least squares, rank 2 x keys.
 
     residual is |W_L - fit| / |W_L|, Frobenius. For k = p / 2 there is no sine, and v is 0.
     """

@@ -47,7 +47,7 @@ class Activations:
         self.model = model
         self.memory = memory
         self.names = hook_names(model) if is_bridge(model) else list(model.hook_dict)
-        self.edits: tuple[Edit, ...] = tuple((self._hook_name(name), edit) for name, edit in edits)
+        self.edits: tuple[Edit, ...] = tuple((self.hook_name(name), edit) for name, edit in edits)
         self.device = next(model.parameters()).device
         self.task = task.a_major().to(self.device)
         classes = range(sum(task.n_classes))
@@ -74,13 +74,13 @@ class Activations:
         out of range.
         """
         return self._get(
-            (self._hook_name(name, layer), self.task.answer_pos if pos == "answer" else pos)
+            (self.hook_name(name, layer), self.task.answer_pos if pos == "answer" else pos)
         )
 
     def fetch(self, *names: tuple[str, int] | str) -> None:
         """Computes several activations in one pass: fetch(("post", 0), ("pattern", 0))."""
         full = [
-            self._hook_name(*name) if isinstance(name, tuple) else self._hook_name(name)
+            self.hook_name(*name) if isinstance(name, tuple) else self.hook_name(name)
             for name in names
         ]
         self._compute([(name, self.task.answer_pos) for name in full])
@@ -162,7 +162,7 @@ class Activations:
         floats = cfg.n_layers * ctx * (per_position + 3 * cfg.n_heads * ctx)
         return max(1, self.memory // (4 * floats))
 
-    def _hook_name(self, name: str, layer: int | None = None) -> str:
+    def hook_name(self, name: str, layer: int | None = None) -> str:
         """The full name of a hook; short names are what follows "hook_"."""
         known = self.names
         if name in known and (layer is None or f"blocks.{layer}." in name):

@@ -137,7 +137,7 @@ class CachedModel(Activations):
             expected = self.activation(name, pos=pos).shape
             if value.shape != expected:
                 raise ValueError(
-                    f"{self._hook_name(name)} has shape {tuple(expected)} on the grid, got "
+                    f"{self.hook_name(name)} has shape {tuple(expected)} on the grid, got "
                     f"{tuple(value.shape)}"
                 )
             place = self.task.answer_pos if pos == "answer" else pos
@@ -159,7 +159,7 @@ class CachedModel(Activations):
             embedded.append(embedding.detach().requires_grad_())
             return embedded[0]
 
-        hooks = [(self._hook_name("embed"), keep), *self._hooks(inputs)[0]]
+        hooks = [(self.hook_name("embed"), keep), *self._hooks(inputs)[0]]
         # Many notebooks begin with gradients switched off.
         with torch.inference_mode(False), torch.enable_grad(), self.model.hooks(fwd_hooks=hooks):
             tokens = self.task.tokens[inputs.to(self.device)].clone()

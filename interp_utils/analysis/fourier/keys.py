@@ -41,7 +41,7 @@ def neuron_variance_by_frequency(
     zero, dead neurons NaN.
 
     FVE_k = sum of A^2 over components (i, j) in {const, cos k, sin k}^2 but (const, const), over
-    all but (const, const) (Nanda et al. 2023, section 4.2). A constant neuron has no variance to
+    all but (const, const) (Nanda et al. 2023, section 4.3). A constant neuron has no variance to
     explain.
     """
     check_grid(activations)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import torch
-
-from interp_utils.analysis import fourier, neurons, progress, sinusoids
+from interp_utils.analysis import fourier, progress, sinusoids
 from interp_utils.devices import Device
 from interp_utils.experiments.base import Row
 from interp_utils.measures import ablation, trajectories
@@ -34,11 +29,7 @@ def ablations(run: Run, device: Device = None) -> Row:
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
     model.fetch("resid_pre", "resid_mid", "attn_out", "mlp_out", "post", "pattern", "z")
     keys = fourier.key_frequencies(model.logits)
-    post, pattern, clusters = (
-        model.activation("post"),
-        model.activation("pattern"),
-        neurons.frequency_clusters(model.activation("post")),
-    )
+    post, pattern = model.activation("post"), model.activation("pattern")
     W = run.weights()
     read_out = sinusoids.read_out_directions(W["blocks.0.mlp.W_out"] @ W["unembed.W_U"], keys)
     shares = [
@@ -55,25 +46,9 @@ def ablations(run: Run, device: Device = None) -> Row:
         sinusoids.fit_attention(pattern[..., h, 0], k).variance_explained
         for h, k in enumerate(head_frequencies)
     ]
-    directions = torch.cat([read_out.u, read_out.v])
-    edits: dict[str, Callable[[], Any]] = {
-        "no attention to =": lambda: ablation.without_attention_to(model),
-        "heads zero": lambda: ablation.without_heads(model),
-        "attention linear": lambda: ablation.with_attention_to_a(
-            model, ablation.linear_attention(model, head_frequencies)
-        ),
-        "MLP skip zero": lambda: ablation.without_mlp_skip(model),
-        "attention skip zero": lambda: ablation.without_attention_skip(model),
-        "neurons polynomial": lambda: ablation.with_polynomial_neurons(model, clusters),
-        "neurons sums": lambda: ablation.with_sum_neurons(model, clusters),
-        "neurons on directions": lambda: ablation.on_directions(model, directions),
-        "neurons off directions": lambda: ablation.on_directions(model, directions, off=True),
-        "logits on key components": lambda: ablation.with_logits_on(model, keys, "block3x3"),
-    }
-    before = progress.mean_loss(model.logits, model.task.labels)
-    ratios = {
-        name: progress.mean_loss(edit(), model.task.labels) / before for name, edit in edits.items()
-    }
+    losses = ablation.table(model, keys)
+    before = losses["loss"]["nothing"]
+    ratios = losses["ratio"].drop("nothing").to_dict()
     others = [k for k in range(1, run.task.grid[0] // 2 + 1) if k not in keys]
     without = {
         k: progress.mean_loss(ablation.without_frequency(model, k), model.task.labels) / before

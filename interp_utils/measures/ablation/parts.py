@@ -1,0 +1,45 @@
+"""What ablations are made of: which layer and which replacement, each checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import TYPE_CHECKING, Literal, get_args
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interp_utils.measures.applies import the_layer
+
+if TYPE_CHECKING:
+    from interp_utils.models.cached import CachedModel
+
+Logits = Float[Tensor, "*grid c"]
+How = Literal["zero", "mean"]
+
+
+def check_how(how: str) -> None:
+    """Raises ValueError unless it is "zero" or "mean"."""
+    if how not in get_args(How):
+        raise ValueError(f"how must be one of {get_args(How)}, got {how!r}")
+
+
+def mean_of_inputs(values: Float[Tensor, "..."], axes: int) -> Float[Tensor, "..."]:
+    """The mean over all inputs of values whose last `axes` axes are not of inputs."""
+    return values.flatten(0, values.ndim - axes - 1).mean(0)
+
+
+def hook(model: CachedModel, name: str, layer: int | None = None) -> str:
+    """The full name of a layer's activation; see `applies.the_layer`."""
+    return model.hook_name(name, the_layer(model, layer))
+
+
+def chosen(which: int | Iterable[int] | Int[Tensor, "k"] | None, n: int, what: str) -> list[int]:
+    """Some of 0 .. n - 1; None is all of them, an int is one. Raises ValueError for another."""
+    if which is None:
+        return list(range(n))
+    indices = [int(which)] if isinstance(which, Integral) else [int(index) for index in which]
+    wrong = [index for index in indices if not 0 <= index < n]
+    if wrong:
+        raise ValueError(f"{what} are 0 .. {n - 1}, got {wrong[:8]}")
+    return indices

@@ -1,0 +1,63 @@
+"""Whether a measure or an ablation means anything for a model and a task, and if not, why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import Float
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from interp_utils.models.cached import CachedModel
+
+
+class DoesNotApply(ValueError):
+    """A measure or an ablation means nothing for this model or this task; the message says why.
+
+    Tables of all measures leave it out; asked for by its name it is raised.
+    """
+
+
+def the_layer(model: CachedModel, layer: int | None = None) -> int:
+    """The layer that was asked for, or the only one. Raises DoesNotApply where several are there
+    and none was said, ValueError for one that is not there.
+    """
+    layers = model.model.cfg.n_layers
+    if layer is None:
+        if layers != 1:
+            raise DoesNotApply(
+                f"this model has {layers} layers: say which one, layer=0 .. {layers - 1}"
+            )
+        return 0
+    if not 0 <= layer < layers:
+        raise ValueError(f"layer must be in 0 .. {layers - 1}, got {layer}")
+    return layer
+
+
+def has_mlp(model: CachedModel) -> bool:
+    cfg = model.model.cfg
+    return cfg.d_mlp is not None and not cfg.attn_only
+
+
+def require_mlp(model: CachedModel) -> None:
+    """Raises DoesNotApply for a model of attention alone."""
+    if not has_mlp(model):
+        raise DoesNotApply("this model has no MLP: it is of attention alone")
+
+
+def in_sums(model: CachedModel) -> CachedModel:
+    """The model on the grid of the coordinates of which the label is the sum. Raises DoesNotApply
+    where its task has none.
+    """
+    try:
+        return model.as_sums()
+    except ValueError as error:
+        raise DoesNotApply(str(error)) from None
+
+
+def W_L(model: CachedModel) -> Float[Tensor, "neuron c"]:
+    """W_out W_U. Raises DoesNotApply where neurons are not read so."""
+    try:
+        return model.W_L
+    except ValueError as error:
+        raise DoesNotApply(str(error)) from None
