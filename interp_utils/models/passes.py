@@ -5,6 +5,7 @@ whether a model has changed since the last pass.
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
@@ -80,6 +81,8 @@ def setting(name: str, value: Tensor, pos: int | None) -> Callable:
 def at_position(x: Tensor, name: str, pos: int | None) -> Tensor:
     if pos is None:
         return x
+    if not isinstance(pos, Integral):
+        raise ValueError(f'pos must be a position, None for all, or "answer", got {pos!r}')
     axis = QUERY_AXIS.get(name.rpartition("hook_")[2], 1)
     if not -x.shape[axis] <= pos < x.shape[axis]:
         raise ValueError(f"{name} has {x.shape[axis]} positions, got pos = {pos}")

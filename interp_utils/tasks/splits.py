@@ -25,8 +25,7 @@ def train_mask(n: int, frac_train: float, seed: int, split: Split) -> Bool[Tenso
                      Grokking_Demo, seed 598).
     "paper":         random.seed(seed), random.shuffle (Nanda et al. 2023, released code, seed 0).
     """
-    if split not in get_args(Split):
-        raise ValueError(f"split must be one of {get_args(Split)}, got {split!r}")
+    _check_split(split)
     if type(frac_train) not in (int, float) or not 0 < frac_train <= 1:
         raise ValueError(f"frac_train must be a number in (0, 1], got {frac_train!r}")
     if type(seed) is not int or not 0 <= seed < 2**32:
@@ -46,6 +45,7 @@ def permutation(n: int, seed: int, split: Split) -> Int[Tensor, "n"]:
     """The seeded order of which `train_mask` takes the first part. No global random state is
     touched.
     """
+    _check_split(split)
     if split == "grokking_demo":
         return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     if split == "paper":
@@ -53,6 +53,11 @@ def permutation(n: int, seed: int, split: Split) -> Int[Tensor, "n"]:
         random.Random(seed).shuffle(order)
         return torch.tensor(order)
     return torch.from_numpy(np.random.RandomState(seed).permutation(n))
+
+
+def _check_split(split: str) -> None:
+    if split not in get_args(Split):
+        raise ValueError(f"split must be one of {get_args(Split)}, got {split!r}")
 
 
 def given_mask(
@@ -63,16 +68,16 @@ def given_mask(
     train: a mask, flat or on the grid, or the pairs (a, b) themselves, "k 2".
     Raises ValueError for anything else, or a pair that is not on the grid.
     """
-    given = torch.as_tensor(train)
     n = grid[0] * grid[1]
+    expected = f"train must be a mask of {n} pairs, pairs (a, b) of shape (k, 2), or 'unknown'"
+    if isinstance(train, str):
+        raise ValueError(f"{expected}; got {train!r}")
+    given = torch.as_tensor(train)
     if given.dtype == torch.bool and given.numel() == n and given.ndim <= 2:
         return given.detach().cpu().flatten().clone()
     whole = given.ndim == 2 and given.shape[1] == 2 and not given.is_floating_point()
     if not whole or given.dtype == torch.bool:
-        raise ValueError(
-            f"train must be a mask of {n} pairs, pairs (a, b) of shape (k, 2), or 'unknown'; got "
-            f"{given.dtype} of shape {tuple(given.shape)}"
-        )
+        raise ValueError(f"{expected}; got {given.dtype} of shape {tuple(given.shape)}")
     a, b = given.long().cpu().unbind(1)
     outside = (a < 0) | (a >= grid[0]) | (b < 0) | (b >= grid[1])
     if outside.any():
