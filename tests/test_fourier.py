@@ -200,6 +200,15 @@ def test_shares_of_frequencies_are_of_the_variance(p):
     assert fourier.frequency_shares(torch.ones(p)).isnan().all()
 
 
+def test_an_embeddings_score_is_that_of_the_larger_of_cosine_and_sine():
+    """A cosine of norm 1 alone beats a cosine and a sine of norm 0.8 each."""
+    components = torch.zeros(11, 4, dtype=torch.float64)
+    components[3, 0] = 1.0  # cos 2
+    components[9, 1] = components[10, 2] = 0.8  # cos 5, sin 5
+    scores = fourier.frequency_scores(fourier.inverse(components), "W_E")
+    assert scores.argmax() == 2 and (scores[5] / scores[2]).item() == pytest.approx(0.8)
+
+
 def test_scores_of_the_constant_are_zero():
     """However large it is: index k is frequency k, and the constant is none."""
     x = planted_logits(11, 3) + 100

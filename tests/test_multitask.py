@@ -140,6 +140,22 @@ def test_cost_of_clusters(run, row):
     assert row["cluster's cost to other heads"] == pytest.approx(np.mean(others), abs=0.01)
 
 
+def test_a_clusters_own_answer_is_found_by_its_q_not_by_its_row(run, monkeypatch):
+    """One cluster, of the third modulus: planted, so that its row is not its answer's place."""
+    model, task = run.model(), run.task
+    chosen = torch.arange(10)
+    monkeypatch.setattr(multitask, "clusters", lambda waves, moduli: {MODULI[2]: chosen})
+    found = multitask.headline(run)
+    _, cache = model.run_with_cache(task.tokens)
+    means = cache["blocks.0.mlp.hook_post"][:, -1].detach().mean(0)
+    fixed = accuracies(model, task, chosen.tolist(), means).mean(1)
+    cost = accuracies(model, task).mean(1) - fixed
+    assert len(set(cost.round(4))) == len(MODULI), "no two answers lose the same"
+    assert found["cluster's cost to its own head"] == pytest.approx(cost[2], abs=1e-4)
+    others = np.delete(cost, 2).mean()
+    assert found["cluster's cost to other heads"] == pytest.approx(others, abs=1e-4)
+
+
 def test_one_answer_per_input_has_no_heads(tmp_path):
     config = TrainConfig(steps=2)
     run = train(

@@ -152,3 +152,14 @@ def test_without_a_frequency(size, p):
     for wrong in (0, p // 2 + 1):
         with pytest.raises(ValueError, match=f"frequencies mod {p} are 1"):
             relabelling.without_frequency(values, names, wrong, p)
+
+
+def test_waves_that_are_one_on_these_names_count_once():
+    """On even names mod 12, frequencies 1 and 5 are the same waves: together they explain what one
+    of them does.
+    """
+    names, values = torch.arange(0, 12, 2), random(6, 3)
+    one = relabelling.frequency_shares(values, names, 12)[1].item()
+    assert 0.05 < one < 0.8
+    assert relabelling.share_on(values, names, [1], 12) == pytest.approx(one)
+    assert relabelling.share_on(values, names, [1, 5], 12) == pytest.approx(one)
