@@ -193,8 +193,9 @@ class ModelConfig(FamilyConfig):
 class TrainConfig(_Config):
     """Step s is the state after s updates; step 0 is the initialisation.
 
-    batch_size:     fresh inputs per step, for a task that draws them; None for a finite task: all
-                    its training inputs.
+    batch_size:     inputs per step: fresh ones of a task that draws them; of a finite task its
+                    training inputs, each once an epoch, in an order that the model's seed and the
+                    epoch give. None, for finite tasks alone: all training inputs at every step.
     warmup_steps:   learning rate min(s / warmup_steps, 1) x lr at update s = 0, 1, ... (the
                     paper's, so its first update changes nothing); 0 for none.
     log_every:      losses and accuracies on log-spaced steps first, then every so many steps.

@@ -107,6 +107,13 @@ TRAININGS = {
         SMALL_MODEL,
         dataclasses.replace(SCHEDULE, grokfast="ma", grokfast_window=3),
     ),
+    "adam": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, optimiser="adam")),
+    "mini-batches": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, batch_size=8)),
+    "hooked mini-batches": (
+        ADDITION,
+        SMALL_MODEL,
+        dataclasses.replace(SCHEDULE, batch_size=8, forward="hooked"),
+    ),
     "sequences": (SORTING, SMALL_MODEL, FRESH),
     "hooked sequences": (SORTING, SMALL_MODEL, dataclasses.replace(FRESH, forward="hooked")),
 }

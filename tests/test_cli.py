@@ -451,9 +451,9 @@ def test_the_sorting_example_is_the_run_that_ships(shell):
             "--n-validation and --n-test must be at least 1, got 20 and 0",
         ),
         (
-            f"{SMALL} --out new --batch-size 8",
-            "modular_addition is trained on all its training inputs at once: leave --batch-size "
-            "none, got 8",
+            f"{SMALL} --out new --batch-size 80",
+            "modular_addition has 29 training inputs: leave --batch-size none, or at most as many, "
+            "got 80",
         ),
         (
             f"{SORTING} --out new --batch-size none",

@@ -25,7 +25,7 @@ CASES = {
         dataclasses.replace(SMALL_TRAINING, batch_size=16),
     ),
 }
-OBJECTIVES = {"grid": objectives._FullBatch, "sequence": objectives._FreshBatches}
+OBJECTIVES = {"grid": objectives._Finite, "sequence": objectives._Fresh}
 
 
 @pytest.fixture(params=CASES)

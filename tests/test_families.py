@@ -207,3 +207,13 @@ def test_shipped_runs_name_no_family_and_are_transformers(tmp_path):
     run = Run.load(copy)
     train(run.task, run.config.model, run.config.train, out=copy, progress=False)
     assert (copy / "run.json").read_bytes() == before
+
+
+def test_mini_batches_are_refused_where_a_family_has_none(tmp_path):
+    config = dataclasses.replace(TRAINING, batch_size=4)
+    with pytest.raises(
+        ValueError,
+        match="'bilinear' is trained on all inputs at once: leave TrainConfig.batch_size None",
+    ):
+        train(TASK, BilinearConfig(), config, out=tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()

@@ -204,7 +204,7 @@ def test_batch_size_fits_the_kind_of_task(tmp_path):
         )
     with pytest.raises(
         ValueError,
-        match="all its training inputs at once: leave TrainConfig.batch_size None, got 16",
+        match="leave TrainConfig.batch_size None, or at most as many, got 16",
     ):
         train(
             tasks.modular_addition(5),

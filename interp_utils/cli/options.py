@@ -62,11 +62,11 @@ HELP = {
     (
         "training",
         "batch_size",
-    ): "fresh inputs per step, which sorting needs; none trains on all training inputs at once",
+    ): "inputs per step: fresh ones of sorting, which needs it; none for all training inputs",
     ("training", "lr"): "learning rate",
-    ("training", "weight_decay"): "of AdamW, decoupled",
-    ("training", "betas"): "of AdamW",
-    ("training", "eps"): "of AdamW",
+    ("training", "weight_decay"): "of AdamW, decoupled; of Adam, an L2 penalty",
+    ("training", "betas"): "of AdamW and Adam",
+    ("training", "eps"): "of AdamW and Adam",
     ("training", "warmup_steps"): "updates over which the learning rate rises to --lr",
 }
 

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 from interp_utils.configs import FamilyConfig, TrainConfig
 from interp_utils.devices import Device
+from interp_utils.tasks import StreamTask
 
 if TYPE_CHECKING:
     from interp_utils.tasks import AnyTask
 
 Weights = Mapping[str, Tensor]
-# Of weights and, if there is dropout, its masks.
+# Of weights; where the family has dropout `masks=`, and where it has mini-batches `rows=`, which
+# inputs to compute.
 LogitsFn = Callable[..., Float[Tensor, "n d_vocab_out"]]
 MembersLogitsFn = Callable[[Weights], Float[Tensor, "member n d_vocab_out"]]
 SequenceLogitsFn = Callable[
@@ -115,6 +117,11 @@ class Family(ABC):
             raise ValueError(
                 f"the family {config.family!r} has one forward: leave TrainConfig.forward "
                 f'"auto", got "{training.forward}"'
+            )
+        if training.batch_size is not None and not isinstance(task, StreamTask):
+            raise ValueError(
+                f"the family {config.family!r} is trained on all inputs at once: leave "
+                f"TrainConfig.batch_size None, got {training.batch_size}"
             )
 
     def check_members(self, config: Any, training: TrainConfig) -> None:

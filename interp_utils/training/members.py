@@ -81,6 +81,11 @@ def _require_stackable(task: AnyTask, config: RunConfig) -> None:
             f"train_many has the optimisers {sorted(MEMBERS_OPTIMISERS)}, got "
             f"TrainConfig.optimiser = {config.train.optimiser!r}; use train"
         )
+    if config.train.batch_size is not None:
+        raise ValueError(
+            "train_many has no mini-batches: leave TrainConfig.batch_size None, got "
+            f"{config.train.batch_size}; or use train"
+        )
     if task.weights or config.train.dropout or config.train.grokfast != "none":
         raise ValueError(
             "train_many has neither weighted losses nor dropout nor gradient filters; use train"

@@ -4,10 +4,12 @@ that draw fresh ones.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from interp_utils import devices, models
@@ -48,10 +50,10 @@ def check(task: AnyTask, config: RunConfig) -> None:
                 f"dropout is for tasks with finitely many inputs, {task.name} draws fresh ones: "
                 "leave TrainConfig.dropout 0"
             )
-    elif batch_size is not None:
+    elif batch_size is not None and batch_size > task.train_mask.sum():
         raise ValueError(
-            f"{task.name} is trained on all its training inputs at once: leave "
-            f"TrainConfig.batch_size None, got {batch_size}"
+            f"{task.name} has {int(task.train_mask.sum())} training inputs: leave "
+            f"TrainConfig.batch_size None, or at most as many, got {batch_size}"
         )
     models.family_of(config.model).check(config.model, task, config.train)
 
@@ -59,14 +61,18 @@ def check(task: AnyTask, config: RunConfig) -> None:
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
     check(task, config)
     return (
-        _FreshBatches(task, config, device)
+        _Fresh(task, config, device)
         if isinstance(task, StreamTask)
-        else _FullBatch(task, config, device)
+        else _Finite(task, config, device)
     )
 
 
-class _FullBatch:
-    """A task with several answers per input has, beside the totals, a column for each answer:
+class _Finite:
+    """Every step learns from all training inputs, or from a mini-batch: each epoch takes all of
+    them, in an order of its own, and its last batch is what is left. Rows of metrics are of all
+    inputs.
+
+    A task with several answers per input has, beside the totals, a column for each answer:
     "test_accuracy/7" is of 7 classes.
 
     Totals are the weighted sum of losses, which training follows, and the mean accuracy over
@@ -83,6 +89,7 @@ class _FullBatch:
         )
         self.train_labels = self.task.labels[self.task.train_mask]
         self.outputs = class_outputs(task, device)
+        self.epoch: int | None = None  # whose order of inputs is at hand
         self.train_logits = self._logits_fn(self.task.tokens[self.task.train_mask])
         self.all_logits = self._logits_fn(self.task.tokens)
 
@@ -91,18 +98,27 @@ class _FullBatch:
         of_outputs = logits_fn(config.model, tokens, config.train.forward, self.task.answer_pos)
         if self.outputs is None:
             return of_outputs
-        return lambda *given: of_outputs(*given)[:, self.outputs]
+        return lambda *given, **options: of_outputs(*given, **options)[:, self.outputs]
 
     def loss(self, weights: Weights, step: int) -> Tensor:
-        masks = (
-            (dropout_masks(self.config, step, self.train_labels.shape[0], self.device),)
-            if self.config.train.dropout
-            else ()
-        )
-        losses = self.loss_fn(
-            self.train_logits(weights, *masks), self.train_labels, self.task.n_classes
-        )
+        options: dict[str, Tensor] = {}
+        labels = self.train_labels
+        if self.config.train.batch_size is not None:
+            options["rows"] = self._rows(step)
+            labels = labels[options["rows"]]
+        if self.config.train.dropout:
+            options["masks"] = dropout_masks(self.config, step, len(labels), self.device)
+        losses = self.loss_fn(self.train_logits(weights, **options), labels, self.task.n_classes)
         return (losses.mean(0) * self.weights.to(losses)).sum()
+
+    def _rows(self, step: int) -> Tensor:
+        """The training inputs of update `step`, by their place among all of them."""
+        size, n = self.config.train.batch_size, len(self.train_labels)
+        epoch, batch = divmod(step, math.ceil(n / size))
+        if epoch != self.epoch:
+            self.order = epoch_order(self.config.model.seed, epoch, n).to(self.device)
+            self.epoch = epoch
+        return self.order[batch * size : (batch + 1) * size]
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
         logits, task = self.all_logits(weights), self.task
@@ -137,6 +153,14 @@ def class_outputs(task: Task, device: torch.device) -> Tensor | None:
     return torch.tensor(outputs, device=device)
 
 
+def epoch_order(seed: int, epoch: int, n: int) -> Int[Tensor, "n"]:
+    """The order in which an epoch of mini-batches takes n training inputs, on the CPU."""
+    # a third number, so that it is not the seed of some step's dropout mask
+    words = np.random.SeedSequence([seed, epoch, n]).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(words[0]))
+    return torch.randperm(n, generator=generator)
+
+
 def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) -> Tensor:
     """The masks of update `step`, drawn from the model's seed: "site d_model", or "site n d_model"
     where each input has its own. Drawn on the CPU, so that they are the same on every device.
@@ -152,7 +176,7 @@ def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) ->
     return (kept / (1 - config.train.dropout)).to(device)
 
 
-class _FreshBatches:
+class _Fresh:
     """The training loss of a row is that of the batch its step is about to learn from, which it has
     not seen.
     """

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from interp_utils import models
@@ -34,20 +33,20 @@ class Start:
 
 def from_weights(config: FamilyConfig, weights: Mapping[str, Tensor]) -> Start:
     """A start at step 0 from weights under HookedTransformer's names, in float32. Those that the
-    configuration does not train may be missing: they are zero.
+    configuration does not train may be missing: they have their initial values, mostly zero.
 
-    Raises ValueError for weights of another model, or a weight that is not trained and not zero.
+    Raises ValueError for weights of another model, or other values of a weight that is not trained.
     """
-    shapes, trained = models.weight_shapes(config), set(models.trainable(config))
+    shapes, initial = models.weight_shapes(config), models.initial_weights(config)
+    fixed = {name: initial[name] for name in shapes.keys() - set(models.trainable(config))}
     given = {name: w.detach().float() for name, w in weights.items() if not name.endswith(BUFFERS)}
-    for name in shapes.keys() - trained:
-        given.setdefault(name, torch.zeros(shapes[name]))
+    given = fixed | given
     models.check_weights(given, shapes)
-    for name in shapes.keys() - trained:
-        if given[name].any():
+    for name, value in fixed.items():
+        if not given[name].cpu().equal(value):
             raise ValueError(
-                f"{name} is not zero, and this {type(config).__name__} does not train it: leave it "
-                "out, or take a configuration that trains it"
+                f"{name} has not its initial values, and this {type(config).__name__} does not "
+                "train it: leave it out, or take a configuration that trains it"
             )
     return Start(Origin(0, digest(given)), {"weights": given})
 

@@ -7,7 +7,6 @@ need not know which. The fast one also takes many models at once.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -30,13 +29,30 @@ def logits_fn(
     """A function from weights to the logits of all `tokens` at one position, by default the last.
 
     kind: "table" (one layer only), "hooked", or "auto": the first where it applies.
-    The table's function also takes dropout masks, "site d_model" or "site n d_model", that the
-    residual stream is multiplied with after attention (site 0) and after the MLP.
+    The function takes `rows`, Int "k", the inputs to compute; default all. The table's also takes
+    dropout `masks`, "site d_model" or "site n d_model", that the residual stream is multiplied with
+    after attention (site 0) and after the MLP.
     """
-    if takes_tables(config, kind):
-        return functools.partial(_from_tables(config), _plan(config, tokens, answer_pos))
-    model = build(config, device=tokens.device)
-    return lambda weights: call_with(model, weights, tokens)[:, answer_pos]
+    if not takes_tables(config, kind):
+        model = build(config, device=tokens.device)
+
+        def by_model(weights: Weights, rows: Tensor | None = None) -> Tensor:
+            inputs = tokens if rows is None else tokens[rows]
+            return call_with(model, weights, inputs)[:, answer_pos]
+
+        return by_model
+
+    plan, of_plan = _plan(config, tokens, answer_pos), _from_tables(config)
+
+    def by_tables(
+        weights: Weights, masks: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
+        asked = (
+            plan if rows is None else plan._replace(rows=plan.rows[rows], query=plan.query[rows])
+        )
+        return of_plan(asked, weights, masks)
+
+    return by_tables
 
 
 def members_logits_fn(
