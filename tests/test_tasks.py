@@ -2,6 +2,7 @@ import dataclasses
 import json
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -365,3 +366,37 @@ def test_a_stored_task_is_read_by_its_kind_whatever_its_name():
         ValueError, match="the kind 'table' is that of interp_utils.tasks.task.Task"
     ):
         type("Other", (Task,), {"kind": "table"})
+
+
+NUMPY = {
+    "modular_addition": ({"p": 7, "frac_train": 0.5, "seed": 1}, {}),
+    "modular_subtraction": ({"p": 7, "seed": 1}, {}),
+    "linear_combination": ({"p": 7, "alpha": 2, "beta": 3}, {}),
+    "modular_product": ({"p": 7, "frac_train": 0.5}, {}),
+    "exponentiated_addition": ({"p": 7, "a": 2, "b": 3}, {}),
+    "remainders": ({"p": 7, "seed": 2}, {"masked": [3]}),
+    "sorting": ({"n_values": 16, "seed": 3, "n_test": 5, "n_validation": 5}, {"length": (2, 4)}),
+}
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor, "scalar"])
+@pytest.mark.parametrize("name", NUMPY)
+def test_numbers_of_numpy_and_torch_are_numbers(name, kind):
+    """And are stored as Python's."""
+    numbers, several = NUMPY[name]
+    convert = (lambda value: np.asarray(value)[()]) if kind == "scalar" else kind
+    made = getattr(tasks, name)
+    given = {key: convert(value) for key, value in numbers.items()}
+    given |= {key: type(v)(convert(value) for value in v) for key, v in several.items()}
+    assert type(given[next(iter(given))]) is not int
+    task, expected = made(**given), made(**numbers, **several)
+    assert json.dumps(task.about()) == json.dumps(expected.about())
+    assert all(own.equal(expected.tensors()[key]) for key, own in task.tensors().items())
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("value", [True, np.True_, np.array([7]), 7.0])
+def test_what_is_no_integer_is_no_modulus(value):
+    with pytest.raises(ValueError, match="p must be an integer of at least 2"):
+        tasks.modular_addition(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
 from jaxtyping import Int
@@ -11,6 +13,27 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from interp_utils.tasks.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plain_numbers(made: Callable[P, R]) -> Callable[P, R]:
+    """The same function, which takes numbers of NumPy and torch for the Python numbers they are."""
+
+    @functools.wraps(made)
+    def with_plain_numbers(*args: P.args, **kwargs: P.kwargs) -> R:
+        plain = {name: _plain(value) for name, value in kwargs.items()}
+        return made(*map(_plain, args), **plain)
+
+    return with_plain_numbers
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in (tuple, list):
+        return type(value)(_plain(each) for each in value)
+    is_number = getattr(value, "ndim", None) == 0 and hasattr(value, "tolist")
+    return value.tolist() if is_number else value
 
 
 def check_tensors(task: Task) -> None:

@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 import torch
 
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.task import Task
 
 __all__ = ["random_labels"]
 
 
+@plain_numbers
 def random_labels(task: Task, seed: int = 0) -> Task:
     """The same inputs and training pairs with the labels in random order: a model can only memorise
     it.

@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interp_utils.group_tables import check_table, group_table
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
 from interp_utils.tasks.modular import Train, pairs
 from interp_utils.tasks.splits import PUBLISHED_SEED, Split, given_mask, train_mask
@@ -50,6 +51,7 @@ class GroupComposition(Task):
         return super().stored_fields(about, tensors) | {"table": tensors["table"].long()}
 
 
+@plain_numbers
 def group_composition(
     group: str | Tensor | np.ndarray,
     frac_train: float = 0.3,

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
 from interp_utils.tasks.splits import PUBLISHED_SEED, Split, given_mask, train_mask
 from interp_utils.tasks.task import Task
@@ -27,6 +28,7 @@ __all__ = [
 Train = Tensor | np.ndarray | Sequence[Sequence[int]] | Literal["unknown"]
 
 
+@plain_numbers
 def modular_addition(
     p: int,
     frac_train: float = 0.3,
@@ -58,6 +60,7 @@ def modular_addition(
     return sums_task("modular_addition", Operation(n, n, n), p, params, layout, train)
 
 
+@plain_numbers
 def modular_subtraction(
     p: int,
     frac_train: float = 0.3,
@@ -72,6 +75,7 @@ def modular_subtraction(
     return sums_task("modular_subtraction", Operation(n, -n % p, n), p, params, layout, train)
 
 
+@plain_numbers
 def linear_combination(
     p: int,
     alpha: int,
@@ -90,6 +94,7 @@ def linear_combination(
     return sums_task("linear_combination", operation, p, made, layout, train)
 
 
+@plain_numbers
 def modular_product(
     p: int,
     frac_train: float = 0.3,
@@ -181,8 +186,6 @@ def pairs(n_a: int, n_b: int) -> Int[Tensor, "n 2"]:
 
 def modulus(p: int) -> int:
     """p. Raises ValueError unless it is an integer of at least 2."""
-    if isinstance(p, np.integer):
-        p = int(p)
     if type(p) is not int or p < 2:
         raise ValueError(f"p must be an integer of at least 2, got {p!r}")
     return p

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
 from interp_utils.tasks.modular import Train, modulus, sums_task
 from interp_utils.tasks.splits import Split
@@ -35,6 +36,7 @@ class PowerSum(Task):
         return super().stored_fields(about, tensors) | {"exponents": tuple(about["exponents"])}
 
 
+@plain_numbers
 def exponentiated_addition(
     p: int,
     a: int,
@@ -57,6 +59,7 @@ def exponentiated_addition(
     return sums_task(name, operation, p, params, layout, train, make=PowerSum, exponents=(a, b))
 
 
+@plain_numbers
 def powers(p: int, exponent: int) -> Int[Tensor, "p"]:
     """x^exponent mod p for x = 0 .. p - 1, by modular exponentiation: exact for any exponent.
 

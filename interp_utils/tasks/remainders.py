@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.controls import random_labels
 from interp_utils.tasks.layout import Operand
 from interp_utils.tasks.modular import modulus, pairs
@@ -55,6 +56,7 @@ class Remainders(Task):
         return super().stored_fields(about, tensors) | {"places": tuple(about["places"])}
 
 
+@plain_numbers
 def remainders(
     p: int,
     frac_train: float = 0.3,
@@ -131,6 +133,7 @@ def remainders(
     )
 
 
+@plain_numbers
 def primes_below(n: int) -> list[int]:
     """All primes q < n, by Eratosthenes's sieve."""
     prime = torch.ones(max(n, 2), dtype=torch.bool)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.stream import NOTHING, TEST, VALIDATION, Sequences, StreamTask, digests
 from interp_utils.tasks.stream import distinct as distinct_inputs
 
@@ -57,6 +58,7 @@ class Sorting(StreamTask):
         return task
 
 
+@plain_numbers
 def sorting(
     n_values: int,
     length: int | tuple[int, int],
