@@ -27,10 +27,11 @@ def shown(table) -> pd.DataFrame:
 def test_a_number_gets_the_rows_of_the_claims_about_it(main):
     checks = Checks(main, "addition")
     row = shown(checks({"neurons clustered": 0.86})).iloc[0]
-    assert row["verdict"] == "holds" and row["this run"] == "86.0%"
-    assert row["rule"] == "more than half" and row["published"] == "84.6 %"
+    assert row["verdict"] == "holds" and row["measured"] == "86 %"
+    assert row["rule"] == "above 50 %" and "84.6 %" in row["the source says"]
     checks({"number of key frequencies": 4})
-    assert list(shown(checks.summary())["this run"]) == ["86.0%", "4"] and checks.count() == 2
+    assert list(shown(checks.summary())["measured"]) == ["86 %", "4"] and checks.count() == 2
+    assert checks.rule("few key frequencies").high == 6, "a line in a figure"
 
 
 def test_a_run_that_ships_must_have_the_verdict_that_is_recorded(main):
@@ -72,7 +73,32 @@ def test_a_rule_may_ask_numbers_that_were_checked_before(main):
     checks = Checks(main, "addition")
     checks({"memorisation ends": 1400})
     table = shown(checks({"circuit formation ends": 11500}))
-    assert list(table["this run"]) == ["11,500"] and list(table["verdict"]) == ["holds"]
+    assert list(table["measured"]) == ["11,500"] and list(table["verdict"]) == ["holds"]
+    with pytest.raises(
+        ValueError, match="'circuit formation ends' and 'memorisation ends' together"
+    ):
+        Checks(main, "addition")({"circuit formation ends": 11500})
+
+
+def test_numbers_of_heads_count_one_by_one(main):
+    recorded = Checks(main, "addition").recorded["modular_addition"]["attention fit"]
+    table = shown(Checks(main, "addition")({"attention fit": recorded}))
+    assert table["verdict"][0].endswith("of 4 heads)")
+
+
+def test_rows_of_several_runs_are_judged_together(main):
+    runs = {name: Run.load(ROOT / "checkpoints" / name) for name in ("p113_seed1", "p113_seed5")}
+    checks = Checks(runs, "addition")
+    rows = {name: {"test accuracy": checks.recorded[name]["test accuracy"]} for name in runs}
+    rows = {name: row | {"steps": runs[name].step} for name, row in rows.items()}
+    table = shown(checks(rows)).set_index("claim")
+    assert table.loc["generalises", "verdict"].startswith("holds")
+    rows["p113_seed1"]["test accuracy"] = 0.5
+    with pytest.raises(AssertionError, match="'generalises' should be 'holds'"):
+        checks(rows)
+    assert Checks({"main": main, **runs}, "addition").recorded
+    own = Checks(runs | {"mine": Run(Path("elsewhere/mine"), main.manifest, {})}, "addition")
+    assert own.recorded == {}, "one that does not ship: verdicts are shown"
 
 
 def test_a_number_that_no_claim_is_about_is_a_mistake(main):

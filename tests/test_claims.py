@@ -7,12 +7,10 @@ import pytest
 
 from interp_utils import Run, experiments
 from interp_utils.experiments import shipping
-from interp_utils.experiments.base import Claim
-from interp_utils.experiments.verdicts import verdict
 
 ROOT = Path(__file__).parents[1]
 DOCS, CHECKPOINTS = ROOT / "docs", ROOT / "checkpoints"
-CLAIMS = [claim for experiment in experiments.every().values() for claim in experiment.claims]
+CLAIMS = [claim for experiment in experiments.every().values() for claim in experiment.all_claims]
 
 
 def test_page_is_made_from_the_numbers():
@@ -54,20 +52,20 @@ def test_differences_are_what_rounding_does_not_explain():
     assert shipping.differences(before, now) == [
         "x · run · loss: 1e-07 before, 1.2e-07 now",
         "x · run · share: 0.5 before, 0.6 now",
-        "x · run · keys: [1, 2] before, [1, 3] now",
+        "x · run · keys · 1: 2 before, 3 now",
         "x · run · step: 100 before, None now",
         "x · run · new: None before, 1.0 now",
         "y: None before, {} now",
     ]
 
 
-def test_verdicts_follow_the_rule():
-    claim = Claim("x", "", "", "x", lambda row: row["x"] > 0, "", "")
-    assert verdict(claim, [{"x": 1}, {"x": 2}]) == "holds"
-    assert verdict(claim, [{"x": 1}, {"x": -2}]) == "holds with a qualification (1 of 2)"
-    assert verdict(claim, [{"x": 1}, {"x": -1}, {"x": -2}]) == "does not hold (1 of 3)"
-    with pytest.raises(ValueError, match="no run has what the claim 'x' is about"):
-        verdict(claim, [])
+@pytest.mark.parametrize("experiment", experiments.every().values(), ids=lambda e: e.name)
+def test_claims_are_told_apart_and_say_what_they_ask(experiment):
+    claims = experiment.all_claims
+    assert len({claim.text for claim in claims}) == len(claims)
+    assert all(claim.rule.words and claim.tolerance and claim.notebook for claim in claims)
+    assert all(claim.says not in ("", "-") for claim in experiment.claims)
+    assert not [claim.text for claim in claims if "|" in "".join((claim.text, claim.says))]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)

@@ -19,7 +19,9 @@ DROPPED = '''
     from interp_utils import tasks
     from interp_utils.configs import ModelConfig, TrainConfig
     from interp_utils.experiments import general
-    from interp_utils.experiments.base import Claim, Experiment, Recipe
+    from interp_utils.experiments.base import Experiment, Recipe
+    from interp_utils.experiments.claims import Claim
+    from interp_utils.experiments.rules import below
 
     SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
     RECIPES = {{
@@ -32,10 +34,8 @@ DROPPED = '''
         for seed in (0, 1)
     }}
     CLAIMS = [
-        Claim("it is learned", "§1", "yes", "test loss", lambda row: row["test loss"] < 9,
-              "test loss below 9", "99 · Nothing"),
-        Claim("at once", "§2", "yes", "steps", lambda row: row["steps"] < 2, "in one step",
-              "99 · Nothing"),
+        Claim("it is learned", "§1", "yes", "test loss", below(9), "99 · Nothing"),
+        Claim("at once", "§2", "yes", "steps", below(2, "steps"), "99 · Nothing"),
     ]
     EXPERIMENT = Experiment(
         name="{name}",
@@ -97,8 +97,9 @@ def test_an_experiment_is_a_folder(alone, shell, monkeypatch):
     assert numbers["combinations"].keys() == {*experiments.recipes(), "all runs"}
     page = (alone / "docs" / "claims.md").read_text()
     assert "## Combinations" in page
-    assert "| it is learned | §1 | yes | " in page and "| holds | 99 · Nothing |" in page
-    assert "| in one step | does not hold (0 of 2) |" in page
+    assert "| it is learned | §1 | yes | test loss: " in page
+    assert "| below 9 | none | 2 of 4 steps | holds (2 of 2) | 99 · Nothing |" in page
+    assert "| below 2 steps | none | 2 of 4 steps | does not hold (0 of 2) |" in page
     assert shipping.stale(alone / "docs") == []
 
 

@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.experiments.claims import Claim, Finding, Rows
+from interp_utils.experiments.rules import Row
 from interp_utils.runs.run import Run
 from interp_utils.tasks import AnyTask
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, Any]  # measure -> number, of one run
-Rows = dict[str, Row]  # run -> row
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,36 +56,6 @@ class Recipe:
         )
 
 
-class Claim(NamedTuple):
-    """A published claim, and the rule that decides it on one row.
-
-    measure:  the number of the row that the page shows.
-    rule:     what `holds` asks, in words.
-    notebook: number and section, "04 · The phases".
-    about:    which rows it is about; None: those that the experiment's claims are about. Rows
-              without the measure do not count.
-    """
-
-    text: str
-    source: str
-    published: str
-    measure: str
-    holds: Callable[[Row], bool]
-    rule: str
-    notebook: str
-    about: Callable[[Row], bool] | None = None
-
-
-class Finding(NamedTuple):
-    """A rule for what notebooks look at on one run, beyond the claims of docs/claims.md.
-
-    verdict: what it is for the experiment's main run, which the notebooks are written about.
-    """
-
-    claim: Claim
-    verdict: str = "holds"
-
-
 def nothing_together(rows: Rows, docs: Path) -> Rows:
     return {}
 
@@ -105,17 +74,20 @@ class Experiment:
     history:  history(run, device=None, progress=True), the measures of every snapshot as a
               table.
     claims:   the published claims, each with its rule.
+    own:      what this suite found that was not published, as claims with rules: a table of the
+              page.
+    findings: rules for what notebooks look at, beyond the claims of the page.
+    main:     the name of the run that the notebooks are written about.
     share:    how many MB of checkpoints/ the runs may take.
     rounding: what another machine's rounding may change of a number, beside a few per cent of it.
     compared: names of other experiments' runs whose row, by this experiment, its claims need too.
     together: what only all rows together have: numbers to be added to rows, and rows of their own.
               Takes the rows and the folder docs/.
     intro, table: lines of the page before and after the verdicts.
+    facts:    what rules ask of a run beside the numbers that a notebook computes of it.
     about:    which rows the claims are about that do not say so themselves.
     beside:   the name of a column for rows that do not decide a verdict.
     remark:   what the reader of one run's row must know, if anything.
-    findings: rules for what notebooks look at, beyond the claims.
-    main:     the name of the run that the notebooks are written about.
     """
 
     name: str
@@ -126,20 +98,26 @@ class Experiment:
     history: Callable[..., pd.DataFrame]
     claims: Sequence[Claim]
     share: int
+    own: Sequence[Claim] = ()
+    findings: Sequence[Finding] = ()
+    main: str | None = None
     rounding: float = 1e-12
     compared: Sequence[str] = ()
     together: Callable[[Rows, Path], Rows] = nothing_together
     intro: Callable[[Rows], Sequence[str]] = lambda rows: []
     table: Callable[[Rows], Sequence[str]] = lambda rows: []
+    facts: Callable[[Run], Row] = lambda run: {}
     about: Callable[[Row], bool] = lambda row: True
     beside: Callable[[Row], str | None] = lambda row: None
     remark: Callable[[Run], str | None] = lambda run: None
-    findings: Sequence[Finding] = ()
-    main: str | None = None
 
     @property
     def shipped(self) -> dict[str, Recipe]:
         return {name: recipe for name, recipe in self.recipes.items() if recipe.ships}
+
+    @property
+    def all_claims(self) -> list[Claim]:
+        return [*self.claims, *self.own, *(finding.claim for finding in self.findings)]
 
     @property
     def measured(self) -> list[str]:

@@ -1,140 +1,164 @@
-"""An experiment's rules on numbers that a notebook computes itself about one run."""
+"""An experiment's rules on numbers that a notebook computes itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from interp_utils import experiments
 from interp_utils.experiments import shipping
-from interp_utils.experiments.base import Claim, Experiment, Row
-from interp_utils.experiments.verdicts import verdict
+from interp_utils.experiments.claims import HOLDS, Claim, Rows, Verdict, concerned, verdict
+from interp_utils.experiments.rules import Row, Rule
 from interp_utils.runs.run import Run
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pandas.io.formats.style import Styler
 
 NOT_ABOUT = "not about this run"
 
 
-class Checked(NamedTuple):
-    """A claim, the number that a notebook found, and what the claim's rule says of it."""
-
-    claim: Claim
-    value: float
-    verdict: str
-
-
 class Checks:
-    """The verdicts of an experiment's claims and findings on one run, as a notebook goes along.
+    """The verdicts of an experiment's claims and findings, as a notebook goes along.
 
-    checks({"neurons clustered": share}) is a table: every claim that is about one of these numbers,
-    with what was published, its rule and its verdict. `checks.summary()` has all verdicts so far.
+    In a notebook's first cell, and then where each claim is shown:
 
-    For a run that ships the verdict must be the one that docs/claims.json records, and for the run
+        run = Run.load(presets.run_path("../checkpoints/modular_addition"))
+        checks = Checks(run, "addition")
+
+        checks({"neurons clustered": share})
+        checks({"restricted loss": restricted, "full loss": full})
+        checks.summary()                                      # at its end
+
+        runs = {path.name: Run.load(path) for path in paths}  # of several runs
+        checks = Checks(runs, "powers")
+        checks({name: powers.row(run) for name, run in runs.items()})
+        checks({"all runs": {"order of Table 1": order}})
+
+    Each call is a table: every claim that is about one of the numbers, with what its source says,
+    its rule and its verdict. The rule stands with the claim and nowhere else; a line in a figure is
+    at checks.rule("few key frequencies").high.
+
+    For runs that ship the verdict must be the one that docs/claims.json records, and for the run
     that the notebooks are written about every finding must be as its text says: else AssertionError
-    names the claim. For another run a verdict is only shown.
+    names the claim. For other runs a verdict is only shown.
 
     experiment: its name. required: True where every claim must hold.
     """
 
-    def __init__(self, run: Run, experiment: str, *, required: bool = False) -> None:
+    def __init__(
+        self, runs: Run | Mapping[str, Run], experiment: str, *, required: bool = False
+    ) -> None:
+        every = [runs] if isinstance(runs, Run) else list(runs.values())
         self.experiment = experiments.every()[experiment]
         self.required = required
-        self.row = _known(run)
-        self.recorded = _recorded(run, self.experiment)
-        self.is_main = run.path.name == self.experiment.main and bool(self.recorded)
-        self.checked: dict[str, Checked] = {}
+        self.row: Row = known(runs) | self.experiment.facts(runs) if isinstance(runs, Run) else {}
+        self.name = every[0].path.name if isinstance(runs, Run) else None
+        self.recorded = recorded(every, experiment)
+        self.checked: dict[str, Verdict | None] = {}
 
-    def __call__(self, numbers: Row) -> Styler:
-        """The claims about these numbers as a table. Raises ValueError if there is none."""
-        self.row |= numbers
-        found = [self._check(claim) for claim in self._claims if claim.measure in numbers]
-        if not found:
+    def __call__(self, numbers: Mapping[str, Any]) -> Styler:
+        """The claims about these numbers as a table: {measure: number} of the run, or {name: row}.
+
+        Raises ValueError if no claim is about any of them, or if a rule needs a number that was not
+        given.
+        """
+        rows = {name: dict(row) for name, row in numbers.items() if isinstance(row, Mapping)}
+        measures = {measure for row in rows.values() for measure in row}
+        if not rows:
+            self.row |= numbers
+            rows, measures = {self.name: self.row}, set(numbers)
+        claims = [claim for claim in self.experiment.all_claims if claim.measure in measures]
+        if not claims:
             raise ValueError(
                 f"no claim of {self.experiment.name} is about {', '.join(map(repr, numbers))}"
             )
-        self.checked |= {checked.claim.text: checked for checked in found}
-        return _table(found)
+        found = {claim.text: self._check(claim, rows) for claim in claims}
+        self.checked |= found
+        return self._table(found)
 
     def summary(self) -> Styler:
         """All verdicts so far."""
-        return _table(list(self.checked.values()))
+        return self._table(self.checked)
 
-    def count(self, word: str = "holds") -> int:
+    def count(self, word: str = HOLDS) -> int:
         """How many of the verdicts so far are this one."""
-        return sum(checked.verdict == word for checked in self.checked.values())
+        return sum(_word(found) == word for found in self.checked.values())
+
+    def rule(self, text: str) -> Rule:
+        """A claim's rule, with its bounds."""
+        return self._claims[text].rule
 
     @property
-    def _claims(self) -> list[Claim]:
-        return [*self.experiment.claims, *(finding.claim for finding in self.experiment.findings)]
+    def _claims(self) -> dict[str, Claim]:
+        return {claim.text: claim for claim in self.experiment.all_claims}
 
-    def _check(self, claim: Claim) -> Checked:
-        found = Checked(claim, self.row[claim.measure], self._verdict(claim, self.row))
-        expected = self._expected(claim)
-        if expected is not None and found.verdict != expected:
+    def _check(self, claim: Claim, rows: Rows) -> Verdict | None:
+        found, expected = self._verdict(claim, rows), self._expected(claim, rows)
+        if expected is not None and _word(found) != expected:
+            value = NOT_ABOUT if found is None else found.measured
             raise AssertionError(
-                f"{claim.text!r} should be {expected!r} for this run and is {found.verdict!r}: "
-                f"{claim.measure} = {found.value}, rule: {claim.rule}"
+                f"{claim.text!r} should be {expected!r} for this run and is {_word(found)!r}: "
+                f"{claim.measure} = {value}, rule: {claim.rule.words}"
             )
         return found
 
-    def _expected(self, claim: Claim) -> str | None:
+    def _expected(self, claim: Claim, rows: Rows) -> str | None:
         if self.required:
-            return "holds"
-        if claim.measure in self.recorded:
-            return self._verdict(claim, self.recorded)
+            return HOLDS
+        before = {name: self.recorded.get(name, {}) for name in rows}
+        if all(claim.measure in row for row in before.values()):
+            return _word(self._verdict(claim, before))
         stated = {finding.claim.text: finding.verdict for finding in self.experiment.findings}
-        return stated.get(claim.text) if self.is_main else None
+        is_main = self.name == self.experiment.main and self.name in self.recorded
+        return stated.get(claim.text) if is_main else None
 
-    def _verdict(self, claim: Claim, row: Row) -> str:
-        about = claim.about or self.experiment.about
-        if not about(row):
-            return NOT_ABOUT
-        return verdict(claim, [row]).partition(" (")[0]
+    def _verdict(self, claim: Claim, rows: Rows) -> Verdict | None:
+        try:
+            about = concerned(claim, rows, self.experiment.about)
+            return verdict(claim, about) if about else None
+        except KeyError as missing:
+            raise ValueError(
+                f"the claim {claim.text!r} is decided by {claim.measure!r} and {missing} together; "
+                "check both at once, or the other one first"
+            ) from None
+
+    def _table(self, found: Mapping[str, Verdict | None]) -> Styler:
+        import pandas as pd
+
+        rows = [
+            {
+                "claim": text,
+                "source": self._claims[text].source,
+                "the source says": self._claims[text].says,
+                "measured": "-" if one is None else one.measured,
+                "rule": self._claims[text].rule.words,
+                "verdict": NOT_ABOUT if one is None else str(one),
+            }
+            for text, one in found.items()
+        ]
+        table = pd.DataFrame(rows).style.hide(axis="index")
+        return table.set_properties(**{"text-align": "left"})
 
 
-def _known(run: Run) -> Row:
+def known(run: Run) -> Row:
     """What rules ask of any run, beside the numbers that a notebook computes."""
-    known: Row = {"steps": run.step}
-    if run.task.operands:
-        known["p"] = run.task.grid[0]
+    row: Row = {"steps": run.step}
+    if getattr(run.task, "operands", ()):
+        row["p"] = run.task.grid[0]
     if len(run.metrics) and "test_accuracy" in run.metrics:
-        known["test accuracy"] = float(run.metrics["test_accuracy"].iloc[-1])
-    return known
+        row["test accuracy"] = float(run.metrics["test_accuracy"].iloc[-1])
+    return row
 
 
-def _recorded(run: Run, experiment: Experiment) -> Row:
-    """The run's row in docs/claims.json, for a run that ships; else nothing."""
-    docs = run.path.resolve().parents[1] / "docs"
-    if run.path.resolve().parent.name != "checkpoints" or not (docs / shipping.NUMBERS).exists():
+def recorded(runs: list[Run], experiment: str) -> Rows:
+    """The experiment's rows in docs/claims.json, if all these runs ship; else nothing."""
+    folders = {run.path.resolve().parent for run in runs}
+    folder = folders.pop()
+    docs = folder.parent / "docs"
+    if folders or folder.name != "checkpoints" or not (docs / shipping.NUMBERS).exists():
         return {}
-    return shipping.stored(docs)[experiment.name].get(run.path.name, {})
+    return shipping.stored(docs).get(experiment, {})
 
 
-def _table(found: list[Checked]) -> Styler:
-    import pandas as pd
-
-    rows: list[Mapping[str, str]] = [
-        {
-            "claim": checked.claim.text,
-            "source": checked.claim.source,
-            "published": checked.claim.published,
-            "this run": _written(checked),
-            "rule": checked.claim.rule,
-            "verdict": checked.verdict,
-        }
-        for checked in found
-    ]
-    table: pd.DataFrame = pd.DataFrame(rows)
-    return table.style.hide(axis="index").set_properties(**{"text-align": "left"})
-
-
-def _written(checked: Checked) -> str:
-    """The number as its rule is written: a percentage, a step, or three digits."""
-    in_per_cent = "%" in checked.claim.rule or "%" in checked.claim.published
-    if in_per_cent:
-        return f"{checked.value:.1%}"
-    is_step = isinstance(checked.value, int)
-    return f"{checked.value:,}" if is_step else f"{checked.value:.3g}"
+def _word(found: Verdict | None) -> str:
+    return NOT_ABOUT if found is None else found.word

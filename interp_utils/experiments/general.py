@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from interp_utils import devices
 from interp_utils.devices import Device
-from interp_utils.experiments.base import Row
+from interp_utils.experiments.rules import Row
 from interp_utils.runs.run import Run
 from interp_utils.training.objectives import objective
 

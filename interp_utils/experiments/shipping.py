@@ -12,8 +12,8 @@ import torch
 from tqdm.auto import tqdm
 
 from interp_utils import experiments
-from interp_utils.experiments.base import Row, Rows
-from interp_utils.experiments.verdicts import page
+from interp_utils.experiments.claims import Row, Rows
+from interp_utils.experiments.page import page
 from interp_utils.runs.export import export
 from interp_utils.runs.run import Run
 from interp_utils.training import train
@@ -93,6 +93,8 @@ def differences(before: Numbers, now: Numbers) -> list[str]:
 
 
 def _pairs(one: object, other: object, place: tuple[str, ...]) -> Iterable[tuple]:
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        one, other = ({str(i): value for i, value in enumerate(each)} for each in (one, other))
     if not (isinstance(one, dict) and isinstance(other, dict)):
         yield place, one, other
         return

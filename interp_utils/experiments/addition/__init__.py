@@ -1,6 +1,6 @@
 """Modular addition: Nanda et al. 2023."""
 
-from interp_utils.experiments.addition import claims, findings, row
+from interp_utils.experiments.addition import about, claims, findings, row
 from interp_utils.experiments.addition.recipes import RECIPES
 from interp_utils.experiments.base import Experiment, one_layer
 from interp_utils.measures import trajectories
@@ -30,11 +30,12 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=trajectories.measure,
     claims=claims.CLAIMS,
+    own=claims.OWN,
     share=30,
-    intro=claims.intro,
-    table=claims.table,
+    intro=about.intro,
+    table=about.table,
     about=row.generalised,
-    beside=claims.other_p,
+    beside=about.other_p,
     remark=remark,
     findings=findings.FINDINGS,
     main=findings.MAIN,

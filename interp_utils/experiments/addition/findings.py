@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from interp_utils.experiments.base import Claim, Finding, Row
+from interp_utils.experiments.claims import Claim, Finding
+from interp_utils.experiments.rules import Row, Rule
 
 MAIN = "modular_addition"
 
@@ -25,9 +26,8 @@ def _finding(
     about: Callable[[Row], bool] | None = None,
 ) -> Finding:
     """A finding whose rule asks one number alone."""
-    decides = lambda row: holds(row[measure])  # noqa: E731
-    claim = Claim(text, source, published, measure, decides, rule, notebook, about)
-    return Finding(claim, verdict)
+    asked = Rule(rule, lambda value, row: holds(value))
+    return Finding(Claim(text, source, published, measure, asked, notebook, about=about), verdict)
 
 
 FINDINGS = [

@@ -19,6 +19,7 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=row.history,
     claims=claims.CLAIMS,
+    own=claims.OWN,
     share=8,
     together=row.together,
     intro=lambda rows: claims.INTRO,

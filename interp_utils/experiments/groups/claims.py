@@ -6,12 +6,14 @@ Their models are MLPs on S5 for the most part, trained ten times as long; these 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from interp_utils.experiments.base import Claim, Row
+from interp_utils.experiments.claims import Claim
 from interp_utils.experiments.groups.row import EXACT, generalised
+from interp_utils.experiments.rules import Row, Rule, above, below, exactly
 
 IRREPS, RHO_SETS = "Chughtai et al. 2023", "Wu et al. 2025"
+COSETS = "Stander et al. 2024"
 RUNGS = ("irrep", "rank one", "coset")
 
 
@@ -19,50 +21,25 @@ def with_snapshot(row: Row) -> bool:
     return generalised(row) and "F_coset, first" in row
 
 
-def few(row: Row, measure: str) -> bool:
-    """Above .9 in key irreps that a random matrix would have at most two thirds in."""
-    return row[measure] > 0.9 and row["on keys by chance"] < 2 / 3
-
-
 def memoriser(row: Row) -> bool:
     return "labels" in row and row["test accuracy"] < 0.5
 
 
-def _claim(
-    text: str,
-    source: str,
-    published: str,
-    measure: str,
-    holds: Callable[[float], bool],
-    rule: str,
-    section: str,
-    about: Callable[[Row], bool] = generalised,
-) -> Claim:
-    return Claim(
-        text,
-        source,
-        published,
-        measure,
-        lambda row: holds(row[measure]),
-        rule,
-        f"{NOTEBOOK} · {section}",
-        about,
-    )
+def on_few(share: float, row: Row) -> bool:
+    """Above .9 in key irreps that a random matrix would have at most two thirds in."""
+    return share > 0.9 and row["on keys by chance"] < 2 / 3
 
 
 NOTEBOOK = "11"
-WEIGHTS, LOGITS, LOSSES = (
-    "Which irreps: weights, neurons, logits",
-    "Are the logits characters?",
-    "Restricted and excluded loss, at three levels",
-)
-CONSTANT, VECTORS, LADDER, TIME = (
-    "Are neurons constant on cosets?",
-    "One vector a, or several?",
-    "Which reading? A ladder on one scale",
-    "Which reading comes first?",
-)
-ATTENTION, CHOICE = "Do heads look at one operand?", "Which irreps do models choose?"
+WEIGHTS = f"{NOTEBOOK} · Which irreps: weights, neurons, logits"
+LOGITS = f"{NOTEBOOK} · Are the logits characters?"
+LOSSES = f"{NOTEBOOK} · Restricted and excluded loss, at three levels"
+CONSTANT = f"{NOTEBOOK} · Are neurons constant on cosets?"
+VECTORS = f"{NOTEBOOK} · One vector a, or several?"
+LADDER = f"{NOTEBOOK} · Which reading? A ladder on one scale"
+ATTENTION = f"{NOTEBOOK} · Do heads look at one operand?"
+CHOICE = f"{NOTEBOOK} · Which irreps do models choose?"
+TIME = f"{NOTEBOOK} · Which reading comes first?"
 INTRO = [
     "Published of MLPs and transformers on S5, 40 to 60 % of the pairs, a learning rate of 1e-3",
     "and up to 250,000 steps; read second-hand. Here: transformers on S4, 80 % of the pairs, 1e-2,",
@@ -70,170 +47,165 @@ INTRO = [
     "On S4 most functions of an irrep pass the published threshold of .90 for cosets by chance:",
     "rows on cosets ask for more than 1 % of random functions reach.",
 ]
+FEW = Rule("above 90 % in key irreps with at most two thirds of all functions", on_few, low=0.9)
+CHANCE = "what is on cosets as 1 % of random functions of its irrep are counts as chance"
+claim = partial(Claim, about=generalised)
+
 CLAIMS = [
-    Claim(
+    claim(
         "the read-out lies in a few irreps",
         IRREPS,
-        ".94 (MLPs, S5)",
+        ".94 of W_out W_U (MLPs, S5)",
         "W_L on keys",
-        lambda row: few(row, "W_L on keys"),
-        "above .9 of W_out W_U in key irreps that have at most two thirds of all functions",
-        f"{NOTEBOOK} · {WEIGHTS}",
-        generalised,
+        FEW,
+        WEIGHTS,
+        tolerance="4 points",
     ),
-    Claim(
+    claim(
         "and so do embeddings",
         IRREPS,
-        "1.00 (MLPs, S5)",
+        "1.00 of W_E (MLPs, S5)",
         "W_E on keys",
-        lambda row: few(row, "W_E on keys"),
-        "the same of W_E",
-        f"{NOTEBOOK} · {WEIGHTS}",
-        generalised,
+        FEW,
+        WEIGHTS,
+        tolerance="10 points",
     ),
-    _claim(
+    claim(
         "key irreps explain the neurons",
         IRREPS,
-        ".89 (MLPs, S5)",
+        ".89 of their variance (MLPs, S5)",
         "neuron FVE",
-        lambda x: x > 0.8,
-        "above .8 of their variance, as functions of x, y and x o y",
+        above(0.8, "%"),
         WEIGHTS,
+        tolerance="9 points; as functions of x, y and x o y",
     ),
-    _claim(
+    claim(
         "logits are characters of x y z^-1",
         IRREPS,
-        "sum of characters",
+        "sums of characters",
         "character FVE",
-        lambda x: x > 0.9,
-        "characters explain above .9 of the logits' variance",
+        above(0.9, "%"),
         LOGITS,
+        tolerance="a tenth of the logits' variance",
     ),
-    Claim(
+    claim(
         "restricted loss is below the full one",
         IRREPS,
         "2.2e-7 against 1e-5",
         "restricted, isotypic",
-        lambda row: row["restricted, isotypic"] < row["loss"],
-        "below the loss over all pairs, isotypic part of the logits",
-        f"{NOTEBOOK} · {LOSSES}",
-        generalised,
+        below("loss"),
+        LOSSES,
+        tolerance="none: any loss below, on all pairs",
     ),
-    Claim(
+    claim(
         "excluded loss is worse than guessing",
         IRREPS,
         "11.7 (ln 120 = 4.8)",
         "excluded, isotypic",
-        lambda row: row["excluded, isotypic"] > row["guess"],
-        "above ln of the group's order, on the training pairs",
-        f"{NOTEBOOK} · {LOSSES}",
-        generalised,
+        above("guess"),
+        LOSSES,
+        tolerance="none: worse than a guess, on the training pairs",
     ),
-    _claim(
+    claim(
         "neurons of an irrep share one vector a",
         RHO_SETS,
         "approximately constant",
         "most vectors a",
-        lambda x: x == 1,
-        "one cluster (cos² > .98) with 5 % of the energy, in each irrep",
+        exactly(1),
         VECTORS,
+        tolerance="clusters (cos² > .98) with 5 % of the energy",
     ),
-    Claim(
-        "neurons are of one irrep and of rank one when they generalise",
-        "this suite",
-        "-",
-        "irrep share, first",
-        lambda row: min(row["irrep share, first"], row["rank one, first"]) > 0.8,
-        "both above .8 of energy when test accuracy first passes .85",
-        f"{NOTEBOOK} · {TIME}",
-        with_snapshot,
-    ),
-    Claim(
-        "and constant on cosets only later",
-        "this suite",
-        "-",
-        "cosets beyond chance, first",
-        lambda row: row["cosets beyond chance, first"] < row["cosets beyond chance"] - 0.3,
-        "by then at least .3 less of the energy than at the end is above what 1 % of random "
-        "functions of its irrep reach",
-        f"{NOTEBOOK} · {TIME}",
-        with_snapshot,
-    ),
-    Claim(
+    claim(
         "other seeds choose other irreps",
         IRREPS,
         "strong universality fails",
         "sets of key irreps",
-        lambda row: row["sets of key irreps"] > 1,
-        "more than one set of key irreps",
-        f"{NOTEBOOK} · {CHOICE}",
-        lambda row: "sets of key irreps" in row,
+        above(1),
+        CHOICE,
+        about=lambda row: "sets of key irreps" in row,
     ),
-    _claim(
+    claim(
         "almost every neuron is constant on cosets",
-        "Stander et al. 2024",
+        COSETS,
         "almost every",
         "cosets beyond chance",
-        lambda x: x > 0.9,
-        "above .9 of the energy is above what 1 % of random functions of its irrep reach, on "
-        "cosets of index 2 to 12",
+        above(0.9, "%"),
         CONSTANT,
+        tolerance=f"a tenth of the energy; {CHANCE}",
     ),
-    _claim(
+    claim(
         "neurons on cosets do not realise representations",
-        "Stander et al. 2024",
-        "no",
+        COSETS,
+        "no representations",
         "irrep share",
-        lambda x: x < 0.5,
-        "less than half of a side's energy in one irrep",
+        below(0.5, "%"),
         CONSTANT,
+        tolerance="half of a side's energy in one irrep",
     ),
-    _claim(
+    claim(
         "what is of one irrep and constant on cosets is a rho-set",
         RHO_SETS,
         "equivalent",
         "rank one of both",
-        lambda x: x > 0.95,
-        "above .95 of what is both is of rank one",
+        above(0.95, "%"),
         CONSTANT,
+        tolerance="5 % of what is both",
+    ),
+]
+own = partial(Claim, source="-", says="-", about=generalised)
+OWN = [
+    own(
+        "neurons are of one irrep and of rank one when they generalise",
+        measure="irrep share, first",
+        rule=Rule(
+            "above 80 %, as is rank one",
+            lambda share, row: min(share, row["rank one, first"]) > 0.8,
+            low=0.8,
+        ),
+        notebook=TIME,
+        tolerance="a fifth of the energy, when test accuracy first passes .85",
+        about=with_snapshot,
+    ),
+    own(
+        "and constant on cosets only later",
+        measure="cosets beyond chance, first",
+        rule=Rule(
+            "below that at the end by 30 points",
+            lambda first, row: first < row["cosets beyond chance"] - 0.3,
+        ),
+        notebook=TIME,
+        tolerance=CHANCE,
+        about=with_snapshot,
     ),
     *(
-        _claim(
+        own(
             f"the reading {rung!r} is exact",
-            "this suite",
-            "-",
-            f"cost of {rung}",
-            lambda x: x < EXACT,
-            "the replacement costs less than a factor 2 in loss",
-            LADDER,
+            measure=f"cost of {rung}",
+            rule=below(EXACT),
+            notebook=LADDER,
+            tolerance="a factor of two in loss; costs are powers of ten",
         )
         for rung in RUNGS
     ),
-    _claim(
+    own(
         "other conjugates' cosets destroy it",
-        "this suite, control",
-        "-",
-        "cost of shuffled",
-        lambda x: x > 3,
-        "the loss is more than 1,000 times as large",
-        LADDER,
+        measure="cost of shuffled",
+        rule=above(3),
+        notebook=LADDER,
+        tolerance="1,000 times the loss; costs are powers of ten",
     ),
-    _claim(
+    own(
         "pre-activations are a function of x plus one of y",
-        "this suite",
-        "-",
-        "additive share",
-        lambda x: x > 0.99,
-        "above .99 of their variance",
-        ATTENTION,
+        measure="additive share",
+        rule=above(0.99, "%"),
+        notebook=ATTENTION,
+        tolerance="1 % of their variance",
     ),
-    _claim(
+    own(
         "each head looks at one operand alone",
-        "this suite",
-        "-",
-        "attention as a switch",
-        lambda x: x > 0.95,
-        "above .95 of attention to one of them, mean over heads",
-        ATTENTION,
+        measure="attention as a switch",
+        rule=above(0.95, "%"),
+        notebook=ATTENTION,
+        tolerance="5 % of attention, mean over heads",
     ),
 ]

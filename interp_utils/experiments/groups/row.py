@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from interp_utils.analysis import cosets, group_progress, irreps
 from interp_utils.analysis.group_structure import Group, describe
-from interp_utils.experiments.base import Row, Rows
+from interp_utils.experiments.claims import Rows
+from interp_utils.experiments.rules import Row
 from interp_utils.measures import group_circuits, group_readings, milestones
 from interp_utils.measures.group_readings import Parts
 from interp_utils.models.cached import CachedModel

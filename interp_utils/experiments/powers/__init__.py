@@ -2,7 +2,7 @@
 
 from interp_utils.experiments.addition import recipes as addition
 from interp_utils.experiments.base import Experiment, one_layer
-from interp_utils.experiments.powers import claims, row, together
+from interp_utils.experiments.powers import about, claims, row, together
 from interp_utils.experiments.powers.recipes import RECIPES, P
 from interp_utils.measures import trajectories
 from interp_utils.runs.run import Run
@@ -21,10 +21,12 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=trajectories.measure,
     claims=claims.CLAIMS,
+    own=claims.OWN,
     share=20,
-    compared=("modular_addition", *(f"p{P}_seed{seed}" for seed in addition.STEPS)),
+    compared=("modular_addition", *(f"p{P}_seed{seed}" for seed in addition.STEPS), "memoriser"),
     together=together.together,
-    intro=claims.intro,
-    table=claims.table,
-    about=claims.of_run,
+    intro=about.intro,
+    facts=row.facts,
+    table=about.table,
+    about=row.generalised,
 )

@@ -1,416 +1,437 @@
-"""What Patel et al., section 3.3, say of x^a + y^b, and the rules that decide it."""
+"""What Patel et al., section 3.3, say of x^a + y^b, what was found beside it, and the rules."""
 
 from __future__ import annotations
 
-import math
-import statistics
+from collections.abc import Callable
+from functools import partial
 
-from interp_utils.experiments.base import Claim, Row, Rows
+from interp_utils.experiments.claims import Claim, ended_early, other_settings
 from interp_utils.experiments.powers.recipes import P
-from interp_utils.experiments.powers.row import generalised, is_bijection
+from interp_utils.experiments.powers.row import generalised, is_bijection, of_run
 from interp_utils.experiments.powers.together import PUBLISHED
+from interp_utils.experiments.rules import (
+    LN_P,
+    Row,
+    above,
+    at_least,
+    at_most,
+    below,
+    exactly,
+)
 
 
-def of_run(row: Row) -> bool:
-    return "task" in row
+def one_of(*names: str) -> Callable[[Row], bool]:
+    return lambda row: of_run(row) and row["task"] in names
+
+
+def grokked_in_table(row: Row) -> bool:
+    return of_run(row) and PUBLISHED.get(row["task"]) is not None
+
+
+def no_sums(row: Row) -> bool:
+    """Generalised on other exponents than 1 and 1."""
+    return generalised(row) and row["task"] != "(1, 1)"
 
 
 def renamed(row: Row) -> bool:
     """Generalised on modular addition under another name."""
-    return generalised(row) and is_bijection(row) and row["a"] > 1
+    return no_sums(row) and is_bijection(row)
 
 
-def grokked_in_table(row: Row) -> bool:
-    return of_run(row) and PUBLISHED[row["task"]] is not None
+def uneven(row: Row) -> bool:
+    return of_run(row) and row["entropy of labels"] < 0.9999
 
 
-def one_of(*names: str):
-    return lambda row: of_run(row) and row["task"] in names
+def together(row: Row) -> bool:
+    return "runs" in row
 
 
-def _claim(
-    text: str,
-    published: str,
-    measure: str,
-    holds,
-    rule: str,
-    section: str,
-    about=generalised,
-    source: str = "§3.3",
-) -> Claim:
-    return Claim(
-        text,
-        source,
-        published,
-        measure,
-        lambda row: holds(row[measure]),
-        rule,
-        f"07 · {section}",
-        about,
-    )
+def not_yet(row: Row, fulfilled: bool) -> str | None:
+    """A run that had not generalised by its end says nothing of whether it would."""
+    return None if row["has generalised"] else f"ended at {row['steps']:,}"
 
 
-def _together(
-    text: str, published: str, measure: str, holds, rule: str, section: str, source: str = "Table 1"
-) -> Claim:
-    return _claim(
-        text, published, measure, holds, rule, section, lambda row: not of_run(row), source
-    )
+EVEN_PAIRS = ("(2, 2)", "(4, 4)")
+LABELS, TABLE = "07 · Labels and classes", "07 · Table 1, with seeds"
+SIZE = "07 · The size of the exponents, or the classes seen?"
+IN_U, EVEN = "07 · Embeddings in x and in u", "07 · Even exponents: only cosines"
+NEURONS = "07 · Neurons in (x, y) and in (u, v)"
+SUMS = "07 · Key frequencies, restricted and excluded loss in u and v"
+WEIGHTS = "07 · Squared weights, and excluded loss over training"
+SEVENS = "07 · (7, 7) mod 113 and mod 101"
+FIVE = "grokked is five times later than memorised"
+WEAK = "a rank correlation of a half"
 
-
-LABELS, TABLE, SIZE = (
-    "Labels and classes",
-    "Table 1, with seeds",
-    "The size of the exponents, or the classes seen?",
-)
-IN_U, EVEN, NEURONS = (
-    "Embeddings in x and in u",
-    "Even exponents: only cosines",
-    "Neurons in (x, y) and in (u, v)",
-)
-SUMS, WEIGHTS, SEVENS = (
-    "Key frequencies, restricted and excluded loss in u and v",
-    "Squared weights, and excluded loss over training",
-    "(7, 7) mod 113 and mod 101",
-)
 CLAIMS = [
     Claim(
         "the pairs that grokked generalise",
         "Table 1",
-        "600 to 70,000",
-        "step",
-        generalised,
-        "test accuracy above 99 % by the end of the run",
-        f"07 · {TABLE}",
-        grokked_in_table,
+        "grokked at 600 to 70,000 epochs",
+        "test accuracy",
+        above(0.99, "%"),
+        TABLE,
+        about=grokked_in_table,
+        undecided=ended_early,
     ),
     Claim(
         "and grok",
         "Table 1",
-        "yes",
-        "step over that of memorising",
-        lambda row: row["grokked"],
-        "generalised, 5 times later than memorised",
-        f"07 · {TABLE}",
-        grokked_in_table,
+        '"Grokked: Yes"',
+        "grokked",
+        exactly(True, "five times later than memorised"),
+        TABLE,
+        tolerance=FIVE,
+        about=grokked_in_table,
+        undecided=not_yet,
     ),
-    _claim(
+    Claim(
         "(7, 7) mod 113 does not grok",
-        "no",
-        "step over that of memorising",
-        lambda x: x < 5,
-        "no delay of 5 times",
-        SEVENS,
-        one_of("(7, 7)"),
         "Table 1",
+        '"Grokked: No"',
+        "grokked",
+        exactly(False, "no delay of five times"),
+        SEVENS,
+        tolerance=FIVE,
+        about=one_of("(7, 7)"),
+        undecided=not_yet,
     ),
     Claim(
         "that is, it does not generalise",
         "§3.3",
-        "no",
-        "step",
-        lambda row: row["generalised"] is None,
-        "test accuracy never stays above 99 %",
-        f"07 · {SEVENS}",
-        one_of("(7, 7)"),
+        '"most choices of symmetric values for (a, b) will grok, except for a, b = 7"',
+        "has generalised",
+        exactly(False, "test accuracy never stays above 99 %"),
+        SEVENS,
+        about=one_of("(7, 7)"),
     ),
     Claim(
         "(7, 7) mod 101 groks",
         "Table 1",
-        "2500",
-        "step over that of memorising",
-        lambda row: row["grokked"],
-        "generalised, 5 times later than memorised",
-        f"07 · {SEVENS}",
-        one_of("(7, 7) mod 101"),
+        "at 2,500",
+        "grokked",
+        exactly(True, "five times later than memorised"),
+        SEVENS,
+        tolerance=FIVE,
+        about=one_of("(7, 7) mod 101"),
+        undecided=not_yet,
     ),
-    _claim(
+    Claim(
         "(4, 4) generalises at once",
-        "instant",
+        "§5.1",
+        '"instant and precise generalization"',
         "step over that of memorising",
-        lambda x: x <= 2,
-        "at most twice the step of memorising",
+        at_most(2, "times"),
         TABLE,
-        one_of("(4, 4)"),
-        "§5.1",
+        tolerance="twice the step of memorising",
+        about=one_of("(4, 4)"),
+        undecided=not_yet,
     ),
-    _together(
+    Claim(
+        "(9, 9) is faster than (3, 4)",
+        "§5.1",
+        '"performed better in this more complex setting"',
+        "(9, 9) over (3, 4)",
+        below(1),
+        TABLE,
+        about=together,
+    ),
+    Claim(
         "the order of Table 1",
-        "18,100 to 600",
+        "Table 1",
+        "from 18,100 for (1, 1) to 600 for (8, 9)",
         "order of Table 1",
-        lambda x: x > 0.7,
-        "rank correlation above 0.7",
+        above(0.7),
         TABLE,
+        tolerance="a rank correlation of 0.7, one for the same order",
+        about=together,
     ),
-    _together(
+    Claim(
         "grokking is faster the larger the exponents",
-        "faster",
+        "§3.3",
+        '"the speed of grokking increases as the values of a and b increase"',
         "step with exponent, all tasks",
-        lambda x: x < -0.5,
-        "rank correlation below -0.5",
+        below(-0.5),
         SIZE,
-        "§3.3",
+        tolerance=WEAK,
+        about=together,
     ),
-    _together(
+    Claim(
         "the same, at equal shares of unseen classes",
-        "faster",
+        "§3.3",
+        "the same",
         "step with exponent, classes alike",
-        lambda x: x < -0.5,
-        "partial rank correlation below -0.5",
+        below(-0.5),
         SIZE,
-        "§3.3",
+        tolerance=WEAK,
+        about=together,
     ),
-    _together(
+    Claim(
         "the same, on bijections: (1, 1), (3, 3), (5, 5), (9, 9)",
-        "18,100 to 1,600",
-        "step with exponent, bijections: p",
-        lambda x: x < 0.05,
-        "rank correlation, p below 0.05",
+        "Table 1",
+        "18,100, 10,000, 3,000 and 1,600",
+        "step with exponent, bijections",
+        below(-0.5),
         SIZE,
+        tolerance=WEAK,
+        about=together,
     ),
-    _together(
+    Claim(
         "these differ at all",
-        "18,100 to 1,600",
+        "Table 1",
+        "the same",
         "one distribution, bijections: p",
-        lambda x: x < 0.05,
-        "Kruskal and Wallis, p below 0.05",
+        below(0.05),
         SIZE,
+        tolerance="Kruskal and Wallis at 5 %; so few runs show large differences only",
+        about=together,
     ),
-    _together(
+    Claim(
         "the drop from (1, 1) to (3, 3)",
-        "most significant",
-        "(3, 3) and (1, 1): p",
-        lambda x: x < 0.05,
-        "Kruskal and Wallis, p below 0.05",
-        SIZE,
         "§3.3",
+        '"most significant in the test runs between a, b = 1 to a, b = 3"',
+        "(3, 3) and (1, 1): p",
+        below(0.05),
+        SIZE,
+        tolerance="Kruskal and Wallis at 5 %",
+        about=together,
     ),
-    _together(
+    Claim(
         "(5, 4) takes longer than (4, 5)",
-        "4.5 times",
+        "Table 1",
+        "5,000 and 1,100: 4.5 times",
         "(5, 4) over (4, 5)",
-        lambda x: x > 2,
-        "over twice as long",
+        above(2, "times"),
         TABLE,
+        tolerance="under half of the published ratio",
+        about=together,
     ),
-    _together(
+    Claim(
         "(3, 4) takes longest",
-        "3.9 times (1, 1)",
+        "Table 1",
+        "70,000 and 18,100 for (1, 1): 3.9 times",
         "(3, 4) over (1, 1)",
-        lambda x: x > 2,
-        "over twice (1, 1)",
+        above(2, "times"),
         TABLE,
+        tolerance="half of the published ratio",
+        about=together,
     ),
-    _together(
+    Claim(
         "a = b is learned faster than others",
-        "faster",
-        "a = b over others",
-        lambda x: x < 1,
-        "bijections, a = b, sooner",
-        TABLE,
         "§5.1",
+        '"absence of these specific conditions leads to slower generalization"',
+        "a = b over others",
+        below(1),
+        TABLE,
+        about=together,
+        undecided=other_settings("a = b are bijections here and the others are not"),
     ),
-    _claim(
+    Claim(
         "(3, 3) has all labels equally",
-        "equally",
+        "§3.3",
+        '"outputs all values in the range [0, p) equally"',
         "entropy of labels",
-        lambda x: x > 0.99999,
-        "entropy of ln p",
+        above(0.99999),
         LABELS,
-        one_of("(3, 3)"),
+        tolerance="of ln p",
+        about=one_of("(3, 3)"),
     ),
-    _claim(
+    Claim(
         "(7, 7) mod 113 lacks many labels",
-        "many",
+        "§3.3",
+        '"many values in the [0, p) not represented"',
         "labels that do not occur",
-        lambda x: x > 10,
-        "over ten of 113",
+        above(10),
         LABELS,
-        one_of("(7, 7)"),
+        tolerance="many is over ten of 113",
+        about=one_of("(7, 7)"),
+    ),
+    Claim(
+        "(7, 7) mod 113 has many zeros",
+        "§3.3, Fig. 2",
+        '"a very uneven distribution, with emphasis on 0"',
+        "pairs of label 0, over an even share",
+        above(1.5, "times"),
+        LABELS,
+        tolerance="half as many again",
+        about=one_of("(7, 7)"),
     ),
     Claim(
         "without even labels no generalisation",
         "§3.3",
-        "necessary",
-        "entropy of labels",
-        lambda row: row["generalised"] is None,
-        "uneven labels: never above 99 %",
-        f"07 · {LABELS}",
-        lambda row: of_run(row) and row["entropy of labels"] < 0.9999,
+        '"has to have a uniform distribution of remainders"',
+        "has generalised",
+        exactly(False, "test accuracy never stays above 99 %"),
+        LABELS,
+        tolerance="uneven is an entropy below 0.9999 ln p",
+        about=uneven,
     ),
-    _claim(
+    Claim(
         "the embedding is dense in the Fourier basis",
-        "most frequencies",
+        "§3.3",
+        '"instead of being sparse in a few key values"',
         "W_E in x, share of the five largest",
-        lambda x: x < 0.5,
-        "five frequencies of x hold under half",
+        below(0.5, "%"),
         IN_U,
-        lambda row: generalised(row) and row["task"] != "(1, 1)",
+        tolerance="half of the power in five frequencies",
+        about=no_sums,
     ),
-    _claim(
+    Claim(
         "it has no simple structure",
-        "none apparent",
+        "§3.3",
+        '"no simple functional structure that is apparent"',
         "written by x, share on key frequencies",
-        lambda x: x < 0.5,
-        "key frequencies of u hold under half, bijections",
+        below(0.5, "%"),
         IN_U,
-        renamed,
+        tolerance="half of the power on the key frequencies of u",
+        about=renamed,
     ),
-    _claim(
+    Claim(
         "(2n, 2n): power is spread evenly",
-        "equal amplitude",
+        "§3.3",
+        '"widely but evenly (equal amplitude)"',
         "W_E in x, effective share of frequencies",
-        lambda x: x > 0.9,
-        "effective number over 90 % of all",
+        above(0.9, "%"),
         EVEN,
-        one_of("(2, 2)", "(4, 4)"),
+        tolerance="a tenth of the frequencies",
+        about=one_of(*EVEN_PAIRS),
     ),
-    _claim(
+    Claim(
         "only there",
-        "only there",
+        "§3.3",
+        "inconclusive elsewhere",
         "W_E in x, effective share of frequencies",
-        lambda x: x < 0.9,
-        "other p = 113 pairs: under 90 %",
+        below(0.9, "%"),
         EVEN,
-        lambda row: (
-            generalised(row)
-            and row["p"] == P
-            and row["a"] > 1
-            and row["task"] not in ("(2, 2)", "(4, 4)")
-        ),
+        tolerance="the same",
+        about=lambda row: no_sums(row) and row["p"] == P and row["task"] not in EVEN_PAIRS,
     ),
-    _claim(
-        "(2n, 2n): only cosines",
-        "(not in its text)",
-        "W_E in x, share of sines",
-        lambda x: x < 0.01,
-        "sines below 1 %",
-        EVEN,
-        one_of("(2, 2)", "(4, 4)"),
-        "-",
-    ),
-    _claim(
+    Claim(
         "no angle sums of x and y",
-        "not formed",
+        "§3.3",
+        '"angle-sum identities are no longer being formed"',
         "neurons, share of one frequency of (x, y)",
-        lambda x: x < 0.4,
-        "a neuron's best frequency below 40 % (median)",
+        below(0.4, "%"),
         NEURONS,
-        lambda row: generalised(row) and row["task"] != "(1, 1)",
+        tolerance="of the median neuron's variance",
+        about=no_sums,
     ),
-    _claim(
+    Claim(
         "nor of u and v: another mechanism",
-        "changed",
+        "§3.3",
+        '"the underlying mechanism has changed"',
         "neurons, share of one frequency of (u, v)",
-        lambda x: x < 0.5,
-        "the same in (u, v) below 50 %, bijections",
+        below(0.5, "%"),
         NEURONS,
-        renamed,
+        tolerance="of the median neuron's variance",
+        about=renamed,
     ),
-    _claim(
+    Claim(
         "the logits are no cos w(u+v-z)",
-        "changed",
+        "§3.3",
+        "the same",
         "logit variance explained",
-        lambda x: x < 0.95,
-        "below 95 % on the key frequencies, bijections",
+        below(0.95, "%"),
         SUMS,
-        renamed,
+        tolerance="as for modular addition",
+        about=renamed,
     ),
-    _claim(
+    Claim(
         "x and y are combined in the unembed",
-        "in the unembed",
+        "§3.3",
+        '"transforming the representations of x and y separately"',
         "accuracy, neurons additive",
-        lambda x: x > 0.5,
-        "over half right with neurons f(x) + g(y)",
+        above(0.5, "%"),
         NEURONS,
-        lambda row: generalised(row) and row["task"] != "(1, 1)",
+        tolerance="half right with neurons f(x) + g(y)",
+        about=no_sums,
     ),
-    _claim(
+    Claim(
         "the unembedding has key frequencies",
-        "still found",
+        "§3.3",
+        '"still found in the unembed matrix"',
         "W_L, share of the five largest",
-        lambda x: x > 0.7,
-        "five frequencies hold over 70 % of W_L",
+        above(0.7, "%"),
         SUMS,
-        lambda row: generalised(row) and grokked_in_table(row),
+        tolerance="30 % of power elsewhere",
+        about=lambda row: generalised(row) and grokked_in_table(row),
     ),
-    _claim(
+    Claim(
         "excluded loss shows them",
         "Fig. 1",
+        "a progress measure, drawn",
         "excluded loss",
-        lambda x: x > math.log(P),
-        "above ln 113, bijections",
+        above(LN_P),
         SUMS,
-        renamed,
-        "Fig. 1",
+        tolerance="worse than a guess, on training pairs",
+        about=renamed,
     ),
-    _claim(
+    Claim(
         "squared weights fall after grokking",
-        "high to low",
-        "sum of squared weights, last over largest",
-        lambda x: x < 0.5,
-        "last under half the largest",
-        WEIGHTS,
-        source="Fig. 1",
-    ),
-    _claim(
-        "their fall indicates grokking",
-        "indicate",
-        "sum of squared weights, last over largest",
-        lambda x: x > 0.9,
-        "no fall by 10 % where it had not grokked",
-        WEIGHTS,
-        lambda row: of_run(row) and not row["grokked"],
         "Fig. 1",
+        '"from high (when the model is memorizing and overfitting) to low"',
+        "sum of squared weights, last over largest",
+        below(0.5, "times"),
+        WEIGHTS,
+        tolerance="low is under half",
+    ),
+    Claim(
+        "their fall indicates grokking",
+        "Fig. 1",
+        '"indicate progress in grokking"',
+        "sum of squared weights, last over largest",
+        above(0.9, "times"),
+        WEIGHTS,
+        tolerance="no fall by a tenth on random labels, where nothing is grokked",
+        about=lambda row: row.get("task") == "random labels",
     ),
 ]
-
-
-def intro(rows: Rows) -> list[str]:
-    runs = [row for row in rows.values() if of_run(row)]
-    n_sums = sum(row["task"] == "(1, 1)" for row in runs)
-    n_not = sum(not generalised(row) for row in runs)
-    return [
-        "Patel et al., section 3.3, Table 1 and appendix, on (x^a + y^b) mod p; p = 113 where no "
-        "p is named, 30 % of the pairs",
-        f"for training, settings as for modular addition: (1, 1), whose {n_sums} runs count here "
-        "too. *Generalised*: test accuracy",
-        "above 99 % to the end, for five logged steps at least; *grokked*: that, at least five "
-        "times later than training accuracy. The",
-        f"step of a run that had not generalised by its end ({n_not} of {len(runs)}) is the one "
-        "after its last; in ranks it is last.",
-        "Correlations, ratios and p-values, measured on 1, are of all runs together: those on "
-        "bijections cut off at step 12,000, where",
-        "p is the share of random relabellings of the runs. (1, 1), (3, 3), (5, 5) and (9, 9) mod "
-        "113, and (7, 7) mod 101, are bijections:",
-        "modular addition with its inputs renamed, exactly, which notebook 07 shows. With so few "
-        "seeds of each, ranks could see",
-        "nothing but large differences.",
-    ]
-
-
-def table(rows: Rows) -> list[str]:
-    lines = [
-        "| task | published | seeds | memorised at | generalised at | grokked | classes | unseen "
-        "| entropy of labels | key frequencies |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for task, step in PUBLISHED.items():
-        own = sorted(
-            (row for row in rows.values() if of_run(row) and row["task"] == task),
-            key=lambda row: row["step"],
-        )
-        steps = ", ".join(
-            f"{row['step']}" if generalised(row) else f"> {row['steps']}" for row in own
-        )
-        memorised = statistics.median(row["memorised"] for row in own)
-        keys = sorted(len(row["key frequencies"]) for row in own if generalised(row))
-        said = {"(7, 7)": "no", "(4, 4)": "at once"}.get(task, step or "-")
-        lines.append(
-            f"| {task} | {said} | {len(own)} | {memorised:.0f} | {steps} | "
-            f"{sum(row['grokked'] for row in own)} of {len(own)} "
-            f"| {own[0]['classes of x']} x {own[0]['classes of y']} | "
-            f"{statistics.median(row['unseen'] for row in own):.3f} "
-            f"| {own[0]['entropy of labels']:.4f} | {f'{keys[0]} to {keys[-1]}' if keys else '-'} |"
-        )
-    return lines
+own = partial(Claim, source="-", says="-")
+OWN = [
+    own(
+        "it is modular addition renamed: the operands write key frequencies of u and v",
+        measure="written by x, share on key frequencies",
+        rule=above(0.8, "%"),
+        notebook=IN_U,
+        tolerance="a fifth of the power",
+        about=renamed,
+    ),
+    own(
+        "neurons have one frequency of u and v",
+        measure="neurons, share of one frequency of (u, v)",
+        rule=above(0.85, "%"),
+        notebook=NEURONS,
+        tolerance="the median neuron, as clusters are defined for modular addition",
+        about=renamed,
+    ),
+    own(
+        "the logits are cos w(u+v-z)",
+        measure="logit variance explained",
+        rule=at_least(0.92, "%"),
+        notebook=SUMS,
+        tolerance="3 points under what is published for modular addition",
+        about=renamed,
+    ),
+    own(
+        "(7, 7) mod 113 generalises at once",
+        measure="step over that of memorising",
+        rule=at_most(2, "times"),
+        notebook=SEVENS,
+        tolerance="twice the step of memorising",
+        about=one_of("(7, 7)"),
+    ),
+    own(
+        "(2n, 2n): only cosines",
+        measure="W_E in x, share of sines",
+        rule=below(0.01, "%"),
+        notebook=EVEN,
+        about=one_of(*EVEN_PAIRS),
+    ),
+    own(
+        "what decides is how many pairs of classes training leaves unseen",
+        measure="step with unseen classes, exponents alike",
+        rule=above(0.5),
+        notebook=SIZE,
+        tolerance=WEAK,
+        about=together,
+    ),
+]

@@ -123,7 +123,6 @@ def headline(run: Run, device: Device = None) -> Row:
     model.fetch("resid_mid", "post")
     wrong = (model.logits.argmax(-1).flatten() != model.task.labels) & model.task.test_mask
     zero = (task.tokens[:, :2] == 0).any(1).to(model.device)
-    weights = run.metrics["sum_squared_weights"]
     row = {
         **_parameters(task),
         "steps": run.step,
@@ -135,7 +134,7 @@ def headline(run: Run, device: Device = None) -> Row:
         "accuracy, neurons additive": progress.accuracy(
             ablation.with_additive_neurons(model), model.task.labels
         ),
-        "sum of squared weights, last over largest": (weights.iloc[-1] / weights.max()).item(),
+        **squared_weights(run),
         **_spectra(model, run),
         **{
             f"neurons, share of one frequency of {names}": best.median().item()
@@ -147,6 +146,12 @@ def headline(run: Run, device: Device = None) -> Row:
         if row["classes of x"] == row["classes of y"] == row["p"]
         else row
     )
+
+
+def squared_weights(run: Run) -> Row:
+    """How far the sum of squared weights has fallen from its largest value."""
+    weights = run.metrics["sum_squared_weights"]
+    return {"sum of squared weights, last over largest": (weights.iloc[-1] / weights.max()).item()}
 
 
 def _parameters(task: Task) -> Row:

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from interp_utils.devices import Device
-from interp_utils.experiments.base import Row
 from interp_utils.experiments.powers import exponents
 from interp_utils.experiments.powers.recipes import P
+from interp_utils.experiments.rules import Row
 from interp_utils.measures import milestones
 from interp_utils.runs.run import Run
+from interp_utils.tasks import PowerSum
 
 HORIZON = 12_000  # where runs on bijections are cut off to be compared
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """`exponents.headline`, and when it generalised, one after the last step if it had not."""
-    found = exponents.headline(run, device)
-    step = found["generalised"] or found["steps"] + 1
-    by_horizon = milestones.generalisation(run.metrics, HORIZON).generalised or HORIZON + 1
-    memorised = found["memorised"]
-    late = {} if memorised is None else {"step over that of memorising": step / memorised}
-    return (
-        found
-        | late
-        | {
-            "task": f"({found['a']}, {found['b']})"
-            + (f" mod {found['p']}" if found["p"] != P else ""),
-            "step": step,
-            "step by 12,000": by_horizon,
-            "labels that do not occur": found["p"] - found["labels that occur"],
-        }
-    )
+    """`exponents.headline`, and when it generalised, one after the last step if it had not.
+
+    Of a control, whose labels are random, only what its weights did.
+    """
+    if not run.task.operation.holds:
+        return facts(run) | exponents.squared_weights(run)
+    return exponents.headline(run, device) | facts(run)
+
+
+def facts(run: Run) -> Row:
+    """What the task and the log say."""
+    if not run.task.operation.holds:
+        return {"task": "random labels", "steps": run.step}
+    of_task, when = exponents.describe(run.task), milestones.generalisation(run.metrics)
+    a, b = run.task.exponents if isinstance(run.task, PowerSum) else (1, 1)
+    p, step = run.task.p, when.generalised or run.step + 1
+    found = of_task | when._asdict() | {"p": p, "a": a, "b": b, "steps": run.step}
+    found |= {
+        "task": f"({a}, {b})" + (f" mod {p}" if p != P else ""),
+        "step": step,
+        "step by 12,000": milestones.generalisation(run.metrics, HORIZON).generalised
+        or HORIZON + 1,
+        "has generalised": when.generalised is not None,
+        "labels that do not occur": p - of_task["labels that occur"],
+        "pairs of label 0, over an even share": of_task["pairs of label 0"] * p,
+    }
+    if when.memorised:
+        found["step over that of memorising"] = step / when.memorised
+    return found
+
+
+def of_run(row: Row) -> bool:
+    """A run on sums of powers: neither all of them together nor a control."""
+    return "generalised" in row
 
 
 def is_bijection(row: Row) -> bool:
@@ -37,4 +55,4 @@ def is_bijection(row: Row) -> bool:
 
 
 def generalised(row: Row) -> bool:
-    return "task" in row and row["generalised"] is not None
+    return of_run(row) and row["generalised"] is not None

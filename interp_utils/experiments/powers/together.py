@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from interp_utils.analysis import rank_tests
-from interp_utils.experiments.base import Row, Rows
+from interp_utils.experiments.claims import Row, Rows
 from interp_utils.experiments.powers.recipes import P
-from interp_utils.experiments.powers.row import is_bijection
+from interp_utils.experiments.powers.row import is_bijection, of_run
 
 # The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix
 # describe, have none.
@@ -35,12 +35,14 @@ TOGETHER = "all runs"
 
 
 def together(rows: Rows, docs: Path) -> Rows:
-    return {TOGETHER: _compare(list(rows.values()))}
+    own = [row for row in rows.values() if of_run(row)]
+    return {TOGETHER: {"runs": len(own), **_compare(own)}}
 
 
 def _compare(rows: list[Row]) -> Row:
-    """Correlations are of ranks. A run that had not generalised counts as later than all that "
-    "had."""
+    """Correlations are of ranks. A run that had not generalised counts as later than all that
+    had.
+    """
     by_task = {task: [row for row in rows if row["task"] == task] for task in PUBLISHED}
     steps = {
         task: statistics.median(row["step"] if row["generalised"] else math.inf for row in own)
@@ -77,6 +79,7 @@ def _compare(rows: list[Row]) -> Row:
         "step with exponent, all tasks": with_size,
         "step with exponent, classes alike": _partial(with_size, with_unseen, between),
         "step with unseen classes, exponents alike": _partial(with_unseen, with_size, between),
+        "(9, 9) over (3, 4)": steps["(9, 9)"] / steps["(3, 4)"],
         "(5, 4) over (4, 5)": steps["(5, 4)"] / steps["(4, 5)"],
         "(3, 4) over (1, 1)": steps["(3, 4)"] / steps["(1, 1)"],
         "a = b over others": statistics.median(symmetric)

@@ -1,7 +1,7 @@
 """n mod q for all primes q below p: Syrkis and Søgaard 2024."""
 
 from interp_utils.experiments.base import Experiment, one_layer
-from interp_utils.experiments.remainders import claims, row, together
+from interp_utils.experiments.remainders import about, claims, row, together
 from interp_utils.experiments.remainders.recipes import RECIPES
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Remainders
@@ -19,10 +19,12 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=row.history,
     claims=claims.CLAIMS,
+    own=claims.OWN,
     share=35,
     compared=tuple(together.ADDITION.values()),
     together=together.together,
-    intro=claims.intro,
-    table=claims.table,
-    beside=claims.beside,
+    intro=about.intro,
+    facts=row.facts,
+    table=about.table,
+    beside=about.beside,
 )

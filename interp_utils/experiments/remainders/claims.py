@@ -1,371 +1,409 @@
-"""What Syrkis and Søgaard 2024 say of many remainders, and the rules that decide it."""
+"""What Syrkis and Søgaard 2024 say of many remainders, what was found beside it, and the rules."""
 
 from __future__ import annotations
 
-from interp_utils.experiments.base import Claim, Row, Rows
-from interp_utils.experiments.remainders.recipes import P
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from interp_utils.experiments.claims import Claim, ended_before, other_settings
 from interp_utils.experiments.remainders.row import FIRST, MASKED_FIRST
-from interp_utils.experiments.remainders.together import SEARCH
+from interp_utils.experiments.rules import (
+    Row,
+    above,
+    at_least,
+    at_most,
+    below,
+    between,
+    exactly,
+)
+
+PUBLISHED_STEPS = 65_536
 
 
-def of_kind(*kinds: str):
+def of_kind(*kinds: str) -> Callable[[Row], bool]:
     return lambda row: row.get("kind") in kinds
 
 
-def _claim(
-    text: str,
-    published: str,
-    measure: str,
-    holds,
-    rule: str,
-    section: str,
-    about,
-    source: str = "Fig. 5",
-) -> Claim:
-    return Claim(
-        text,
-        source,
-        published,
-        measure,
-        lambda row: holds(row[measure]),
-        rule,
-        section,
-        about,
-    )
+def has(measure: str) -> Callable[[Row], bool]:
+    return lambda row: measure in row
 
 
-OURS = of_kind("T_miiii")
-TASK, TRAINING, CONTROLS, SEARCHED = (
-    "08 · The task",
-    "08 · Training",
-    "08 · The controls, at equal length",
-    "08 · The search for hyper-parameters",
-)
-POSITIONS, VALUES, SPECTRA, NEURONS = (
-    "09 · Positional embeddings",
-    "09 · The embedding's singular values",
-    "09 · Spectra of the embedding",
-    "09 · Neurons",
-)
-SPIKE, HEADS, CIRCUITS = (
-    "09 · Is the spike in the number of active frequencies real?",
-    "09 · Attention",
-    "10 · Neurons",
-)
+OURS, ADDITION = of_kind("T_miiii"), of_kind("T_nanda")
+TASK, TRAINING, CONTROLS = "08 · The task", "08 · Training", "08 · The controls, at equal length"
+SEARCHED = "08 · The search for hyper-parameters"
+POSITIONS, VALUES = "09 · Positional embeddings", "09 · The embedding's singular values"
+SPECTRA, NEURONS = "09 · Spectra of the embedding", "09 · Neurons"
+SPIKE = "09 · Is the spike in the number of active frequencies real?"
+GRADIENTS, HEADS = "09 · Gradients by weight", "09 · Attention"
+CIRCUITS = "10 · Neurons"
 LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
+settings = other_settings("80 % of the numbers and λ = 2, for 30 % and 1/2")
+RATIO = "half as many again"
+
 CLAIMS = [
-    _claim(
+    Claim(
         "learns all remainders",
-        "accuracy 1",
+        "Fig. 5",
+        '"a perfect accuracy of 1 on the validation set across all 29 tasks"',
         "lowest test accuracy",
-        lambda x: x > 0.99,
-        "lowest above 99 %",
+        above(0.99, "%"),
         TRAINING,
-        OURS,
+        tolerance="1 point",
+        about=OURS,
+        undecided=ended_before(PUBLISHED_STEPS),
     ),
-    _claim(
+    Claim(
         "2, 3, 5 and 7 first",
-        "first four",
+        "Fig. 5",
+        '"modulo 2, 3, 5, and 7 generalized in succession"',
         LAST_FIRST,
-        lambda x: x <= 4,
-        "to 99 %, before all others",
+        at_most(4),
         TRAINING,
-        OURS,
+        about=OURS,
+        undecided=settings,
     ),
-    _claim(
+    Claim(
         "these in this order",
-        "in that order",
+        "Fig. 5",
+        '"in that order"',
         "2, 3, 5 and 7 in this order",
-        lambda x: x == 1,
-        "steps to 99 % rise",
+        exactly(1, "steps to 99 % rise"),
         TRAINING,
-        OURS,
+        about=OURS,
+        undecided=settings,
     ),
-    _claim(
+    Claim(
         "the others in no particular order",
-        "none",
+        "Fig. 5",
+        '"the remaining 25 in no particular order"',
         "the others, step with q",
-        lambda x: abs(x) < 0.5,
-        "rank correlation",
+        between(-0.5, 0.5),
         TRAINING,
-        OURS,
+        tolerance="a rank correlation of a half",
+        about=OURS,
+        undecided=settings,
     ),
-    _claim(
+    Claim(
         "the others together",
-        "around 40,000",
-        "the others, last over first",
-        lambda x: x < 1.25,
-        "within a quarter",
-        TRAINING,
-        OURS,
-    ),
-    _claim(
-        "all tasks are grokked",
-        "grokked",
-        "median head's step over that of memorising",
-        lambda x: x >= 5,
-        "five times later than 99 % of training answers",
-        TRAINING,
-        OURS,
-    ),
-    _claim(
-        "T_masked: 11, 13, 17, 19 first",
-        "these",
-        LAST_MASKED,
-        lambda x: x <= 4,
-        "before all others",
-        CONTROLS,
-        of_kind("T_masked"),
-        "Fig. 19",
-    ),
-    _claim(
-        "does not converge at λ = 0",
-        "no",
-        "heads at 99 %",
-        lambda x: x < 15,
-        "not all heads",
-        CONTROLS,
-        of_kind("λ = 0"),
         "Results",
+        '"around epoch 40000"',
+        "the others, last over first",
+        below(1.25, "times"),
+        TRAINING,
+        tolerance="a quarter",
+        about=OURS,
+        undecided=settings,
     ),
-    _claim(
-        "no dropout: all but 2 and 3 overfit",
-        "2 of 29",
-        "heads at 99 %",
-        lambda x: x <= 2,
-        "two",
+    Claim(
+        "all tasks are grokked",
+        "Fig. 5",
+        '"We see grokking occur on all tasks"',
+        "median head's step over that of memorising",
+        at_least(5, "times"),
+        TRAINING,
+        tolerance="grokked is five times later than memorised",
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "slower than modular addition",
+        "§1",
+        '"the model can be expected to generalize slower"',
+        "median head's step, over addition's",
+        above(1),
+        TRAINING,
+        about=OURS,
+        undecided=other_settings("learning rate, data and Grokfast differ between the two"),
+    ),
+    Claim(
+        "T_masked: 11, 13, 17, 19 first",
+        "Fig. 19",
+        "these, without 2, 3, 5 and 7",
+        LAST_MASKED,
+        at_most(4),
         CONTROLS,
-        of_kind("no dropout"),
+        about=of_kind("T_masked"),
+        undecided=settings,
+    ),
+    Claim(
+        "does not converge at λ = 0",
+        "Results",
+        '"the model did not converge when λ = 0"',
+        "heads at 99 %",
+        replace(below("heads"), words="not all"),
+        CONTROLS,
+        about=of_kind("λ = 0"),
+        undecided=lambda row, fulfilled: (
+            f"ended at {row['steps']:,}" if row["steps"] < PUBLISHED_STEPS else None
+        ),
+    ),
+    Claim(
+        "Grokfast learns more, at equal length",
+        "Results",
+        '"confirming the utility of the gradient amplification"',
+        "heads at 99 %, λ = 2 minus λ = 0",
+        above(0, "heads"),
+        CONTROLS,
+        about=has("heads at 99 %, λ = 2 minus λ = 0"),
+    ),
+    Claim(
+        "no dropout: 2 and 3 generalise",
         "Fig. 22",
+        "two tasks of 29 generalise, mod 2 and mod 3",
+        "test accuracy of 2 and 3, least",
+        above(0.9, "%"),
+        CONTROLS,
+        tolerance="10 points",
+        about=of_kind("no dropout"),
+        undecided=ended_before(PUBLISHED_STEPS),
     ),
-    _claim(
-        "they are the best",
-        "best of 30",
-        "rank of the published best",
-        lambda x: x == 1,
-        "first of the search",
-        SEARCHED,
-        lambda row: "trials" in row,
+    Claim(
+        "no dropout: all others overfit",
+        "Fig. 22",
+        "the other 27 do not",
+        "test accuracy of the others, most",
+        below(0.9, "%"),
+        CONTROLS,
+        tolerance="10 points",
+        about=of_kind("no dropout"),
+    ),
+    Claim(
+        "their hyper-parameters are the best",
         "Table 2",
+        '"the best-performing hyper-parameters"',
+        "rank of the published best",
+        exactly(1, "first of the search"),
+        SEARCHED,
+        about=has("trials"),
+        undecided=other_settings("p = 23 for 1,000 steps, in which none generalises"),
     ),
-    _claim(
+    Claim(
         "positions of addition agree",
-        "0.95",
-        "positions, Pearson",
-        lambda x: x > 0.8,
-        "above 0.8",
-        POSITIONS,
-        of_kind("T_nanda"),
         "Fig. 7",
+        '"a Pearson correlation of 0.95"',
+        "positions, Pearson",
+        above(0.8),
+        POSITIONS,
+        tolerance="0.15",
+        about=ADDITION,
     ),
-    _claim(
+    Claim(
         "of remainders are opposed",
-        "-0.64",
-        "positions, Pearson",
-        lambda x: x < -0.3,
-        "below -0.3",
-        POSITIONS,
-        OURS,
         "Fig. 7",
+        '"a Pearson correlation of -0.64"',
+        "positions, Pearson",
+        below(-0.3),
+        POSITIONS,
+        tolerance="half of it",
+        about=OURS,
     ),
-    _claim(
+    Claim(
         "which reflects the task",
-        "non-commutative",
-        "positions, Pearson",
-        lambda x: x > -0.3,
-        "not below -0.3 with permuted labels",
-        POSITIONS,
-        of_kind("T_basis"),
         "Fig. 7",
+        '"due to the non-commutative nature of the task"',
+        "positions, Pearson",
+        above(-0.3),
+        POSITIONS,
+        tolerance="the same, where labels are permuted",
+        about=of_kind("T_basis"),
     ),
-    _claim(
+    Claim(
         "singular values more diffuse",
-        "more",
-        "singular values, effective share, over addition's",
-        lambda x: x > 1.5,
-        "1.5 times addition's",
-        VALUES,
-        OURS,
         "Fig. 8",
+        '"more diffuse"',
+        "singular values, effective share, over addition's",
+        above(1.5, "times"),
+        VALUES,
+        tolerance=RATIO,
+        about=OURS,
     ),
-    _claim(
+    Claim(
         "few frequencies for addition",
-        "five",
-        "frequencies, effective share",
-        lambda x: x < 0.25,
-        "under a quarter",
-        SPECTRA,
-        of_kind("T_nanda"),
         "Fig. 11",
-    ),
-    _claim(
-        "many for remainders",
-        "broader",
-        "frequencies, effective share, over addition's",
-        lambda x: x > 1.5,
-        "1.5 times addition's",
-        SPECTRA,
-        OURS,
-        "Fig. 12",
-    ),
-    _claim(
-        "none stands out with permuted labels",
-        "none",
+        '"Only a few frequencies are active"',
         "frequencies, effective share",
-        lambda x: x > 0.8,
-        "over 80 %",
+        below(0.25, "%"),
         SPECTRA,
-        of_kind("T_basis"),
+        tolerance="few is under a quarter",
+        about=ADDITION,
+    ),
+    Claim(
+        "many for remainders",
+        "Fig. 12",
+        '"a broader spectrum of active frequencies"',
+        "frequencies, effective share, over addition's",
+        above(1.5, "times"),
+        SPECTRA,
+        tolerance=RATIO,
+        about=OURS,
+    ),
+    Claim(
+        "none stands out with permuted labels",
         "Fig. 13",
+        '"a structure inherent to the data"',
+        "frequencies, effective share",
+        above(0.8, "%"),
+        SPECTRA,
+        tolerance="a fifth of the frequencies",
+        about=of_kind("T_basis"),
     ),
-    _claim(
+    Claim(
         "neurons are periodic",
-        "periodic",
-        "neurons, share of their best wave",
-        lambda x: x > 0.5,
-        "half of the variance, median",
-        NEURONS,
-        OURS,
         "Fig. 14",
+        '"periodic patterns with respect to the input digits"',
+        "neurons, share of their best wave",
+        above(0.5, "%"),
+        NEURONS,
+        tolerance="half of the median neuron's variance",
+        about=OURS,
     ),
-    _claim(
+    Claim(
         "active frequencies spike: its code",
-        "10, 18, 10",
-        "code's count, largest over last",
-        lambda x: x > 1.5,
-        "1.5 times the last",
-        SPIKE,
-        OURS,
         "Fig. 16",
-    ),
-    _claim(
-        "in its text's definition",
-        "18 of 57",
-        "active, by the text",
-        lambda x: x > 10,
-        "more than 10",
+        "10, 18, 10 at steps 4,096, 16,384 and 65,536",
+        "code's count, largest over last",
+        above(1.5, "times"),
         SPIKE,
-        OURS,
+        tolerance="1.8 times is published",
+        about=OURS,
+    ),
+    Claim(
+        "by the text's definition of active",
         "Table 3",
+        "18 of 57 frequencies over mean and two standard deviations",
+        "active by the text, most possible of 57",
+        at_least(18),
+        SPIKE,
+        tolerance="arithmetic: a fifth at most can be (Cantelli)",
+        about=has("active by the text, most possible of 57"),
     ),
     *(
-        _claim(
+        Claim(
             f"without a scale: {name}",
-            "(a spike)",
-            f"{name}, largest over last",
-            lambda x: x > 1.5,
-            "1.5 times the last",
-            SPIKE,
-            OURS,
             "Fig. 16",
+            "a spike",
+            f"{name}, largest over last",
+            above(1.5, "times"),
+            SPIKE,
+            tolerance="1.8 times is published",
+            about=OURS,
         )
         for name in ("participation ratio", "90 % of power", "1 - Gini")
     ),
-    _claim(
-        "heads look at one digit",
-        "exclusively",
-        "attention to one digit, least",
-        lambda x: x > 0.9,
-        "over 90 %, every head",
-        HEADS,
-        OURS,
-        "Fig. 18",
-    ),
-    _claim(
-        "circuits of simple tasks are reused",
-        "reused",
-        "cluster's cost to other heads",
-        lambda x: x > 0.1,
-        "a period's neurons cost others over 0.1 of accuracy",
-        CIRCUITS,
-        OURS,
+    Claim(
+        "the spike coincides with generalisation",
         "post",
+        '"as the model generalizes to complex tasks"',
+        "code's count, step of the largest over the median head's",
+        between(0.5, 2, "times"),
+        SPIKE,
+        tolerance="a factor of two; snapshots are a thousand steps apart",
+        about=OURS,
     ),
-    _claim(
+    Claim(
+        "attention's gradients settle first",
+        "Fig. 17",
+        "norms of attention's gradients settle early",
+        "gradients of attention, last over largest, over the others'",
+        below(1),
+        GRADIENTS,
+        tolerance="Q, K, V and O together, against all other weights",
+        about=OURS,
+    ),
+    Claim(
+        "heads look at one digit",
+        "Fig. 18",
+        '"focus exclusively on one digit or the other"',
+        "attention to one digit, least",
+        above(0.9, "%"),
+        HEADS,
+        tolerance="10 points, every head",
+        about=OURS,
+    ),
+    Claim(
+        "addition looks at both",
+        "Fig. 18",
+        "T_nanda's heads attend to both",
+        "attention to one digit, most",
+        below(0.6, "%"),
+        HEADS,
+        tolerance="10 points, every head",
+        about=ADDITION,
+    ),
+    Claim(
+        "circuits of simple tasks are reused",
+        "post",
+        '"reuses and integrates circuits from simpler tasks"',
+        "cluster's cost to other heads",
+        above(0.1),
+        CIRCUITS,
+        tolerance="a tenth of accuracy, of a period's neurons at their means",
+        about=OURS,
+    ),
+    Claim(
         "remainders do not commute",
-        "none",
+        "§1",
+        '"it is non-commutative"',
         "q that commute",
-        lambda x: x == 0,
-        "no q, p = 113",
+        exactly(0, "no q"),
         TASK,
-        lambda row: "q that commute" in row,
-        "§1",
+        tolerance="arithmetic",
+        about=has("q that commute"),
     ),
-    _claim(
+    Claim(
         "primes alone have no zero",
-        "only primes",
+        "§1",
+        '"primes are the only samples whose target vector contains no zeros"',
         "others without",
-        lambda x: x == 0,
-        "no other number, p = 113",
+        exactly(0, "no other number"),
         TASK,
-        lambda row: "others without" in row,
-        "§1",
+        tolerance="arithmetic",
+        about=has("others without"),
     ),
-    _claim(
+    Claim(
         "no prime has one",
-        "none",
-        "primes with a zero",
-        lambda x: x == 0,
-        "no prime, p = 113",
-        TASK,
-        lambda row: "primes with a zero" in row,
         "§1",
+        "the same",
+        "primes with a zero",
+        exactly(0, "no prime"),
+        TASK,
+        tolerance="arithmetic",
+        about=has("primes with a zero"),
     ),
 ]
-
-
-BRIEF = "p = 113, 30 %"
-
-
-def beside(row: Row) -> str | None:
-    """Trainings at the paper's size and split that ended long before the paper's, whose models have
-    memorised.
-    """
-    return (
-        BRIEF
-        if (row.get("p"), row.get("share for training"), row.get("kind") != "as published")
-        == (P, 0.3, True)
-        else None
-    )
-
-
-def intro(rows: Rows) -> list[str]:
-    ours, search = [row for row in rows.values() if OURS(row)], rows[SEARCH]
-    seeds, brief = ([row for row in ours if row["p"] == 53], [row for row in ours if beside(row)])
-    (large,) = (row for row in ours if row["p"] == P and not beside(row))
-    return [
-        f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} "
-        "remainders for 65,536 steps;",
-        f"ours p = 53 with {seeds[0]['heads']}, {seeds[0]['steps']:,} steps, T_miiii on "
-        f"{len(seeds)} seeds and each control on one, and",
-        f"p = 113, {large['steps']:,} steps, T_miiii and T_masked, one seed. Both with 80 % of "
-        "the numbers for training,",
-        "learning rate 1e-3, weight decay 1, Grokfast's λ 2, dropout 0.1. T_nanda is modular "
-        "addition mod 59 and mod 113.",
-        "Active frequencies are followed on the seed whose snapshots ship, from when 99 % of "
-        "training answers are right.",
-        f'"{BRIEF}" has the paper\'s size and split for {brief[0]["steps"]:,} steps, in which '
-        "models memorise; it decides nothing.",
-        f"The search is of {search['trials']} trials for p = 23 in the paper's space, with the "
-        "weight decay of its Table 2.",
-    ]
-
-
-def table(rows: Rows) -> list[str]:
-    lines = [
-        "| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | "
-        "attention to one digit, least |"
-    ]
-    lines.append("|---" * 7 + "|")
-    for name, row in rows.items():
-        if "heads" in row:
-            order = (
-                ", ".join(f"{q}: {step:,}" for q, step in list(row["steps to 99 %"].items())[:8])
-                or "-"
-            )
-            lines.append(
-                f"| {name} | {row['test accuracy']:.4f} | {row['heads at 99 %']} of "
-                f"{row['heads']} | {order} | {row['n recovered']:.1%} "
-                f"| {row['positions, Pearson']:.2f} | {row['attention to one digit, least']:.2f} |"
-            )
-    return lines
+own = partial(Claim, source="-", says="-")
+OWN = [
+    own(
+        "the number of frequencies in all neurons does not change",
+        measure="participation ratio, largest over last",
+        rule=below(1.2, "times"),
+        notebook=SPIKE,
+        tolerance="a fifth",
+        about=OURS,
+    ),
+    own(
+        "neurons of a period serve their own head",
+        measure="cluster's cost to its own head",
+        rule=above(0.5),
+        notebook=CIRCUITS,
+        tolerance="half of accuracy, of a period's neurons at their means",
+        about=OURS,
+    ),
+    own(
+        "larger q come later",
+        measure="the others, step with q",
+        rule=above(0.3),
+        notebook=TRAINING,
+        tolerance="a rank correlation of 0.3",
+        about=OURS,
+    ),
+    own(
+        "two of 29 commute, mod 2 and mod 7",
+        measure="q that commute",
+        rule=exactly(2),
+        notebook=TASK,
+        tolerance="arithmetic",
+        about=has("q that commute"),
+    ),
+]

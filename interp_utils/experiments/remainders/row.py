@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from interp_utils import devices
-from interp_utils.analysis import rank_tests, sparsity, spectra
+from interp_utils.analysis import rank_tests
 from interp_utils.devices import Device
-from interp_utils.experiments.base import Row
 from interp_utils.experiments.remainders import multitask
+from interp_utils.experiments.remainders.over_time import row as history_row
 from interp_utils.experiments.remainders.recipes import AS_PUBLISHED
+from interp_utils.experiments.rules import Row
 from interp_utils.measures import milestones, trajectories
-from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Remainders, numbers
 
@@ -31,10 +30,11 @@ def row(run: Run, device: Device = None) -> Row:
     """
     found = multitask.headline(run, device)
     if not isinstance(run.task, Remainders):
-        return {"kind": "T_nanda"} | found
-    about = {"kind": kind(run), "share for training": share_for_training(run.task)}
-    found = about | found | _order(run)
-    return found | _activity(run, device) if len(run.steps) > 2 else found
+        step = milestones.generalisation(run.metrics).generalised
+        when = {"median head's step": step} if step else {}
+        return {"kind": "T_nanda"} | found | when
+    found = facts(run) | found | _order(run) | _two_and_three(run)
+    return found | history_row(run, device) if len(run.steps) > 2 else found
 
 
 def history(
@@ -45,6 +45,12 @@ def history(
 
     rows = trajectories.follow(run, multitask.snapshot, steps, device, progress)
     return pd.DataFrame([{"step": step, **found} for step, found in rows.items()])
+
+
+def facts(run: Run) -> Row:
+    if not isinstance(run.task, Remainders):
+        return {"kind": "T_nanda"}
+    return {"kind": kind(run), "share for training": share_for_training(run.task)}
 
 
 def kind(run: Run) -> str:
@@ -88,36 +94,16 @@ def _order(run: Run) -> Row:
     memorised = milestones.generalisation(run.metrics).memorised
     if memorised:
         row["median head's step over that of memorising"] = statistics.median(reached) / memorised
+    row["median head's step"] = statistics.median(reached)
     return {name: value for name, value in row.items() if value < float("inf")}
 
 
-def _activity(run: Run, device: Device = None) -> Row:
-    """Active frequencies from the step at which training accuracy is 99 %: the largest count over
-    the last.
-    """
-
-    def amplitudes(model: CachedModel) -> torch.Tensor:
-        return spectra.amplitudes(model.activation("post", 0)[1:, 1:])
-
-    memorised = milestones.generalisation(run.metrics).memorised
-    followed = trajectories.follow(
-        run, amplitudes, steps=run.steps[1:], device=device, progress=False
-    )
-    history = torch.stack(list(followed.values()))  # "step freq neuron"
-    late = [step >= memorised for step in followed]
-    by_code = [
-        spectra.active_over_time(history[..., neuron]).sum(1) for neuron in range(history.shape[2])
-    ]
-    code = devices.double(torch.stack(by_code)).nanmean(0)
-    power = history[late].mean(2)[:, 1:].square()
-    measures = {
-        "code's count": code[late],
-        "participation ratio": spectra.participation_ratio(power),
-        "90 % of power": devices.double(spectra.count_for(power)),
-        "1 - Gini": torch.tensor([1 - sparsity.gini(each) for each in power]),
-    }
-    largest = spectra.active(history.mean(2)).sum(1).max().item()
-    return {
-        "active, by the text": largest,
-        **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()},
-    }
+def _two_and_three(run: Run) -> Row:
+    """Test accuracy at the end, of mod 2 and mod 3, and of all others that are trained."""
+    last = run.metrics.iloc[-1]
+    trained = [q for q in run.task.moduli if q not in run.task.masked]
+    accuracy = {q: float(last[f"test_accuracy/{q}"]) for q in trained}
+    easy = [accuracy[q] for q in (2, 3) if q in accuracy]
+    hard = [value for q, value in accuracy.items() if q > 3]
+    found = {"test accuracy of 2 and 3, least": min(easy)} if easy else {}
+    return found | ({"test accuracy of the others, most": max(hard)} if hard else {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 import torch
 
 from interp_utils import sweeps, tasks
 from interp_utils.analysis import residues
-from interp_utils.experiments.base import Row, Rows
+from interp_utils.experiments.claims import Row, Rows
 from interp_utils.experiments.remainders.recipes import P
 
 ADDITION = {53: "p59_seed0", P: "modular_addition"}  # T_nanda, of about the same size
@@ -19,12 +20,34 @@ def together(rows: Rows, docs: Path) -> Rows:
     found: Rows = {}
     for name, row in rows.items():
         if row["p"] in ADDITION and row["kind"] != "T_nanda":
-            addition = rows[ADDITION[row["p"]]]
-            found[name] = {
-                f"{measure}, over addition's": row[measure] / addition[measure]
-                for measure in ("singular values, effective share", "frequencies, effective share")
-            }
+            found[name] = _over(row, rows[ADDITION[row["p"]]])
+        if row["kind"] == "λ = 0":
+            found[name] |= _against_grokfast(row, rows)
     return found | {NUMBERS: _numbers(), SEARCH: _search(docs)}
+
+
+def _over(row: Row, addition: Row) -> Row:
+    measures = ["singular values, effective share", "frequencies, effective share"]
+    found = {
+        f"{measure}, over addition's": row[measure] / addition[measure] for measure in measures
+    }
+    steps = [row.get("median head's step"), addition.get("median head's step")]
+    if None in steps:
+        return found
+    return found | {"median head's step, over addition's": steps[0] / steps[1]}
+
+
+def _against_grokfast(row: Row, rows: Rows) -> Row:
+    """How many more heads are learned with Grokfast in as many steps, on the same numbers."""
+    same = ("p", "steps", "share for training")
+    others = [
+        other["heads at 99 %"]
+        for other in rows.values()
+        if other["kind"] == "T_miiii" and all(other[name] == row[name] for name in same)
+    ]
+    if not others:
+        return {}
+    return {"heads at 99 %, λ = 2 minus λ = 0": statistics.median(others) - row["heads at 99 %"]}
 
 
 def _numbers() -> Row:
@@ -36,6 +59,7 @@ def _numbers() -> Row:
         task.labels.view(P, P, -1),
     )
     return {
+        "active by the text, most possible of 57": 57 // 5,  # beyond mean + 2 sd: 1 / (1 + 2²)
         "primes with a zero": found.missed_primes,
         "others without": found.false_primes,
         "q that commute": sum(

@@ -1,7 +1,7 @@
 """Sorting: Patel et al., section 3.4."""
 
 from interp_utils.experiments.base import Experiment
-from interp_utils.experiments.sorting import claims, row
+from interp_utils.experiments.sorting import about, claims, row, together
 from interp_utils.experiments.sorting.recipes import RECIPES
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Sorting
@@ -19,10 +19,12 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=row.history,
     claims=claims.CLAIMS,
+    own=claims.OWN,
     share=15,
     rounding=5e-3,  # of shares of 1,000 lists, a few of which may come out otherwise
-    together=claims.together,
-    intro=claims.intro,
-    table=claims.table,
+    together=together.together,
+    intro=about.intro,
+    facts=row.facts,
+    table=about.table,
     about=claims.of_kind("one head"),
 )

@@ -1,266 +1,313 @@
-"""What Patel et al., section 3.4, say of sorting, and the rules that decide it."""
+"""What Patel et al., section 3.4, say of sorting, what was found beside it, and the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
-from interp_utils.experiments.base import Claim, Row, Rows
-from interp_utils.experiments.sorting.row import REACHED, TOKENS, WHOLE
+from interp_utils.experiments.claims import Claim, ended_before, other_settings
+from interp_utils.experiments.rules import Row, above, at_least, at_most, below, between
+from interp_utils.experiments.sorting.row import TOKENS, WHOLE
 
-COMPARED = {  # of two kinds at one seed: the measure of the one minus that of the other
-    "score, with an MLP minus without": ("one head, MLP", "one head", "copying score"),
-    "score, two heads minus one": ("two heads", "one head", "copying score"),
-    "90 % of lists, step with positions minus without": (
-        "one head, positions",
-        "one head",
-        REACHED,
-    ),
-    "tokens, variable minus fixed length": ("one head, variable length", "one head", TOKENS),
-    "attention to equal tokens, with repeats minus without": (
-        "one head, positions, repeats",
-        "one head, positions",
-        "attention to equal tokens",
-    ),
-}
+PUBLISHED_STEPS = 50_000  # for both tasks
 
 
-def together(rows: Rows, docs: Path) -> Rows:
-    """Seed by seed, how kinds differ; a kind with one seed is compared with each of the other."""
-    by_kind = {(row["kind"], row["seed"]): row for row in rows.values()}
-    found: Rows = {}
-    for seed in sorted({row["seed"] for row in rows.values()}):
-        compared: Row = {}
-        for name, (one, other, measure) in COMPARED.items():
-            values = [
-                by_kind.get((kind, seed), by_kind.get((kind, 0), {})).get(measure)
-                for kind in (one, other)
-            ]
-            if None not in values:
-                compared[name] = values[0] - values[1]
-        found[f"seed {seed}"] = compared
-    return found
+def of_kind(*kinds: str) -> Callable[[Row], bool]:
+    return lambda row: row.get("kind") in kinds
 
 
-def of_kind(kind: str | None) -> Callable[[Row], bool]:
-    """Rows of runs of a kind; None: rows of what is compared."""
-    return lambda row: row.get("kind") == kind
+def is_compared(row: Row) -> bool:
+    return "kind" not in row
 
 
-def _claim(
-    text: str,
-    published: str,
-    measure: str,
-    holds: Callable[[float], bool],
-    rule: str,
-    section: str,
-    source: str = "§3.4",
-    about: str | None = None,
-) -> Claim:
-    """about: the kind of run, None for what compares two."""
+SORTS, CHANGES = "06 · Does it sort?", "06 · What changes with the model"
+ATTENTION, LENGTH = "06 · Attention of one list", "06 · Variable length"
+MID, OV = "06 · Does attention fall with the distance from MID?", "06 · The OV circuit"
+SCORE = "06 · Eigenvalues, and the score"
+REPORT, NOTES = "§3.4", "notes in the notebooks"
+NEARLY = "1 % of lists"
+by_then = ended_before(PUBLISHED_STEPS)
+VARIABLE = "one head, variable length"
 
-    def decides(row: Row) -> bool:
-        return holds(row[measure])
-
-    return Claim(text, source, published, measure, decides, rule, f"06 · {section}", of_kind(about))
-
-
-SORTS, CHANGES, LENGTH = "Does it sort?", "What changes with the model", "Variable length"
-MID = "Does attention fall with the distance from MID?"
 CLAIMS = [
-    _claim(
+    Claim(
         "one head sorts lists of fixed length",
-        "near-perfect",
+        REPORT,
+        '"near-perfect validation accuracy within 50,000 epochs"',
         WHOLE,
-        lambda x: x >= 0.99,
-        "99 % of lists",
+        at_least(0.99, "%"),
         SORTS,
-        about="one head",
+        tolerance=NEARLY,
+        undecided=by_then,
     ),
-    _claim(
-        "the same, two heads",
-        "(one suffices)",
+    Claim(
+        "sorts lists of any length",
+        REPORT,
+        '"for both tasks"',
         WHOLE,
-        lambda x: x >= 0.99,
-        "99 % of lists",
-        CHANGES,
-        about="two heads",
+        at_least(0.99, "%"),
+        LENGTH,
+        tolerance=NEARLY,
+        about=of_kind(VARIABLE),
+        undecided=by_then,
     ),
-    _claim(
+    Claim(
+        "the same, by the notebook's measure",
+        NOTES,
+        "99.8 % of tokens after 50,000 steps",
+        TOKENS,
+        at_least(0.998, "%"),
+        LENGTH,
+        about=of_kind(VARIABLE),
+        undecided=by_then,
+    ),
+    Claim(
         "sorts lists of up to 100 items",
-        "near-perfect",
+        REPORT,
+        '"lists of up to 100 items"',
         "lists of over 75 items",
-        lambda x: x >= 0.99,
-        "99 % of lists of over 75",
+        at_least(0.99, "%"),
         LENGTH,
-        about="one head, variable length",
+        tolerance=NEARLY,
+        about=of_kind(VARIABLE),
+        undecided=by_then,
     ),
-    _claim(
-        "the same, of any length",
-        "near-perfect",
-        WHOLE,
-        lambda x: x >= 0.99,
-        "99 % of lists",
-        LENGTH,
-        about="one head, variable length",
+    Claim(
+        "it does not overfit",
+        REPORT,
+        '"without any signs of overfitting"',
+        "validation over training loss",
+        at_most(1.5, "times"),
+        SORTS,
+        tolerance="half as much again; every step draws fresh lists",
+        about=of_kind("one head", VARIABLE),
     ),
-    _claim(
+    Claim(
         "attends to the smallest element above",
-        "always",
-        "answer attended most",
-        lambda x: x > 0.8,
-        "at over 80 % of answers",
-        "Attention of one list",
         "Baginski and Kolly",
-        about="one head",
+        "attention is highest on the smallest larger element",
+        "answer attended most",
+        above(0.8, "%"),
+        ATTENTION,
+        tolerance="a fifth of the answers",
     ),
-    _claim(
+    Claim(
         "the OV circuit's diagonal stands out",
-        "considerably higher",
+        REPORT,
+        '"a pronounced diagonal line"',
         "top-1 copy rate",
-        lambda x: x > 0.8,
-        "largest of its row for over 80 %",
-        "The OV circuit",
-        about="one head",
+        above(0.8, "%"),
+        OV,
+        tolerance="a fifth of the rows have another largest entry",
     ),
-    _claim(
+    Claim(
         "copying score",
-        "0.6 to 0.9",
+        REPORT,
+        '"around 0.6 to 0.9"',
         "copying score",
-        lambda x: 0.6 <= x <= 0.95,
-        "0.6 to 0.95",
-        "Eigenvalues, and the score",
-        about="one head",
+        between(0.55, 0.95),
+        SCORE,
+        tolerance="0.05 either way",
+        about=of_kind("one head", VARIABLE),
     ),
-    _claim(
-        "an MLP copies less",
-        "significantly",
-        "score, with an MLP minus without",
-        lambda x: x < -0.1,
-        "score lower by over 0.1",
-        CHANGES,
+    Claim(
+        "the fixed length's score",
+        NOTES,
+        "0.877, of all tokens",
+        "copying score, all tokens",
+        between(0.777, 0.977),
+        SCORE,
+        tolerance="0.1 either way",
     ),
-    _claim(
-        "many of its neurons are redundant",
-        "many",
-        "whole lists, a quarter of the neurons fixed",
-        lambda x: x > 0.95,
-        "over 95 % of lists without the weakest quarter",
-        CHANGES,
-        about="one head, MLP",
-    ),
-    _claim(
-        "the same, half of them",
-        "many",
-        "whole lists, half of the neurons fixed",
-        lambda x: x > 0.95,
-        "over 95 % of lists without the weaker half",
-        CHANGES,
-        about="one head, MLP",
-    ),
-    _claim(
-        "two heads halve the score",
-        "-0.5",
-        "score, two heads minus one",
-        lambda x: x < -0.3,
-        "lower by over 0.3",
-        CHANGES,
-        "a note in the notebooks",
-    ),
-    _claim(
-        "positions speed it up",
-        "faster",
-        "90 % of lists, step with positions minus without",
-        lambda x: x < 0,
-        "90 % of lists earlier (20,001 if never)",
-        CHANGES,
-    ),
-    _claim(
-        "positions are not essential, with repeats",
-        "not essential",
-        WHOLE,
-        lambda x: x >= 0.99,
-        "99 % of lists without them",
-        CHANGES,
-        about="one head, repeats",
-    ),
-    _claim(
-        "with repeats equal tokens are attended to",
-        "some attention",
-        "attention to equal tokens, with repeats minus without",
-        lambda x: x > 0.02,
-        "over 2 % more",
-        CHANGES,
-    ),
-    _claim(
-        "the later in the list, the less",
-        "smaller at the end",
-        "attention to equal tokens, last fifth over first",
-        lambda x: x < 0.9,
-        "ratio below 0.9",
-        CHANGES,
-        about="one head, positions, repeats",
-    ),
-    _claim(
-        "attention is to tokens after MID",
-        "marked tendency",
-        "attention after MID",
-        lambda x: x > 0.5,
-        "over half",
-        MID,
-        about="one head",
-    ),
-    _claim(
-        "attention falls with distance before MID",
-        "in proportion",
-        "attention, nearest fifth over farthest",
-        lambda x: x > 1.2,
-        "ratio above 1.2",
-        MID,
-        about="one head",
-    ),
-    _claim(
-        "the same with positions",
-        "in proportion",
-        "attention, nearest fifth over farthest",
-        lambda x: x > 1.2,
-        "ratio above 1.2",
-        MID,
-        about="one head, positions",
-    ),
-    _claim(
-        "variable length is learned better (other sizes)",
-        "better",
-        "tokens, variable minus fixed length",
-        lambda x: x > 0,
-        "more tokens right",
+    Claim(
+        "the variable length's score",
+        NOTES,
+        "0.755, of all tokens",
+        "copying score, all tokens",
+        between(0.655, 0.855),
         LENGTH,
+        tolerance="0.1 either way",
+        about=of_kind(VARIABLE),
+        undecided=by_then,
+    ),
+    Claim(
+        "an MLP copies less",
+        REPORT,
+        '"a significant reduction in its tendency to duplicate"',
+        "score, with an MLP minus without",
+        below(-0.1),
+        CHANGES,
+        tolerance="significant is over 0.1",
+        about=is_compared,
+    ),
+    *(
+        Claim(
+            f"{how} of its neurons are redundant",
+            REPORT,
+            '"many are redundant"',
+            f"whole lists, {how} of the neurons fixed",
+            above(0.95, "%"),
+            CHANGES,
+            tolerance="5 % of lists",
+            about=of_kind("one head, MLP"),
+        )
+        for how in ("a quarter", "half")
+    ),
+    Claim(
+        "two heads sort, too",
+        REPORT,
+        '"just a single attention head is adequate"',
+        WHOLE,
+        at_least(0.99, "%"),
+        CHANGES,
+        tolerance=NEARLY,
+        about=of_kind("two heads"),
+        undecided=by_then,
+    ),
+    Claim(
+        "two heads halve the score",
+        NOTES,
+        "lower by 0.5",
+        "score, two heads minus one",
+        below(-0.3),
+        CHANGES,
+        tolerance="0.2",
+        about=is_compared,
+    ),
+    Claim(
+        "from four heads on there are stripes",
+        NOTES,
+        "vertical stripes in the OV circuit",
+        "OV, share of the columns' means",
+        above(0.5, "%"),
+        CHANGES,
+        tolerance="half of the circuit's variance",
+        about=of_kind("four heads"),
+    ),
+    Claim(
+        "positions speed it up",
+        REPORT,
+        '"it does facilitate faster convergence"',
+        "90 % of lists, step with positions minus without",
+        below(0, "steps"),
+        CHANGES,
+        tolerance="none: any step earlier",
+        about=is_compared,
+    ),
+    Claim(
+        "positions slow it down",
+        NOTES,
+        "slows down convergence",
+        "90 % of lists, step with positions minus without",
+        above(0, "steps"),
+        CHANGES,
+        tolerance="none: any step later",
+        about=is_compared,
+    ),
+    Claim(
+        "positions are not essential, without repeats",
+        REPORT,
+        '"isn\'t essential for tasks with or without repetition"',
+        WHOLE,
+        at_least(0.99, "%"),
+        CHANGES,
+        tolerance=NEARLY,
+        undecided=by_then,
+    ),
+    Claim(
+        "positions are not essential, with repeats",
+        REPORT,
+        "the same; the notebooks need them",
+        WHOLE,
+        at_least(0.99, "%"),
+        CHANGES,
+        tolerance=NEARLY,
+        about=of_kind("one head, repeats"),
+        undecided=by_then,
+    ),
+    Claim(
+        "with repeats equal tokens are attended to",
+        REPORT,
+        '"some attention was paid to the same tokens"',
+        "attention to equal tokens, with repeats minus without",
+        above(0.02, "%"),
+        CHANGES,
+        tolerance="some is over 2 points more",
+        about=is_compared,
+    ),
+    Claim(
+        "the later in the list, the less",
+        REPORT,
+        '"at the end of the list is smaller"',
+        "attention to equal tokens, last fifth over first",
+        below(0.9, "times"),
+        CHANGES,
+        tolerance="smaller is by a tenth",
+        about=of_kind("one head, positions, repeats"),
+    ),
+    Claim(
+        "attention is to tokens after MID",
+        REPORT,
+        '"immediately following the MID token"',
+        "attention after MID",
+        above(0.5, "%"),
+        MID,
+        tolerance="marked is over half",
+    ),
+    Claim(
+        "the list's nearest fifth has more attention than its farthest",
+        REPORT,
+        '"decreasing in proportion to the distance from the MID"',
+        "attention, nearest fifth over farthest",
+        above(1.2, "times"),
+        MID,
+        tolerance="before MID, where attention is; a fifth more",
+        about=of_kind("one head", "one head, positions"),
+    ),
+    Claim(
+        "variable length is learned better",
+        REPORT,
+        '"better on sorting the variable length list"',
+        "tokens, variable minus fixed length",
+        above(0),
+        LENGTH,
+        tolerance="none",
+        about=is_compared,
+        undecided=other_settings("sizes differ, ours as theirs, and steps are 20,000 of 50,000"),
     ),
 ]
-
-
-def intro(rows: Rows) -> list[str]:
-    return [
-        "Patel et al., section 3.4, on transformers of one layer that sort 25 of 48 numbers (or "
-        "as named): 20,000 steps of fresh lists,",
-        "Adam at 1e-3 without weight decay; accuracies on 1,000 test lists. One head, two heads "
-        "and positions have three seeds, MLP two,",
-        "the other variants one; where a variant lacks a seed, its first stands in. Scores are of "
-        "the numbers' tokens, heads summed.",
-    ]
-
-
-def table(rows: Rows) -> list[str]:
-    lines = [
-        "| run | whole lists | tokens | copying score | top-1 copy rate | 90 % of lists from step "
-        "|",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows.values():
-        if "kind" in row:
-            when = "never" if row[REACHED] > row["steps"] else row[REACHED]
-            lines.append(
-                f"| {row['kind']}, seed {row['seed']} | {row[WHOLE]:.1%} | {row[TOKENS]:.2%} "
-                f"| {row['copying score']:.2f} | {row['top-1 copy rate']:.0%} | {when} |"
-            )
-    return lines
+own = partial(Claim, source="-", says="-")
+OWN = [
+    own(
+        "copying scores do not tell sorters from others",
+        measure="copying score, sorters minus others",
+        rule=below(0.1),
+        notebook=SCORE,
+        tolerance="a score lower by 0.1",
+        about=is_compared,
+    ),
+    own(
+        "two heads learn it surely",
+        measure=WHOLE,
+        rule=at_least(0.99, "%"),
+        notebook=CHANGES,
+        tolerance=NEARLY,
+        about=of_kind("two heads"),
+    ),
+    own(
+        "attention does not depend on the place before MID",
+        measure="attention, nearest fifth over farthest",
+        rule=between(0.9, 1.1, "times"),
+        notebook=MID,
+        tolerance="a tenth",
+        about=of_kind("one head", "one head, positions"),
+    ),
+    own(
+        "with repeats it is learned with positions only",
+        measure="tokens, repeats with positions minus without",
+        rule=above(0.1, "%"),
+        notebook=CHANGES,
+        tolerance="10 points of the tokens",
+        about=is_compared,
+    ),
+]

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from interp_utils import devices
 from interp_utils.analysis import answers, attention, circuits
 from interp_utils.devices import Device
-from interp_utils.experiments.base import Row
+from interp_utils.experiments.rules import Row
 from interp_utils.measures import ablation, milestones
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
@@ -31,12 +31,16 @@ COUNTS = {1: "one head", 2: "two heads", 3: "three heads", 4: "four heads"}
 def row(run: Run, device: Device = None) -> Row:
     """Accuracies are of the test lists; scores of the numbers' tokens, heads summed, one layer."""
     model = CachedModel(run.model(device=device), run.task.test)
-    found = {"kind": kind(run), "seed": run.task.seed, "steps": run.step}
+    found = facts(run)
     found |= _snapshot(model, run, run.steps[-1]) | _when(run)
     if run.config.model.n_layers > 1:
         return found
     found |= _copying(run) | _attention(model, run)
     return found | _neurons(model) if run.config.model.d_mlp is not None else found
+
+
+def facts(run: Run) -> Row:
+    return {"kind": kind(run), "seed": run.task.seed, "steps": run.step}
 
 
 def kind(run: Run) -> str:
@@ -95,17 +99,30 @@ def _numbers(run: Run) -> range:
 
 
 def _when(run: Run) -> Row:
-    """The step from which 90 % of the validation lists are right; one row of the log may dip."""
+    """The step from which 90 % of the validation lists are right (one row of the log may dip), and
+    how much higher their loss is at the end than that of lists about to be learned from.
+    """
     logged = run.metrics.set_index("step")["validation_accuracy"]
     smooth = logged.rolling(9, center=True, min_periods=1).median()
     step = milestones.first_sustained(smooth > 0.9)
-    return {REACHED: run.step + 1 if step is None else step}  # never: the step after the last
+    ratio = (run.metrics["validation_loss"] / run.metrics["train_loss"]).iloc[-20:].median()
+    return {
+        REACHED: run.step + 1 if step is None else step,  # the step after the last: not by then
+        "validation over training loss": float(ratio),
+    }
 
 
 def _copying(run: Run) -> Row:
-    OV = circuits.ov_circuit(*_circuit(run.weights()), tokens=_numbers(run), sum_heads=True)
+    weights = run.weights()
+    OV = circuits.ov_circuit(*_circuit(weights), tokens=_numbers(run), sum_heads=True)
+    of_all = circuits.ov_circuit(*_circuit(weights), sum_heads=True)
+    columns = OV.matrix - OV.matrix.mean()
     return {
         "copying score": circuits.eigenvalue_score(OV),
+        "copying score, all tokens": circuits.eigenvalue_score(of_all),
+        "OV, share of the columns' means": (
+            len(columns) * columns.mean(0).square().sum() / columns.square().sum()
+        ).item(),
         "top-1 copy rate": circuits.copy_rate(OV),
         "diagonal z-score": circuits.diagonal_z_score(OV),
     }
