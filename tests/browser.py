@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+OPTIONS = ["--no-sandbox", "--disable-gpu"]  # as root in CI; and drawn by the processor anyway
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 
 # What is wider than the window, though nothing around it scrolls.
@@ -34,7 +35,7 @@ WITHOUT_ALT = """() => [...document.querySelectorAll("img")]
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
         browser.close()
 
@@ -53,6 +54,11 @@ class Visit:
         self.page.on(
             "requestfailed", lambda request: self.problems.append(f"failed: {request.url}")
         )
+        self.go(file)
+
+    def go(self, file: Path) -> None:
+        """Another page in the same window, which is cheaper than a new one."""
+        self.problems = []
         self.page.goto(file.as_uri())
 
     def _console(self, message) -> None:

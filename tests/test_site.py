@@ -58,12 +58,13 @@ def test_every_page_is_whole_on_a_phone(site, browser):
     from tests.browser import PHONE, Visit, broken
 
     wrong, links, anchors = {}, {}, {}
+    visit = Visit(browser, site / "index.html", PHONE)
     for file in pages_of(site):
-        visit = Visit(browser, file, PHONE)
+        visit.go(file)
         if visit.look():
             wrong[file.relative_to(site).as_posix()] = visit.problems
         links[file.as_uri()], anchors[file.as_uri()] = visit.links(), visit.anchors()
-        visit.close()
+    visit.close()
     assert wrong == {}
     assert broken(links, anchors) == []
     assert len(links) > 30
@@ -74,14 +75,15 @@ def test_pages_with_figures_are_whole_on_a_desk(site, browser, dark):
     from tests.browser import DESKTOP, Visit
 
     wrong = {}
+    visit = Visit(browser, site / "index.html", DESKTOP, dark)
     for file in [site / "index.html", *sorted((site / "notebooks").glob("0[0-9]*.html"))]:
-        visit = Visit(browser, file, DESKTOP, dark)
+        visit.go(file)
         if visit.look():
             wrong[file.name] = visit.problems
         scripts = "[...document.scripts].filter((s) => s.src.includes('plotly')).length"
         if visit.page.evaluate(scripts) != 1:
             wrong[file.name] = ["plotly.js is not there once"]
-        visit.close()
+    visit.close()
     assert wrong == {}
     assert len(list(site.rglob("plotly*.js"))) == 1, "plotly.js once per site"
 
