@@ -187,6 +187,8 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         # models, runs and their logs
         "run": run,
         "model": model,
+        "sums": model,
+        "why_not": "",
         "metrics": long,
         "holds": pd.Series([False, True, True], index=[0, 10, 20]),
         "look": lambda cached: cached.logits.mean().item(),

@@ -34,7 +34,7 @@ def constructor(name: str) -> Callable:
     Raises ValueError where there is no such function, or its arguments cannot be typed.
     """
     if ":" not in name:
-        return constructors()[name]
+        return getattr(tasks, name)
     function = _imported(name)
     hints = get_type_hints(function)
     for parameter in inspect.signature(function).parameters.values():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from interp_utils import devices
 from interp_utils.analysis import algorithm, fourier, neurons, progress
 from interp_utils.measures import ablation, trajectories
 
@@ -189,7 +190,7 @@ def _neurons(sums: CachedModel | None, why_not: str) -> Iterator[Verdict]:
     for layer in range(cfg.n_layers):
         where = f", layer {layer}" if cfg.n_layers > 1 else ""
         clusters = neurons.frequency_clusters(sums.activation("post", layer))
-        share = clusters.clustered.double().mean().item()
+        share = devices.double(clusters.clustered).mean().item()
         question, word = f"has each neuron one frequency{where}?", "yes" if share > MOST else "no"
         yield Verdict(question, word, share, "share of neurons", rule)
 
