@@ -386,6 +386,9 @@ def test_a_training_starts_from_given_weights(tmp_path):
     assert same_weights(run.weights(), expected.weights())
     assert run.metrics.equals(expected.metrics) and run.steps == expected.steps
     assert run.origin == Origin(0, digest(expected.weights(0)))
+    saved = {"model": {f"module.{name}": weight for name, weight in given.items()}, "epoch": 3}
+    again = train(task, model, config, out=tmp_path / "given", weights=saved, progress=False)
+    assert again.manifest == run.manifest, "in a form in which people have them"
     bare = {name: weight for name, weight in given.items() if "b_" not in name}
     again = train(task, model, config, out=tmp_path / "given", weights=bare, progress=False)
     assert again.manifest == run.manifest, "biases that are not trained are zero"

@@ -70,6 +70,13 @@ class Family(ABC):
     def initial_weights(self, config: Any) -> dict[str, Tensor]:
         """Weights at step 0 on the CPU, drawn from a generator of their own with config.seed."""
 
+    def canonical_weights(self, config: Any, weights: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Weights under the family's names, from those that people have under names of their own.
+
+        Raises ValueError where they are not of such a model.
+        """
+        return dict(weights)
+
     @abstractmethod
     def build(
         self, config: Any, weights: Weights | None = None, device: Device = None, **options: Any

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from interp_utils import devices
 from interp_utils.configs import FamilyConfig, ModelConfig, RunConfig, TrainConfig
 from interp_utils.devices import Device
@@ -32,7 +30,7 @@ def train(
     train_config: TrainConfig | None = None,
     *,
     out: str | Path,
-    weights: Mapping[str, Tensor] | None = None,
+    weights: Mapping[str, Any] | None = None,
     callback: Callback | None = None,
     device: Device = None,
     progress: bool = True,
@@ -47,8 +45,8 @@ def train(
     former last step adds, where that is not on the new schedule, stays: a row of metrics, a
     snapshot, and in the row after it a `highest_train_loss` that is the highest since that step.
 
-    weights:  to start from, under HookedTransformer's names, in place of initial ones. The run
-              records their digest, and is not resumed with others.
+    weights:  to start from in place of initial ones: a state dict, as `models.from_weights` takes
+              it. The run records their digest, and is not resumed with others.
     callback: called with each new row of metrics, {"step": ..., "train_loss": ..., ...}, in plain
               numbers, None for what is not finite or not known; for early stopping, live plots and
               logging elsewhere. If it returns False, this step is saved with a snapshot and the

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import Any
 
 from interp_utils import models
 from interp_utils.configs import FamilyConfig, RunConfig
@@ -17,8 +16,6 @@ from interp_utils.runs.run import Run
 from interp_utils.runs.storage import describe
 from interp_utils.training.filters import State, is_filters
 from interp_utils.training.member import HIGHEST
-
-BUFFERS = ("attn.mask", "attn.IGNORE")  # which a state_dict of HookedTransformer has too
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +28,16 @@ class Start:
     state: State
 
 
-def from_weights(config: FamilyConfig, weights: Mapping[str, Tensor]) -> Start:
-    """A start at step 0 from weights under HookedTransformer's names, in float32. Those that the
-    configuration does not train may be missing: they have their initial values, mostly zero.
+def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
+    """A start at step 0 from weights as `models.from_weights` takes them, in float32. Those that
+    the configuration does not train may be missing: they have their initial values, mostly zero.
 
     Raises ValueError for weights of another model, or other values of a weight that is not trained.
     """
     shapes, initial = models.weight_shapes(config), models.initial_weights(config)
     fixed = {name: initial[name] for name in shapes.keys() - set(models.trainable(config))}
-    given = {name: w.detach().float() for name, w in weights.items() if not name.endswith(BUFFERS)}
-    given = fixed | given
+    given = models.family_of(config).canonical_weights(config, weights)
+    given = fixed | {name: weight.detach().float() for name, weight in given.items()}
     models.check_weights(given, shapes)
     for name, value in fixed.items():
         if not given[name].cpu().equal(value):

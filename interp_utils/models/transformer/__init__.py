@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.models.family import Family
-from interp_utils.models.transformer import building, forward, weights
+from interp_utils.models.transformer import building, elsewhere, forward, weights
 from interp_utils.tasks import StreamTask
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ class Transformer(Family):
     logits_fn = staticmethod(forward.logits_fn)
     sequence_logits_fn = staticmethod(forward.sequence_logits_fn)
     members_logits_fn = staticmethod(forward.members_logits_fn)
+
+    def canonical_weights(
+        self, config: ModelConfig, weights: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        return elsewhere.canonical_weights(config, weights)[1]
 
     def check(self, config: ModelConfig, task: AnyTask, training: TrainConfig) -> None:
         has_tables = forward.takes_tables(config, training.forward)
