@@ -1,6 +1,9 @@
 # The two commands: make notebooks, make test. Everything runs in .venv, which they make.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
+# One thread each: threads of several processes that wait for each other on the same cores spin.
+SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
 
 .PHONY: notebooks site pages check-site lab test claims check-claims test-tl4 stress bench figures clean
 
@@ -16,11 +19,12 @@ check-site: .venv/ready  ## open every page of build/site in Chromium: figures, 
 lab: .venv/ready  ## open JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-test: .venv/ready  ## ruff, the tests, and every notebook with shortened training
+test: export OMP_NUM_THREADS = 1
+test: .venv/ready  ## ruff, the tests, and every notebook with shortened training, by two workers side by side
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
-	INTERP_FAST=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	INTERP_FAST=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --nbmake --nbmake-timeout=600 notebooks
 
 claims: .venv/ready  ## measure every shipped run again, and write docs/claims.md
 	$(BIN)/interp-utils claims
@@ -28,8 +32,9 @@ claims: .venv/ready  ## measure every shipped run again, and write docs/claims.m
 check-claims: .venv/ready  ## whether `make claims` would change more than rounding does
 	$(BIN)/interp-utils claims --check
 
+test-tl4: export OMP_NUM_THREADS = 1
 test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has TransformerBridge instead of HookedTransformer
-	.venv-tl4/bin/python -m pytest
+	.venv-tl4/bin/python -m pytest $(SIDE_BY_SIDE)
 
 stress: .venv/ready  ## kill trainings 200 times at random moments: none may be lost
 	$(BIN)/python -m pytest tests/test_crashes.py -k kill_9 --kills 200
