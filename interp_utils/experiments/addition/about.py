@@ -12,8 +12,9 @@ def intro(rows: Rows) -> list[str]:
     main = [row for row in rows.values() if not other_p(row)]
     return [
         "Progress measures for grokking via mechanistic interpretability (Nanda et al. 2023), on",
-        f"{len(main)} runs at p = {P}: the main one of 25,000 steps and further seeds of 15,000 "
-        "or 20,000, each with its own initial",
+        f"{len(main)} runs at p = {P}: the main one of 25,000 steps and further seeds of "
+        f"{min(row['steps'] for row in main):,} to {max(row['steps'] for row in main):,}, each "
+        "with its own initial",
         "weights and training pairs; learning rate, weight decay, betas and share of training "
         "pairs are the paper's, the",
         "initial scale and the frozen biases the Grokking demo's. Beside them other p, at half of "

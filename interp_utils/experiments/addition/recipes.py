@@ -27,7 +27,8 @@ MEMORISER = dataclasses.replace(
     snapshots=(0, 2000),
     control=True,
 )
-STEPS = {**dict.fromkeys((1, 2, 3), 20_000), **dict.fromkeys(range(4, 9), 15_000)}  # by seed
+# By seed. Seed 5 had not generalised by 15,000, as the others had.
+STEPS = {**dict.fromkeys((1, 2, 3), 20_000), **dict.fromkeys(range(4, 9), 15_000), 5: 25_000}
 
 # Groks while you watch, in half a minute on two cores: half of the pairs, three times the usual
 # learning rate. FAST, for CI, takes seconds.

@@ -18,10 +18,12 @@ TRAIN = TrainConfig(
 )
 LISTS = partial(tasks.sorting, 48, 25)
 WITH_REPEATS = partial(LISTS, repeats=True)
-FOLLOWED = (0, 16, 64, 256, 1000, *range(2000, 20_000, 2000))
+# The published length, at which one head is judged; the others are done, or compared, much earlier.
+LONG = dataclasses.replace(TRAIN, steps=50_000)
+FOLLOWED = (0, 16, 64, 256, 1000, *range(2000, 20_000, 2000), 25_000, 30_000, 40_000)
 
 VARIANTS = {
-    "one head": Recipe(LISTS, MODEL, TRAIN),
+    "one head": Recipe(LISTS, MODEL, LONG),
     "positions": Recipe(LISTS, WITH_POSITIONS, TRAIN),
     "two heads": Recipe(LISTS, dataclasses.replace(MODEL, n_heads=2), TRAIN),
     "four heads": Recipe(LISTS, dataclasses.replace(MODEL, n_heads=4), TRAIN),
