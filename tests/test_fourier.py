@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -303,3 +304,13 @@ def test_logits_of_a_difference_are_no_logits_of_a_sum():
             fourier.key_frequencies(differences, rule)
         assert fourier.key_frequencies(differences[:, -n % p], rule) == [2, 5]
     fourier.key_frequencies(planted.random(p, p, p))  # of a model that has learned nothing
+
+
+@pytest.mark.parametrize(("p", "k"), [(11, 4), (12, 4), (12, 6)])
+def test_in_its_order_a_frequency_is_a_single_wave(p, k):
+    order = fourier.wave_order(p, k)
+    assert order.sort().values.tolist() == list(range(p))
+    cosine = torch.cos(2 * math.pi * k * order.double() / p)
+    turns = (cosine.diff().sign().where(cosine.diff().abs() > 1e-9, 0)).tolist()
+    moving = [turn for turn in turns if turn]
+    assert sum(one != other for one, other in itertools.pairwise(moving)) <= 1

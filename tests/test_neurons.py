@@ -54,3 +54,34 @@ def test_polynomial_is_the_least_squares_fit():
     assert torch.allclose(neurons.polynomial(activations, torch.tensor([k, k])), fitted, atol=1e-10)
     only_mean = neurons.polynomial(activations, torch.tensor([k, 0]))[..., 1]
     assert torch.allclose(only_mean, activations[..., 1].mean().expand(p, p))
+
+
+def test_terms_are_those_alone_and_the_products():
+    p, k, n = 11, 3, planted.numbers(11)
+    a, b = planted.angle(p, k) * n[:, None], planted.angle(p, k) * n[None, :]
+    alone, product = 3 * torch.cos(a) - torch.sin(b), torch.cos(a) * torch.sin(b)
+    both = alone + 2 * product
+    activations = torch.stack([alone, product + 0 * a, both, torch.ones(p, p)], -1).double()
+    found = neurons.terms(activations, torch.tensor([k, k, k, 0]))
+    # Over the grid cos^2 has mean 1/2, a product of two 1/4: 5 for what is alone, 1 for products.
+    shares = torch.tensor([0.0, 1.0, 1 / 6, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(found.products, shares)
+    torch.testing.assert_close(found.alone, torch.tensor([1, 0, 5 / 6, 0], dtype=torch.float64))
+
+
+def test_terms_add_up_to_what_the_frequency_explains():
+    activations = planted.random(9, 9, 4)
+    clusters = neurons.frequency_clusters(activations)
+    found = neurons.terms(activations, clusters.frequency)
+    torch.testing.assert_close(found.alone + found.products, clusters.variance_explained)
+
+
+def test_harmonics_are_multiples_of_the_frequency_mod_p():
+    p, k, n = 11, 4, planted.numbers(11)
+    w = planted.angle(p, k)
+    a, b = w * n[:, None], w * n[None, :]
+    neuron = 5 + torch.cos(a) * torch.cos(b) + torch.sin(2 * a) + 0 * b
+    shares = neurons.harmonics(neuron[..., None].double(), k)  # twice 4 is 8, that is 3 mod 11
+    expected = torch.zeros(4, 4, dtype=torch.float64)
+    expected[1, 1], expected[2, 0] = 1 / 3, 2 / 3
+    torch.testing.assert_close(shares, expected)

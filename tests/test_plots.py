@@ -35,7 +35,10 @@ FIGURES = {
     "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
     "how_it_works": lambda: plots.how_it_works(7, [1, 2], 3, 5),
     "interference": lambda: plots.interference(
-        {"k = 1": torch.rand(5)}, {"sum": torch.rand(5), "logits": torch.rand(5)}, 2, title="t"
+        {"waves": {"k = 1": torch.rand(5)}, "sums": {"k = 1": torch.rand(5), "x": torch.rand(5)}},
+        2,
+        title="t",
+        dotted=["x"],
     ),
     "dots": lambda: plots.dots(DOTS, DOTS[["paper"]], title="t", x_title="ratio"),
     "one_layer": lambda: plots.one_layer({"attention": "zero", "MLP skip": "mean"}),
@@ -159,6 +162,19 @@ def test_the_waves_of_the_drawing_agree_on_the_sum():
     fig = FIGURES["how_it_works"]()
     total = np.asarray(fig.data[-1].y)
     assert total.argmax() == (3 + 5) % 7 and total.max() == pytest.approx(2.0)
+
+
+def test_a_line_has_one_colour_in_all_panels():
+    first, again, over = FIGURES["interference"]().data
+    assert first.line.color == again.line.color != over.line.color
+    assert [line.showlegend for line in (first, again, over)] == [True, False, True]
+    assert over.line.dash == "dot"
+
+
+def test_few_points_are_marked():
+    assert FIGURES["curves"]().data[0].mode == "lines+markers"
+    many = pd.DataFrame({"step": range(20), "x": range(20)})
+    assert plots.curves(many, {"x": "x"}, title="t", y_title="y").data[0].mode == "lines"
 
 
 def test_dots_span_where_a_claim_holds():

@@ -193,7 +193,8 @@ def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
 
 def test_modules_are_a_page_or_two():
     lines = {path: len(path.read_text().splitlines()) for path in MODULES}
-    pages = [path for path in MODULES if path.name != "claims.py"]  # which are lists
+    lists = ("claims.py", "findings.py")
+    pages = [path for path in MODULES if path.name not in lists]
     assert {path.name: lines[path] for path in pages if lines[path] > 340} == {}
 
 

@@ -52,3 +52,52 @@ def polynomial(
         own = (frequency == k).to(activations.device)
         fitted[..., own] += progress.project(activations[..., own], [k], variant="block3x3")
     return fitted
+
+
+class Terms(NamedTuple):
+    """Per neuron, of its variance over the grid: the share in the four terms of a or of b alone,
+    and the share in the four products of one of a and one of b.
+    """
+
+    alone: Float[Tensor, "neuron"]
+    products: Float[Tensor, "neuron"]
+
+
+@at_least_float32
+def terms(activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]) -> Terms:
+    """What the eight terms of each neuron's frequency consist of: cos, sin w_k a and cos, sin w_k b
+    alone, and their products, which an addition of angles needs. Sums of a function of a and one
+    of b have no products. Dead neurons have 0 of both.
+    """
+    centred = activations - activations.mean((0, 1))
+    total = centred.square().sum((0, 1)).clamp(min=torch.finfo(activations.dtype).tiny)
+    energy = {}
+    for variant in ("block2x2", "block3x3"):
+        energy[variant] = torch.zeros_like(total)
+        for k in frequency.unique().tolist():
+            if k == 0:
+                continue
+            own = (frequency == k).to(activations.device)
+            part = progress.project(centred[..., own], [k], variant=variant)
+            energy[variant][own] = part.square().sum((0, 1))
+    alone = energy["block3x3"] - energy["block2x2"]
+    return Terms(alone / total, energy["block2x2"] / total)
+
+
+@at_least_float32
+def harmonics(
+    activations: Float[Tensor, "p p neuron"], k: int, count: int = 4
+) -> Float[Tensor, "over_a over_b"]:
+    """Share of the neurons' variance, all together, at frequencies (i k, j k) over a and b, with i
+    and j from 0 to count - 1; entry (0, 0), the mean, is 0.
+
+    Frequencies are taken mod p: i k and p - i k are one.
+    """
+    p = fourier.check_grid(activations)
+    fourier.check_frequency(p, k)
+    squares = fourier.transform_2d(activations).square().sum(-1)
+    energy = fourier.by_frequency(fourier.by_frequency(squares, 0), 1)
+    energy[0, 0] = 0
+    multiples = torch.arange(count, device=energy.device) * k % p
+    at = torch.minimum(multiples, p - multiples)
+    return energy[at][:, at] / energy.sum()

@@ -15,6 +15,8 @@ from interp_utils.plots.style import GREEN, ORANGE, SKY, again, new_figure, to_n
 if TYPE_CHECKING:
     import pandas as pd
 
+FEW = 8  # rows up to which each is marked: a line through one point is not to be seen
+
 
 def curves(
     table: pd.DataFrame,
@@ -36,7 +38,7 @@ def curves(
             x=table[x],
             y=to_numpy(table[column]),
             name=name,
-            mode="lines",
+            mode="lines" if len(table) > FEW else "lines+markers",
             line_dash=again(index, ("solid", "dash", "dot")),
         )
     fig.update_layout(title=title)

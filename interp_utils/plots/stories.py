@@ -55,8 +55,7 @@ def how_it_works(p: int, keys: Sequence[int], a: int, b: int) -> go.Figure:
             textposition=f"{'top' if y >= 0 else 'bottom'} {'right' if x < 0 else 'left'}",
             **_at(0),
         )
-    in_order = np.argsort(keys[0] * n % p) if np.gcd(keys[0], p) == 1 else n
-    angle = w * in_order
+    angle = w * np.argsort(keys[0] * n % p, kind="stable")
     products = (
         np.outer(np.cos(angle), np.cos(angle)),
         np.cos(angle[:, None] + angle),
@@ -81,27 +80,32 @@ def how_it_works(p: int, keys: Sequence[int], a: int, b: int) -> go.Figure:
 
 
 def interference(
-    waves: Mapping[str, Float[Tensor, "c"]],
-    sums: Mapping[str, Float[Tensor, "c"]],
+    panels: Mapping[str, Mapping[str, Float[Tensor, "c"]]],
     answer: int,
     *,
     title: str,
+    dotted: Sequence[str] = (),
 ) -> go.Figure:
-    """Above, one wave over the classes for each key frequency; below, their sum, and what else is
-    to be seen beside it (a model's logits). A dashed line marks the answer.
+    """One panel above another of lines over the classes: the waves of key frequencies, say, and
+    their sum. A line has one colour in all panels, those named as dotted are drawn over the others,
+    and a dashed line marks the answer.
     """
-    titles = ["one wave for each key frequency", " and ".join(sums)]
-    fig = subplots(2, 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=titles)
-    for row, lines in enumerate((waves, sums), start=1):
-        for index, (name, values) in enumerate(lines.items()):
-            color = PALETTE[index % len(PALETTE)] if row == 1 else (BLACK, ORANGE)[index % 2]
-            line = {"color": color, "width": 2, "dash": "dot" if row == 2 and index else "solid"}
+    fig = subplots(
+        len(panels), 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=list(panels)
+    )
+    seen: list[str] = []
+    for row, lines in enumerate(panels.values(), start=1):
+        for name, values in lines.items():
+            new = name not in seen
+            seen += [name] * new
+            color = BLACK if name in dotted else PALETTE[seen.index(name) % (len(PALETTE) - 1)]
+            line = {"color": color, "width": 2, "dash": "dot" if name in dotted else "solid"}
             trace = go.Scatter(y=to_numpy(values), name=name, mode="lines", line=line)
-            fig.add_trace(trace, row=row, col=1)
+            fig.add_trace(trace.update(legendgroup=name, showlegend=new), row=row, col=1)
         fig.add_vline(x=answer, line={"color": RED, "dash": "dash", "width": 1}, row=row, col=1)
         fig.update_yaxes(title="logit", row=row, col=1)
-    fig.update_xaxes(title="class c", row=2, col=1)
-    return fig.update_layout(title=title, height=620)
+    fig.update_xaxes(title="class c", row=len(panels), col=1)
+    return fig.update_layout(title=title, height=120 + 250 * len(panels))
 
 
 def dots(

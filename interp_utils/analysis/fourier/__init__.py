@@ -13,6 +13,7 @@ from interp_utils.analysis.fourier.basis import (
     power,
     transform,
     transform_2d,
+    wave_order,
 )
 from interp_utils.analysis.fourier.keys import (
     THRESHOLD,
@@ -60,4 +61,5 @@ __all__ = [
     "sum_of_pair",
     "transform",
     "transform_2d",
+    "wave_order",
 ]

@@ -109,6 +109,12 @@ def frequency_shares(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "fr
 
 
 @at_least_float32
+def wave_order(p: int, k: int) -> Int[Tensor, "p"]:
+    """The numbers 0 .. p - 1 in the order of k n mod p, in which cos w_k n is a single wave."""
+    check_frequency(p, k)
+    return (k * torch.arange(p) % p).argsort(stable=True)
+
+
 def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
     """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a
     circle, where x has one.
