@@ -15,7 +15,7 @@ OTHER = "../checkpoints/p64_seed0"
 
 
 @pytest.mark.notebooks
-@pytest.mark.parametrize("number", ["02", "03"])
+@pytest.mark.parametrize("number", ["02", "03", "04"])
 def test_a_notebook_goes_through_on_another_run(number, monkeypatch):
     monkeypatch.setenv("INTERP_RUN", OTHER)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -13,6 +13,6 @@ def untrained(run: Run, device: Device = None) -> tuple[str, CachedModel]:
     kept no snapshot of step 0, "untrained (fresh weights)", drawn as its configuration says.
     """
     if 0 in run.steps:
-        return "at initialisation", CachedModel(run.model(0, device), run.task)
+        return "at initialisation", run.cached(0, device)
     fresh = models.build(run.config.model, models.initial_weights(run.config.model), device)
     return "untrained (fresh weights)", CachedModel(fresh, run.task)
