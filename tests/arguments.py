@@ -119,6 +119,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "history.measures": ["train loss"],
         "history_of_each.measured": measured,
         "history_of_each.measure": by_frequency,
+        "harmonics.count": 3,
         # grids and what belongs to them
         "logits": planted.clock(P, {1: 3.0, 2: 1.0}).float() + 0.1 * p_by_p,
         "labels": labels,
