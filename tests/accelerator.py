@@ -63,6 +63,10 @@ class OnDevice(Tensor):
         """torch has none for subclasses."""
         return self.cpu().tolist()
 
+    def __format__(self, spec: str) -> str:
+        """Nor this."""
+        return format(self.cpu(), spec)
+
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
         return run(func, args, kwargs or {})
@@ -118,6 +122,10 @@ class _Dispatch(TorchDispatchMode):
         return run(func, args, kwargs or {})
 
 
+def _as_index(places: Any) -> Tensor:
+    return torch.tensor(places) if len(places) else torch.zeros(0, dtype=torch.long)
+
+
 class _Function(TorchFunctionMode):
     """For what never reaches a dispatch mode: torch.tensor(..., device=), and indices in lists."""
 
@@ -128,7 +136,7 @@ class _Function(TorchFunctionMode):
             return func(*args, **{**kwargs, "device": None}).to(target)
         if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], OnDevice):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
-            index = tuple(torch.tensor(x) if isinstance(x, (list, range)) else x for x in index)
+            index = tuple(_as_index(x) if type(x) in (list, range) else x for x in index)
             args = (args[0], index, *args[2:])
         return func(*args, **kwargs)
 

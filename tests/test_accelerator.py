@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from interp_utils import (
     devices,
     experiments,
     models,
+    plots,
     tasks,
     train,
     train_many,
@@ -20,7 +22,7 @@ from interp_utils import (
 )
 from interp_utils.devices import for_double
 from tests.accelerator import accelerator, waits
-from tests.arguments import FUNCTIONS, Place, arguments, leaves, table
+from tests.arguments import FUNCTIONS, Place, arguments, functions, leaves, random, table
 from tests.conftest import SMALL_MODEL
 
 CPU = torch.device("cpu")
@@ -82,6 +84,44 @@ def compare(result, expected, device) -> None:
             assert own == pytest.approx(other, rel=1e-5, abs=1e-6, nan_ok=True)
         else:
             assert own == other
+
+
+DRAWN = {
+    "bars": {"series": {"a": random(5)}},
+    "histograms": {"samples": {"a": random(5)}},
+    "lines": {"series": {"a": random(5)}, "x": random(5, seed=1)},
+    "staircase": {"values": {"a": random(6)}, "stairs": 2},
+    "lines_in_space": {"lines": random(3, 3), "orbits": [0, 1, 1], "vectors": {"a": random(4, 3)}},
+    "heatmap": {"values": random(3, 4)},
+    "heatmaps": {"panels": {"a": random(3, 4)}},
+    "polar": {"panels": {"a": torch.tensor([3, 1, 2])}},
+    "token_scatters": {"panels": {"a": random(7, 2)}, "axis_title": ""},
+    "complex_plane": {"panels": {"a": torch.complex(random(4), random(4, seed=1))}},
+    "frequency_bars": {"spectra": {"a": random(5).exp()}, "keys": [2]},
+    "component_bars": {"values": random(5), "names": list("abcde"), "keys": [1]},
+    "spectrum_over_training": {"steps": [0, 5], "spectra": random(2, 4).exp(), "keys": [2]},
+    "interference": {"waves": {"a": random(7)}, "sums": {"b": random(7)}, "answer": 3},
+    "to_numpy": {"values": random(3)},
+}
+DRAWING = {
+    name.rpartition(".")[2]: function
+    for name, function in functions(plots).items()
+    if "Tensor" in str(inspect.signature(function))
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_a_figure_of_tensors_on_a_gpu(name, device):
+    function, given = DRAWING[name], DRAWN[name]
+    needed = inspect.signature(function).parameters
+    given |= {title: "" for title in needed if title in ("title", "x_title", "y_title")}
+
+    def moved(value):
+        if isinstance(value, dict):
+            return {name: moved(part) for name, part in value.items()}
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    assert str(function(**moved(given))) == str(function(**given))
 
 
 SCHEDULE = TrainConfig(steps=9, log_every=1000, snapshot_every=None)

@@ -108,7 +108,7 @@ def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
         radius = to_numpy(n)
         dots = go.Scatterpolargl(
             r=radius,
-            theta=np.degrees(n.double().cpu().numpy() % (2 * np.pi)).astype(np.float32),
+            theta=np.degrees(n.cpu().double().numpy() % (2 * np.pi)).astype(np.float32),
             mode="markers",
         )
         fig.add_trace(
