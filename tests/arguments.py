@@ -19,6 +19,7 @@ from torch import Tensor
 
 import interp_utils
 from interp_utils import CachedModel, Run, analysis, circuits, measures, neurons
+from interp_utils.measures import listed
 from tests import planted
 
 P = 7
@@ -47,8 +48,15 @@ def functions(*packages: Any) -> dict[str, Callable]:
         for name in [package.__name__, *(module.name for module in inside)]:
             for own, function in vars(importlib.import_module(name)).items():
                 if inspect.isfunction(function) and function.__module__ == name and own[0] != "_":
-                    found[f"{name.removeprefix('interp_utils.')}.{own}"] = function
+                    found[f"{name.removeprefix('interp_utils.')}.{own}"] = _whole(function)
     return found
+
+
+def _whole(function: Callable) -> Callable:
+    """The same function; where it yields, what it yields as a list."""
+    if not inspect.isgeneratorfunction(inspect.unwrap(function)):
+        return function
+    return functools.wraps(function)(lambda **given: list(function(**given)))
 
 
 # Functions on groups, in float64 on the CPU.
@@ -196,6 +204,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "embeddings": random(P, 16),
         "frequencies": [1, 2],
         "clusters": neurons.frequency_clusters(post, threshold=0.3),
+        "subject": listed.Subject(model, [1, 2]),
         "which": torch.tensor([0, 3, 4]),
         "variant": "sum",
         "how": "mean",

@@ -219,7 +219,7 @@ def test_a_task_without_an_operation_is_refused_by_what_needs_one(weights):
     task = dataclasses.replace(tasks.modular_addition(P), operation=None)
     cached = CachedModel(exactly(weights), task)
     for refused in (
-        lambda: trajectories.measure_model(cached, [1]),
+        lambda: trajectories.measure_model(cached, [1], ["progress on logits"]),
         lambda: trajectories.gradient_symmetricity(cached),
         lambda: ablation.without_frequency(cached, 1),
         lambda: ablation.head_frequencies(cached),

@@ -9,14 +9,17 @@ from interp_utils import (
     ModelConfig,
     TrainConfig,
     algorithm,
+    answers,
     fourier,
     milestones,
     models,
     progress,
     sparsity,
+    tasks,
     train,
     trajectories,
 )
+from interp_utils.measures.applies import DoesNotApply
 
 
 @pytest.mark.parametrize(
@@ -195,19 +198,116 @@ def test_headline_of_a_run(small_run):
     assert row["neurons clustered"] == (share >= 0.85).double().mean().item()
 
 
-def test_deeper_models_and_runs_without_test_pairs_are_refused(small_task, tmp_path):
-    config = ModelConfig(d_model=8, n_heads=1, d_head=8, d_mlp=4, n_layers=2)
-    run = train(small_task, config, TrainConfig(steps=1), out=tmp_path / "deep", progress=False)
-    for measure in (
-        trajectories.headline,
-        lambda run: trajectories.measure(run, [1], progress=False),
-    ):
-        with pytest.raises(ValueError, match="one-layer models, this one has 2 layers"):
-            measure(run)
+def test_phases_need_test_pairs():
     with pytest.raises(
         ValueError, match="phases are read off the test loss, and this run has none"
     ):
         milestones.phases(pd.DataFrame({"step": [0, 1], "test_loss": [float("nan")] * 2}))
+
+
+RUNS = {
+    "two layers": (tasks.modular_addition(7, 0.6), {"n_layers": 2}, {}),
+    "attention only": (tasks.modular_addition(7, 0.6), {"d_mlp": None}, {}),
+    "LayerNorm": (tasks.modular_addition(7, 0.6), {"normalization": "LN"}, {}),
+    "no test pairs": (tasks.modular_addition(7, 1.0), {}, {}),
+    "powers, no bijections": (tasks.exponentiated_addition(7, 2, 2, 0.6), {}, {}),
+    "products": (tasks.modular_product(7, 0.6), {}, {}),
+    "remainders": (tasks.remainders(7, 0.6), {}, {}),
+    "group": (tasks.group_composition("S3", 0.6), {}, {}),
+    "sorting": (tasks.sorting(16, (2, 5), n_validation=20, n_test=20), {}, {"batch_size": 16}),
+}
+WITHOUT = {
+    "two layers": {"excluded on neurons", "restricted on neurons", "share of neurons on keys"},
+    "attention only": {"excluded on neurons", "restricted on neurons", "share of neurons on keys"},
+    "LayerNorm": {"restricted on neurons"},
+    "no test pairs": set(),
+    "products": set(),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_run_is_measured_by_what_means_something(name, tmp_path):
+    """The others are refused by name, saying why; all are in the table where they apply."""
+    task, model, training = RUNS[name]
+    config = ModelConfig(**{"d_model": 16, "n_heads": 2, "d_head": 8, "d_mlp": 32} | model)
+    run = train(task, config, TrainConfig(steps=3, **training), out=tmp_path, progress=False)
+    table = trajectories.measure(run, progress=False)
+    assert set(table["step"]) == set(run.steps) and {"loss", "accuracy"} <= set(table["measure"])
+    assert table["value"].notna().all()
+    always = {"losses", "sum of squared weights"}
+    without = WITHOUT.get(name, set(trajectories.MEASURES) - always)
+    for measure in trajectories.MEASURES:
+        if measure in without:
+            with pytest.raises(DoesNotApply, match=f"^{measure} means nothing here: "):
+                trajectories.measure(run, measures=[measure], progress=False)
+        else:
+            assert len(trajectories.measure(run, measures=[measure], progress=False))
+    with pytest.raises(ValueError, match="there is no measure 'nothing'; there are: losses, "):
+        trajectories.measure(run, [1], measures=["nothing"], progress=False)
+
+
+def test_losses_of_several_answers_and_of_sequences_are_those_of_their_functions(tmp_path):
+    task, _, _ = RUNS["remainders"]
+    config = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
+    run = train(task, config, TrainConfig(steps=3), out=tmp_path, progress=False)
+    model = CachedModel(run.model(), task)
+    table = trajectories.measure(run, steps=[run.steps[-1]], progress=False)
+    means = answers.mean_losses(model.logits, task.labels, task.n_classes, mask=task.test_mask)
+    for q, expected in zip(task.n_classes, means.tolist(), strict=True):
+        found = value(table, run.steps[-1], "loss", split="test", level=f"answer {q}")
+        assert found == pytest.approx(expected)
+    task, _, training = RUNS["sorting"]
+    out = tmp_path / "sorting"
+    run = train(task, config, TrainConfig(steps=3, **training), out=out, progress=False)
+    table = trajectories.measure(run, steps=[run.steps[-1]], progress=False)
+    logits = CachedModel(run.model(), task.test).logits
+    whole, token = answers.sequence_accuracy(logits, task.test.labels)
+    assert value(table, run.steps[-1], "accuracy", split="test") == whole
+    assert value(table, run.steps[-1], "token_accuracy", split="test") == token
+    asked = task.test.asked
+    expected = answers.mean_loss(logits[asked], task.test.labels[asked])
+    assert value(table, run.steps[-1], "loss", split="test") == pytest.approx(expected)
+
+
+def test_through_layer_norm_the_edited_model_is_run():
+    """16.50 by W_L, which LayerNorm makes wrong; 5.43 by the model with neurons replaced."""
+    config = ModelConfig(
+        d_model=16, n_heads=2, d_head=8, d_mlp=32, normalization="LN", biases="all"
+    ).for_task(tasks.modular_addition(7))
+    model = CachedModel(models.build(config), tasks.modular_addition(7))
+    with torch.no_grad():
+        for weight in model.model.parameters():
+            if weight.ndim >= 2:
+                weight.mul_(5)
+    rows = trajectories.measure_model(model, [1], ["excluded on neurons"])
+    (found,) = [r["value"] for r in rows if (r["measure"], r["split"]) == ("excluded_loss", "all")]
+    post = model.activation("post")
+    edited = model.with_values({"post": progress.remove(post, [1])}).logits
+    assert found == pytest.approx(progress.mean_loss(edited, model.task.labels))
+    W_L = model.model.W_out[0] @ model.model.W_U
+    by_W_L = model.logits - progress.project(post, [1]) @ W_L
+    assert found != pytest.approx(progress.mean_loss(by_W_L, model.task.labels), rel=0.1)
+    with pytest.raises(DoesNotApply, match="W_L = W_out W_U is not how this model reads"):
+        trajectories.measure_model(model, [1], ["restricted on neurons"])
+
+
+def test_history_takes_rows_of_the_long_table_by_what_tells_them_apart(measured):
+    names = ["restricted_loss[logits, sum, all]", "single_excluded_loss[sum, 2]", "train loss"]
+    table = trajectories.history(measured, names)
+    assert list(table.columns) == ["step", *names]
+    assert table["restricted_loss[logits, sum, all]"].equals(
+        trajectories.history(measured, ["restricted loss"])["restricted loss"].rename(names[0])
+    )
+    at_40 = table.set_index("step").loc[40]
+    assert at_40["single_excluded_loss[sum, 2]"] == value(
+        measured, 40, "single_excluded_loss", variant="sum", frequency=2
+    )
+    with pytest.raises(ValueError, match=r"several measures: say which, of level logits, neurons"):
+        trajectories.history(measured, ["restricted_loss[sum, all]"])
+    with pytest.raises(ValueError, match=r"'al' is none of level logits, neurons; variant sum, "):
+        trajectories.history(measured, ["restricted_loss[al]"])
+    with pytest.raises(ValueError, match="there is no measure 'nothing'; there are: train loss, "):
+        trajectories.history(measured, ["nothing"])
 
 
 def test_spikes_are_found_where_they_were_planted():

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Place = dict[str, str]  # column of the long table -> value
+PARTS = ("level", "variant", "split", "frequency")  # columns that tell rows of a measure apart
 
 
 def _on_logits(variant: str = "sum") -> Place:
@@ -74,13 +75,9 @@ def wide(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     """Column "step" and one column per measure of MEASURES; NaN where the run has none of it."""
     import pandas as pd
 
-    unknown = [name for name in measures if name not in MEASURES]
-    if unknown:
-        raise ValueError(f"there is no measure {unknown[0]!r}; there are: {', '.join(MEASURES)}")
     steps = pd.Index(table["step"].unique(), name="step")
     columns = {
-        name: _rows(table, MEASURES[name]).set_index("step")["value"].reindex(steps)
-        for name in measures
+        name: _named(table, name).set_index("step")["value"].reindex(steps) for name in measures
     }
     return pd.DataFrame(columns, index=steps).reset_index()
 
@@ -98,6 +95,38 @@ def wide_each(table: pd.DataFrame, measure: str) -> pd.DataFrame:
         rows = rows.astype({"frequency": int})
     found = rows.pivot(index="step", columns=by, values="value").reset_index()
     return found.rename_axis(columns=None)
+
+
+def _named(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of a name of MEASURES, or of "measure[part, part]", where each part is the level,
+    variant, split or frequency; one row a step.
+    """
+    if name in MEASURES:
+        return _rows(table, MEASURES[name])
+    measure, _, parts = name.removesuffix("]").partition("[")
+    chosen = table[table["measure"] == measure]
+    if chosen.empty:
+        there = ", ".join([*MEASURES, *table["measure"].unique()])
+        raise ValueError(f"there is no measure {name!r}; there are: {there}")
+    for part in filter(None, map(str.strip, parts.split(","))):
+        fitting = [chosen[column].map(_spelled) == part for column in PARTS]
+        if not any(each.any() for each in fitting):
+            raise ValueError(f"{name}: {part!r} is none of {_choices(chosen)}")
+        chosen = chosen[next(each for each in fitting if each.any())]
+    if not chosen["step"].is_unique:
+        raise ValueError(f"{name} is several measures: say which, of {_choices(chosen)}")
+    return chosen
+
+
+def _choices(rows: pd.DataFrame) -> str:
+    """What tells the rows of one step apart."""
+    columns = {column: rows[column].dropna().map(_spelled).unique() for column in PARTS}
+    return "; ".join(f"{name} {', '.join(each[:8])}" for name, each in columns.items() if len(each))
+
+
+def _spelled(value: object) -> str:
+    """A frequency is a whole number, though pandas makes it a float beside missing ones."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _rows(table: pd.DataFrame, place: Place) -> pd.DataFrame:

@@ -1,0 +1,256 @@
+"""The measures of one model, one function for each: a function that is added to MEASURES is in the
+table of every run, under the names of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interp_utils import models
+from interp_utils.analysis import algorithm, answers, fourier, progress, sparsity
+from interp_utils.measures import applies
+from interp_utils.measures.applies import DoesNotApply
+from interp_utils.models.cached import CachedModel
+from interp_utils.tasks import Sequences
+
+Row = dict[str, Any]
+
+
+class Subject:
+    """What is measured: a model on its task, and the key frequencies. What does not apply to it
+    raises DoesNotApply when a measure asks for it.
+
+    no_keys: why there are no key frequencies, where keys is None.
+    """
+
+    def __init__(self, model: CachedModel, keys: Sequence[int] | None, no_keys: str = "") -> None:
+        self.model, self._keys, self._no_keys = model, keys, no_keys
+
+    @cached_property
+    def sums(self) -> CachedModel:
+        """The model in the coordinates of which the label is the sum: "p p ..."."""
+        return applies.in_sums(self.model)
+
+    @property
+    def keys(self) -> Sequence[int]:
+        if self._keys is None:
+            raise DoesNotApply(self._no_keys or "no key frequencies were given")
+        return self._keys
+
+    def neurons(self, name: str) -> Float[Tensor, "p p neuron"]:
+        """Activations of the only layer's neurons, "pre" or "post"."""
+        applies.require_mlp(self.sums)
+        return self.sums.activation(name, applies.the_layer(self.sums))
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """Weights whose rows are numbers: embeddings, and W_L where neurons are read by it. Where
+        the operands have different embeddings there are two, "W_E a" and "W_E b".
+        """
+        a, b = self.sums.W_E
+        found = {"W_E": a} if a.equal(b) else {"W_E a": a, "W_E b": b}
+        try:
+            return found | {"W_L": applies.W_L(self.sums).T}
+        except DoesNotApply:
+            return found
+
+
+def losses(subject: Subject) -> Iterator[Row]:
+    """Loss and accuracy on each split; of each answer, where there are several; of whole sequences
+    and of their answers, where inputs are sequences.
+    """
+    model, task = subject.model, subject.model.task
+    if isinstance(task, Sequences):
+        found = answers.sequence_accuracy(model.logits, task.labels)
+        asked = task.asked.to(model.device)
+        loss = answers.mean_loss(model.logits[asked], task.labels[asked])
+        for name, value in (
+            *(("loss", loss), ("accuracy", found.whole)),
+            ("token_accuracy", found.token),
+        ):
+            yield {"measure": name, "split": "test", "value": value}
+        return
+    yield from _by_split(model, model.logits, measure="")
+
+
+def progress_on_logits(subject: Subject) -> Iterator[Row]:
+    """Restricted and excluded loss and accuracy of the logits, in every variant."""
+    model, keys = subject.sums, subject.keys
+    for variant in ("sum", "block2x2", "block3x3", "sum_3d"):
+        on = progress.project(model.logits, keys, variant=variant)
+        about = {"level": "logits", "variant": variant}
+        yield from _by_split(model, model.logits - on, measure="excluded_", **about)
+        if variant != "sum_3d":
+            restricted = model.logits.mean((0, 1)) + on
+            yield from _by_split(model, restricted, measure="restricted_", **about)
+
+
+def excluded_on_neurons(subject: Subject) -> Iterator[Row]:
+    """Excluded loss and accuracy at the neurons: what skips the MLP stays as it is.
+
+    Where logits are linear in the neurons, their part on the keys is taken out of the logits; else
+    (LayerNorm, edits after the neurons) the model is run with the neurons replaced.
+    """
+    model, post = subject.sums, subject.neurons("post")
+    on = progress.project(post, subject.keys)
+    about = {"measure": "excluded_", "level": "neurons", "variant": "sum"}
+    if _reads_linearly(model):
+        yield from _by_split(model, model.logits - on @ model.W_L, **about)
+        return
+    name = model.hook_name("post", applies.the_layer(model))
+    yield from _by_split(model, model.with_values({name: post - on}).logits, **about)
+
+
+def restricted_on_neurons(subject: Subject) -> Iterator[Row]:
+    """Restricted loss and accuracy at the neurons: the MLP's linear path alone, with the logits'
+    mean. It means nothing where there is no such path.
+    """
+    model, post = subject.sums, subject.neurons("post")
+    on = progress.project(post, subject.keys) @ applies.W_L(model)
+    if model.edits:
+        raise DoesNotApply("this model is edited: its neurons' linear path may not be W_L")
+    logits = model.logits.mean((0, 1)) + on
+    about = {"measure": "restricted_", "level": "neurons", "variant": "sum"}
+    yield from _by_split(model, logits, **about)
+
+
+def single_excluded(subject: Subject) -> Iterator[Row]:
+    """Excluded loss of each frequency alone, on the training pairs; frequency 0 is nothing removed.
+    Its maximum needs no key frequencies.
+    """
+    model, task = subject.sums, subject.sums.task
+    if "train" not in task.splits:
+        raise DoesNotApply(f"which inputs of {task.name} were for training is unknown")
+    for variant in ("sum", "sum_3d"):
+        found = progress.single_excluded_losses(
+            model.logits, task.labels, mask=task.train_mask, variant=variant, any_labels=True
+        )
+        about = {"level": "logits", "variant": variant, "split": "train"}
+        for k, value in enumerate(found.tolist()):
+            yield {"measure": "single_excluded_loss", **about, "frequency": k, "value": value}
+
+
+def share_on_keys(subject: Subject) -> Iterator[Row]:
+    """The share of the logits' squares that is on the keys."""
+    value = progress.share_on(subject.sums.logits, subject.keys)
+    yield _of_logits("share_on_keys", value, variant="sum")
+
+
+def share_of_neurons_on_keys(subject: Subject) -> Iterator[Row]:
+    """The share of the neurons' squares that is on the keys, before and after the activation
+    function.
+    """
+    for level in ("pre", "post"):
+        value = progress.share_on(subject.neurons(level), subject.keys)
+        yield {**_of_logits("share_on_keys", value, variant="sum"), "level": level}
+
+
+def sum_squared_weights(subject: Subject) -> Iterator[Row]:
+    for name, weight in models.named_weights(subject.model.model).items():
+        value = weight.square().sum().item()
+        yield {"measure": "sum_squared_weights", "level": name, "value": value}
+
+
+def sparsity_of_weights(subject: Subject) -> Iterator[Row]:
+    """How few frequencies W_E and W_L have: Gini, IPR, and for odd p Fourier density."""
+    for name, weight in subject.weights.items():
+        of_variant = {
+            "components": fourier.transform(weight)[1:].norm(dim=1),
+            "frequencies": fourier.power(weight)[1:].sum(1).sqrt(),
+        }
+        for variant, values in of_variant.items():
+            value = sparsity.gini(values)
+            yield {"measure": "gini", "level": name, "variant": variant, "value": value}
+        centred = weight - weight.mean(0)
+        ipr = sparsity.inverse_participation_ratio(centred.T).mean().item()
+        yield {"measure": "inverse_participation_ratio", "level": name, "value": ipr}
+        if len(weight) % 2:
+            density = sparsity.fourier_density(weight)
+            yield {"measure": "ffd", "level": name, "value": density.ffd}
+            yield {"measure": "fcr", "level": name, "value": density.fcr}
+
+
+def cosine_fit(subject: Subject) -> Iterator[Row]:
+    """Coefficients of cos w_k(a + b - c) in the logits, and what those of the keys explain."""
+    fit = algorithm.cosine_fit(subject.sums.logits, subject.keys)
+    for k, value in enumerate(fit.coefficients.tolist()):
+        yield {**_of_logits("cosine_coefficient", value), "frequency": k}
+    yield _of_logits("variance_explained", fit.variance_explained, variant="sum_3d")
+
+
+def distance_irrelevance(subject: Subject) -> Iterator[Row]:
+    value = algorithm.distance_irrelevance(subject.sums.logits)
+    yield _of_logits("distance_irrelevance", value)
+
+
+def symmetricity(subject: Subject) -> Iterator[Row]:
+    value = gradient_symmetricity(subject.sums)
+    yield {"measure": "gradient_symmetricity", "level": "W_E", "value": value}
+
+
+MEASURES: dict[str, Callable[[Subject], Iterator[Row]]] = {
+    "losses": losses,
+    "progress on logits": progress_on_logits,
+    "excluded on neurons": excluded_on_neurons,
+    "restricted on neurons": restricted_on_neurons,
+    "single excluded losses": single_excluded,
+    "share on keys": share_on_keys,
+    "share of neurons on keys": share_of_neurons_on_keys,
+    "sum of squared weights": sum_squared_weights,
+    "sparsity of weights": sparsity_of_weights,
+    "cosine fit": cosine_fit,
+    "distance irrelevance": distance_irrelevance,
+    "gradient symmetricity": symmetricity,
+}
+
+
+@torch.enable_grad()
+def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> float:
+    """Mean cosine of the gradients of a logit by the embeddings of a and of b, over n random (a, b,
+    c); 1 is a pizza, less a clock.
+
+    In the coordinates of which the label is the sum. Zhong et al. 2023, definition 4.1.
+    """
+    model = model.as_sums()
+    a, b = (operand.position for operand in model.task.operands)
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randint(len(model.task), (n,), generator=generator)
+    classes = torch.randint(model.task.n_classes[0], (n,), generator=generator)
+    gradients = model.embedding_gradients(inputs, classes)
+    return torch.cosine_similarity(gradients[:, a], gradients[:, b]).mean().item()
+
+
+def _reads_linearly(model: CachedModel) -> bool:
+    """Whether what is added to the neurons adds W_L times it to the logits."""
+    try:
+        applies.W_L(model)
+    except DoesNotApply:
+        return False
+    return not model.edits
+
+
+def _of_logits(measure: str, value: float, **about: Any) -> Row:
+    return {"measure": measure, "level": "logits", **about, "split": "all", "value": value}
+
+
+def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) -> Iterator[Row]:
+    """Loss and accuracy on each split; of several answers, level says whose: "answer 7" has 7
+    classes.
+    """
+    task = model.task
+    several = task.labels.ndim > 1
+    n_classes = task.n_classes if several else None
+    levels = [{"level": f"answer {q}"} for q in task.n_classes] if several else [{}]
+    for split, mask in task.splits.items():
+        of_split = {"split": split, **about}
+        loss = answers.mean_losses(logits, task.labels, n_classes, mask=mask)
+        right = answers.accuracies(logits, task.labels, n_classes, mask=mask)
+        for name, values in (("loss", loss), ("accuracy", right)):
+            for level, value in zip(levels, values.flatten().tolist(), strict=True):
+                yield {"measure": f"{measure}{name}", **of_split, **level, "value": value}
