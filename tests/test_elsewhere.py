@@ -150,7 +150,7 @@ def test_the_orientation_of_2022_against_its_own_forward():
     weights = {n: w for n, w in weights.items() if not models.is_bias(n) or ".mlp." in n}
     theirs = progress_measures(weights)
     assert torch.allclose(logits(theirs), forward_of_2022(theirs, TASK.tokens), atol=1e-5)
-    assert models.config_of(theirs) == dataclasses.replace(FULL, biases="all")
+    assert models.config_of(theirs) == dataclasses.replace(FULL, biases="mlp")
 
 
 @pytest.mark.parametrize("turn", [progress_measures, easy_transformer])

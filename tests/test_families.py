@@ -217,3 +217,20 @@ def test_mini_batches_are_refused_where_a_family_has_none(tmp_path):
     ):
         train(TASK, BilinearConfig(), config, out=tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_of_it_become_a_run(tmp_path):
+    own = train(TASK, BilinearConfig(), TRAINING, out=tmp_path / "own", progress=False)
+    checkpoints = {step: own.weights(step) for step in own.steps}
+    imported = Run.from_checkpoints(
+        checkpoints, TASK, BilinearConfig(), out=tmp_path / "imported", progress=False
+    )
+    logged = own.metrics[own.metrics.step.isin(own.steps)]
+    assert imported.metrics.test_loss.to_numpy() == pytest.approx(
+        logged.test_loss.to_numpy(), rel=1e-5
+    )
+    assert imported.config.model == own.config.model
+    with pytest.raises(TypeError, match=r"the family 'bilinear' takes none of \['token_order'\]"):
+        Run.from_checkpoints(
+            checkpoints, TASK, BilinearConfig(), out=tmp_path / "no", token_order=[0]
+        )

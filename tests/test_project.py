@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "tasks": {"group_tables"},
     "analysis": {"group_tables", "losses", "precision"},
     "models": {"configs", "tasks"},
-    "runs": {"configs", "models", "tasks"},
+    "runs": {"analysis", "configs", "losses", "models", "tasks"},
     "measures": {"analysis", "losses", "models", "plots", "runs", "tasks"},
     "exploring": {"analysis", "measures", "models", "plots", "runs"},
     "training": {"analysis", "configs", "losses", "models", "runs", "tasks"},

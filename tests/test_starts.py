@@ -441,7 +441,7 @@ def test_weights_of_another_model_are_refused(short, tmp_path, change, message):
         ({"step": 60}, "its step 40 is before its origin"),
         ({"step": -1}, "counts updates that are not before step -1"),
         ({"optimiser_since": 41}, "counts updates that are not before step 20"),
-        ({"moments": 1}, "or does not say whether there were moments"),
+        ({"moments": 1}, "does not say whether there were moments"),
         ({"weights": "abc"}, "its origin's weights are no sha256"),
         ({"manifest": 3}, "its origin's manifest are no sha256"),
         ({"run": 7}, "its origin's run has no name"),

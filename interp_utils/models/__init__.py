@@ -9,6 +9,7 @@ from interp_utils.models.family import (
     UnknownFamily,
     Weights,
     build,
+    canonical_weights,
     config_from_json,
     family_of,
     initial_weights,
@@ -24,9 +25,9 @@ from interp_utils.models.transformer.building import (
     load_weights,
     named_weights,
 )
-from interp_utils.models.transformer.elsewhere import canonical_weights, config_of, from_weights
+from interp_utils.models.transformer.elsewhere import config_of, from_weights
 from interp_utils.models.transformer.weights import act_fn, is_bias
-from interp_utils.models.weights import check_weights
+from interp_utils.models.weights import check_weights, say_cast
 
 __all__ = [
     "FAMILIES",
@@ -52,6 +53,7 @@ __all__ = [
     "logits_fn",
     "members_logits_fn",
     "named_weights",
+    "say_cast",
     "sequence_logits_fn",
     "trainable",
     "weight_shapes",

@@ -70,12 +70,15 @@ class Family(ABC):
     def initial_weights(self, config: Any) -> dict[str, Tensor]:
         """Weights at step 0 on the CPU, drawn from a generator of their own with config.seed."""
 
-    def canonical_weights(self, config: Any, weights: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Weights under the family's names, from those that people have under names of their own.
-
-        Raises ValueError where they are not of such a model.
+    def canonical_weights(
+        self, config: Any, weights: Mapping[str, Any], **options: Any
+    ) -> dict[str, Tensor]:
+        """Copies of the weights by the family's names, from what people have saved, which may be
+        arranged in another way (options). Shapes and values are not checked.
         """
-        return dict(weights)
+        if options:
+            raise TypeError(f"the family {config.family!r} takes none of {sorted(options)}")
+        return {name: weight.detach().clone() for name, weight in weights.items()}
 
     @abstractmethod
     def build(
@@ -224,3 +227,14 @@ def members_logits_fn(
     axis, each on its own tokens.
     """
     return family_of(config).members_logits_fn(config, tokens, answer_pos)
+
+
+def canonical_weights(
+    config: FamilyConfig, weights: Mapping[str, Any], **options: Any
+) -> dict[str, Tensor]:
+    """Copies of weights that were saved elsewhere, by the names and in the arrangement of the
+    family. Shapes and values are not checked.
+
+    options: the family's own; for a transformer see `transformer.elsewhere.canonical_weights`.
+    """
+    return family_of(config).canonical_weights(config, weights, **options)

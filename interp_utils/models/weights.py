@@ -111,13 +111,9 @@ def without_prefix(weights: Mapping[str, Tensor], anchor: str) -> dict[str, Tens
     return {name.removeprefix(prefix): weight for name, weight in weights.items()}
 
 
-def say_cast(weights: Mapping[str, Tensor], into: Mapping[str, Tensor]) -> None:
-    """Warns of weights that become another dtype, naming from and to."""
+def say_cast(weights: Mapping[str, Tensor], into: Mapping[str, Tensor], why: str) -> None:
+    """Warns of weights that become another dtype, naming from and to, and why."""
     casts = {(str(weight.dtype), str(into[name].dtype)) for name, weight in weights.items()}
     said = [f"{before} become {after}" for before, after in sorted(casts) if before != after]
     if said:
-        warnings.warn(
-            f"weights of {' and '.join(said)}, in which the model is; build it with dtype=... to "
-            f"have it in another precision",
-            stacklevel=4,
-        )
+        warnings.warn(f"weights of {' and '.join(said)}, {why}", stacklevel=4)

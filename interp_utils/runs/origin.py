@@ -27,6 +27,7 @@ class Origin:
     optimiser_since: the step from which the optimiser counts its updates: before it there were no
               moments. Its warm-up and the correction of its bias begin there.
     filter_since: the same for the gradient filter.
+    imported: whether all its steps were trained elsewhere, under settings that nobody has said.
     """
 
     step: int
@@ -36,12 +37,15 @@ class Origin:
     moments: bool = False
     optimiser_since: int = 0
     filter_since: int = 0
+    imported: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError where it is no origin: it was read from a file."""
         counts = (self.step, self.optimiser_since, self.filter_since)
-        if any(type(count) is not int for count in counts) or type(self.moments) is not bool:
-            raise ValueError("its origin has no steps, or does not say whether there were moments")
+        if any(type(count) is not int for count in counts):
+            raise ValueError("its origin has no steps")
+        if type(self.moments) is not bool or type(self.imported) is not bool:
+            raise ValueError("its origin does not say whether there were moments, or an import")
         if not 0 <= max(self.optimiser_since, self.filter_since) <= self.step or min(counts) < 0:
             raise ValueError(f"its origin counts updates that are not before step {self.step}")
         for name, required in (("weights", True), ("manifest", False)):
@@ -54,6 +58,8 @@ class Origin:
             raise ValueError("its origin's run has no name")
 
     def __str__(self) -> str:
+        if self.imported:
+            return f"elsewhere (step {self.step} has weights with sha256 {self.weights[:12]}...)"
         if self.run is None:
             return f"given weights (sha256 {self.weights[:12]}...)"
         return f"step {self.step} of {self.run} (weights with sha256 {self.weights[:12]}...)"
@@ -65,7 +71,7 @@ class Origin:
     def from_json(cls, values: Mapping[str, Any]) -> Origin:
         """Raises ValueError for unknown or missing fields."""
         names = {field.name for field in dataclasses.fields(cls)}
-        if values.keys() != names:
+        if {"imported", *values} != names:  # which was added
             raise ValueError(f"its origin has the fields {sorted(values)} for {sorted(names)}")
         return cls(**values)
 

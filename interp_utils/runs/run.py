@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from interp_utils import models
-from interp_utils.configs import RunConfig, TrainConfig
+from interp_utils.configs import FamilyConfig, RunConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs import storage, summary
@@ -63,6 +63,32 @@ class Run:
                 if last_try:
                     raise
         return cls(path, manifest, metrics)
+
+    @classmethod
+    def from_checkpoints(
+        cls,
+        checkpoints: Mapping[int, Any] | Sequence[Any],
+        task: AnyTask,
+        config: FamilyConfig | None = None,
+        *,
+        out: str | Path,
+        **options: Any,
+    ) -> Run:
+        """A run of checkpoints that were trained elsewhere, written to the folder `out`: every one
+        is a snapshot, and metrics are measured on the task, so that trajectories, milestones and
+        forks work as on a run of one's own.
+
+        checkpoints: {step: weights}, or a list of weights with `steps=`, their steps. Weights are
+            what `models.from_weights` takes.
+        config: of the model; None reads the sizes off the last checkpoint (`models.config_of`) and
+            takes ReLU, causal attention and no normalization without weights for granted.
+        options: steps; token_order, class_order and orientation, as of `models.from_weights`;
+            device and progress.
+        Raises ValueError, naming the step, where a checkpoint does not fit, with nothing written.
+        """
+        from interp_utils.runs.imported import from_checkpoints
+
+        return from_checkpoints(checkpoints, task, config, out=out, **options)
 
     def __repr__(self) -> str:
         return summary.in_a_line(self)

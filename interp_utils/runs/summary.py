@@ -24,11 +24,12 @@ def in_a_line(run: Run) -> str:
 def as_table(run: Run) -> str:
     """HTML, a row for each part of what the run is and of its last row of metrics."""
     task = run.manifest["task"]
+    is_imported = run.origin is not None and run.origin.imported
     rows = {
         "run": run.path,
         "task": f"{task['name']}({_spell(task['params'])})",
         "model": f"{type(run.config.model).__name__}({_spell(run.config.model.to_json())})",
-        "training": _spell(_settings(run)),
+        "training": "elsewhere" if is_imported else _spell(_settings(run)),
         "progress": f"{_progress(run)}, {_snapshots(run)}",
     }
     if run.origin is not None:

@@ -13,10 +13,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interp_utils import devices, models
-from interp_utils.analysis import answers
 from interp_utils.configs import RunConfig
 from interp_utils.losses import LOSSES
 from interp_utils.models import LogitsFn, Weights, logits_fn, sequence_logits_fn
+from interp_utils.runs import measured
+from interp_utils.runs.measured import class_outputs
 from interp_utils.tasks import AnyTask, Sequences, StreamTask, Task
 
 
@@ -121,36 +122,7 @@ class _Finite:
         return self.order[batch * size : (batch + 1) * size]
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
-        logits, task = self.all_logits(weights), self.task
-        losses = devices.double(self.loss_fn(logits, task.labels, task.n_classes))
-        n_classes = task.n_classes if task.labels.ndim == 2 else None
-        right = devices.double(answers.predictions(logits, n_classes) == task.labels)
-        means = {
-            f"{split}_{name}": values[mask.to(values.device)].mean(0)
-            for name, values in (("loss", losses), ("accuracy", right))
-            for split, mask in (("train", task.train_mask), ("test", task.test_mask))
-        }
-        totals = {
-            name: (mean * self.weights).sum() if name.endswith("loss") else mean.mean()
-            for name, mean in means.items()
-        }
-        if losses.ndim == 1:
-            return totals
-        of_answers = {name: zip(task.n_classes, mean, strict=True) for name, mean in means.items()}
-        return totals | {
-            f"{name}/{classes}": value
-            for name, answers in of_answers.items()
-            for classes, value in answers
-        }
-
-
-def class_outputs(task: Task, device: torch.device) -> Tensor | None:
-    """The model's output of each class; None where class c is output c and there are no others."""
-    classes = range(sum(task.n_classes))
-    outputs = tuple(classes) if task.outputs is None else task.outputs
-    if outputs == tuple(classes) and task.d_vocab_out in (None, len(classes)):
-        return None
-    return torch.tensor(outputs, device=device)
+        return measured.of_task(self.all_logits(weights), self.task, self.loss_fn)
 
 
 def epoch_order(seed: int, epoch: int, n: int) -> Int[Tensor, "n"]:
@@ -195,12 +167,7 @@ class _Fresh:
             ("train", self.task.batch(step, self.size)),
             ("validation", self.task.validation),
         ):
-            losses, right, asked = self._answers(weights, sequences)
-            wrong = torch.zeros(asked.shape, dtype=torch.bool, device=self.device)
-            wrong[asked.to(self.device)] = ~right
-            row[f"{name}_loss"] = devices.double(losses).mean()
-            row[f"{name}_accuracy"] = 1 - devices.double(wrong.any(1)).mean()
-            row[f"{name}_token_accuracy"] = devices.double(right).mean()
+            row |= measured.of_sequences(name, *self._answers(weights, sequences))
         return row
 
     def _answers(self, weights: Weights, sequences: Sequences) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,9 +13,9 @@ from interp_utils import devices, models
 from interp_utils.configs import FamilyConfig, RunConfig
 from interp_utils.losses import LOSSES
 from interp_utils.models import MembersLogitsFn, members_logits_fn
+from interp_utils.runs.measured import class_outputs
 from interp_utils.tasks import Task
 from interp_utils.training.filters import State
-from interp_utils.training.objectives import class_outputs
 from interp_utils.training.optimisers import members_optimiser, warmup
 from interp_utils.training.trainer import require_shapes
 

@@ -36,7 +36,7 @@ def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
     """
     shapes, initial = models.weight_shapes(config), models.initial_weights(config)
     fixed = {name: initial[name] for name in shapes.keys() - set(models.trainable(config))}
-    given = models.family_of(config).canonical_weights(config, weights)
+    given = models.canonical_weights(config, weights)
     given = fixed | {name: weight.detach().float() for name, weight in given.items()}
     models.check_weights(given, shapes)
     for name, value in fixed.items():

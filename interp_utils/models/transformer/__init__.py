@@ -27,9 +27,9 @@ class Transformer(Family):
     members_logits_fn = staticmethod(forward.members_logits_fn)
 
     def canonical_weights(
-        self, config: ModelConfig, weights: Mapping[str, Any]
+        self, config: ModelConfig, weights: Mapping[str, Any], **options: Any
     ) -> dict[str, Tensor]:
-        return elsewhere.canonical_weights(config, weights)[1]
+        return elsewhere.canonical_weights(config, weights, **options)[1]
 
     def check(self, config: ModelConfig, task: AnyTask, training: TrainConfig) -> None:
         has_tables = forward.takes_tables(config, training.forward)

@@ -202,7 +202,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         _copy_shared(own, weights)
         for name, weight in own.items():
             weight.copy_(weights[name])
-    say_cast(weights, own)
+    say_cast(
+        weights, own, "in which the model is; build it with dtype=... to have it in another one"
+    )
 
 
 def _copy_shared(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:

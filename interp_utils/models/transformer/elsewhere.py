@@ -134,13 +134,21 @@ def _config_of(
         "d_head": d_head,
         "d_mlp": None if W_in is None else W_in.shape[-1],
         "n_layers": len(layers),
-        "biases": "all" if any(w.any() for n, w in weights.items() if is_bias(n)) else "none",
+        "biases": _biases(weights),
         "positions": "pos_embed.W_pos" in weights,
     }
     if "ln_final.w" in weights:
         read["normalization"] = "LN" if "ln_final.b" in weights else "RMS"
     config = _with_sizes(ModelConfig(**{**read, **settings}), weights)
     return config if _fits(config, weights) else None
+
+
+def _biases(weights: Mapping[str, Tensor]) -> str:
+    """Which biases are not zero, as ModelConfig.biases names them."""
+    own = [name for name, weight in weights.items() if is_bias(name) and weight.any()]
+    if not own:
+        return "none"
+    return "mlp" if all(".mlp." in name for name in own) else "all"
 
 
 def _named(saved: Any) -> dict[str, Tensor]:
