@@ -22,9 +22,9 @@ from interp_utils.precision import at_least_float32
 
 @at_least_float32
 def class_shares(
-    values: Float[Tensor, "n m"], labels: Int[Tensor, "n head"]
-) -> Float[Tensor, "head m"]:
-    """Share of each column's variance that lies between the classes of each head (the correlation
+    values: Float[Tensor, "n m"], labels: Int[Tensor, "n answer"]
+) -> Float[Tensor, "answer m"]:
+    """Share of each column's variance that lies between the classes of each answer (the correlation
     ratio); NaN for a constant column.
 
     With neurons by input and a task's labels: what is a function of n mod q. With tokens as labels:
@@ -35,8 +35,8 @@ def class_shares(
     total = centred.square().sum(0)
     alive = total > 1e-9 * values.square().sum(0)
     shares = []
-    for head in labels.T:
-        _, which, counts = head.unique(return_inverse=True, return_counts=True)
+    for answer in labels.T:
+        _, which, counts = answer.unique(return_inverse=True, return_counts=True)
         means = relabelling.class_means(centred, which)
         shares.append((counts.to(values.dtype)[:, None] * means.square()).sum(0) / total)
     return torch.where(alive, torch.stack(shares), torch.nan)
@@ -44,8 +44,8 @@ def class_shares(
 
 @at_least_float32
 def adjusted(
-    shares: Float[Tensor, "head *m"], classes: Sequence[int], n: int
-) -> Float[Tensor, "head *m"]:
+    shares: Float[Tensor, "answer *m"], classes: Sequence[int], n: int
+) -> Float[Tensor, "answer *m"]:
     """Shares that n inputs in so many classes explain, less what they would of noise: 1 - (1 -
     share) (n - 1) / (n - classes).
 

@@ -20,8 +20,7 @@ from interp_utils.precision import at_least_float32
 
 @at_least_float32
 def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
-    """The mean over the inputs of each name that occurs, in the order of the names "
-    "(`u.unique()`)."""
+    """The mean over the inputs of each name that occurs, in the order of the names, u.unique()."""
     names, which = u.to(values.device).unique(return_inverse=True)
     sums = values.new_zeros(len(names), *values.shape[1:]).index_add_(0, which, values)
     return sums / which.bincount().to(values.dtype).view(-1, *[1] * (values.ndim - 1))

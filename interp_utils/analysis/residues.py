@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 def mixed_radix(
-    remainders: Int[Tensor, "*batch head"], moduli: Sequence[int]
-) -> Int[Tensor, "*batch head"]:
+    remainders: Int[Tensor, "*batch answer"], moduli: Sequence[int]
+) -> Int[Tensor, "*batch answer"]:
     """Digits d with n = d_0 + d_1 q_0 + d_2 q_0 q_1 + ..., 0 <= d_i < q_i, of the one n in 0 ..
     product - 1 with these remainders.
 
@@ -34,7 +34,7 @@ def mixed_radix(
 
 
 def number(
-    remainders: Int[Tensor, "*batch head"], moduli: Sequence[int], limit: int
+    remainders: Int[Tensor, "*batch answer"], moduli: Sequence[int], limit: int
 ) -> Int[Tensor, "*batch"]:
     """The n in 0 .. limit - 1 with all these remainders; -1 where there is none, as a single wrong
     remainder mostly leaves it.
@@ -68,7 +68,7 @@ class Detection(NamedTuple):
     true_others: int
 
 
-def detect_primes(remainders: Int[Tensor, "n head"], prime: Bool[Tensor, "n"]) -> Detection:
+def detect_primes(remainders: Int[Tensor, "n answer"], prime: Bool[Tensor, "n"]) -> Detection:
     """n is called prime where none of its remainders is zero (Syrkis and Søgaard 2024,
     introduction).
 

@@ -68,16 +68,16 @@ def remainders(
     split: Split = "random",
 ) -> Remainders:
     """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n
-    head". Any p >= 3.
+    answer". Any p >= 3.
 
-    The loss is the mean over the heads of their losses divided by ln q, which is a uniform guess's.
+    The loss is the mean over the answers of their losses divided by ln q, which is a uniform guess's.
     primes:      the moduli, if not all primes below p; any distinct integers from 2.
     digit_order: "low_first" [n mod p, n // p] is the text's, "high_first" that of the code that
     made its figures.
     labels:      "permuted" is T_basis: the labels of all n in random order, those of one n
                  together.
     masked:      moduli whose losses are left out (T_masked: 2, 3, 5, 7); the mean is still over all
-                 heads.
+                 answers.
     Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task,
     e.g. no prime below p.
     """
