@@ -70,7 +70,7 @@ def remainders(
     """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n
     answer". Any p >= 3.
 
-    The loss is the mean over the answers of their losses divided by ln q, which is a uniform guess's.
+    The loss is the mean over the answers of their losses divided by ln q, a uniform guess's loss.
     primes:      the moduli, if not all primes below p; any distinct integers from 2.
     digit_order: "low_first" [n mod p, n // p] is the text's, "high_first" that of the code that
     made its figures.
