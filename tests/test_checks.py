@@ -101,6 +101,22 @@ def test_rows_of_several_runs_are_judged_together(main):
     assert own.recorded == {}, "one that does not ship: verdicts are shown"
 
 
+def test_rows_without_a_measure_leave_its_verdict_to_those_that_have_it(main):
+    names = ("modular_addition", "p113_seed1")
+    checks = Checks({name: Run.load(ROOT / "checkpoints" / name) for name in names}, "addition")
+    rows = {name: dict(checks.recorded[name]) for name in names}
+    table = shown(checks(rows, "test accuracy"))
+    assert set(table["claim"]) == {"generalises"}, "the claims that were asked for alone"
+    for other in (checks.recorded, rows):
+        del other["p113_seed1"]["test accuracy"]
+    assert len(shown(checks(rows, "test accuracy"))) == 1
+    rows["modular_addition"]["test accuracy"] = 0.5
+    with pytest.raises(AssertionError, match="'generalises' should be 'holds'"):
+        checks(rows, "test accuracy")
+    with pytest.raises(ValueError, match="no claim of addition is about 'steps'"):
+        checks(rows, "steps")
+
+
 def test_a_number_that_no_claim_is_about_is_a_mistake(main):
     with pytest.raises(ValueError, match="no claim of addition is about 'neurons clusterd'"):
         Checks(main, "addition")({"neurons clusterd": 0.9})

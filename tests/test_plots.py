@@ -196,6 +196,20 @@ def test_tokens_are_coloured_by_their_place_in_the_order():
     assert list(plain.text) == ["0", *[""] * 9, "10", ""]
 
 
+def test_points_known_to_be_larger_only_are_arrows():
+    table = METRICS.assign(above=[True, False, True])
+    axes = {"title": "t", "x_title": "x", "y_title": "y", "censored": "above"}
+    fig = plots.points(table, "train_loss", "test_loss", ["a", "a", "b"], **axes)
+    assert [(trace.name, trace.marker.symbol) for trace in fig.data] == [
+        ("a", "circle"),
+        ("a", "arrow-bar-up"),
+        ("b", "arrow-bar-up"),
+    ]
+    assert [trace.showlegend for trace in fig.data] == [True, False, True]
+    assert fig.data[0].marker.color == fig.data[1].marker.color != fig.data[2].marker.color
+    assert fig.data[1].y.tolist() == pytest.approx([table["test_loss"].iloc[0]])
+
+
 def test_scatter_joins_tokens_in_order():
     points = torch.arange(6.0).reshape(3, 2)
     fig = plots.token_scatters({"x": points}, title="t", axis_title="c", order={"x": [2, 0, 1]})

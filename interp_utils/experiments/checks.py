@@ -31,7 +31,9 @@ class Checks:
 
         runs = {path.name: Run.load(path) for path in paths}  # of several runs
         checks = Checks(runs, "powers")
-        checks({name: powers.row(run) for name, run in runs.items()})
+        rows = {name: powers.row(run) for name, run in runs.items()}
+        checks(rows)                                          # every claim, or
+        checks(rows, "excluded loss")                         # those about one measure
         checks({"all runs": {"order of Table 1": order}})
 
     Each call is a table: every claim that is about one of the numbers, with what its source says,
@@ -56,8 +58,10 @@ class Checks:
         self.recorded = recorded(every, experiment)
         self.checked: dict[str, Verdict | None] = {}
 
-    def __call__(self, numbers: Mapping[str, Any]) -> Styler:
+    def __call__(self, numbers: Mapping[str, Any], *only: str) -> Styler:
         """The claims about these numbers as a table: {measure: number} of the run, or {name: row}.
+
+        only: the measures whose claims are asked for; by default all that are given.
 
         Raises ValueError if no claim is about any of them, or if a rule needs a number that was not
         given.
@@ -67,11 +71,12 @@ class Checks:
         if not rows:
             self.row |= numbers
             rows, measures = {self.name: self.row}, set(numbers)
+        if only:
+            measures &= set(only)
         claims = [claim for claim in self.experiment.all_claims if claim.measure in measures]
         if not claims:
-            raise ValueError(
-                f"no claim of {self.experiment.name} is about {', '.join(map(repr, numbers))}"
-            )
+            asked = ", ".join(map(repr, only or numbers))
+            raise ValueError(f"no claim of {self.experiment.name} is about {asked}")
         found = {claim.text: self._check(claim, rows) for claim in claims}
         self.checked |= found
         return self._table(found)
@@ -105,8 +110,9 @@ class Checks:
     def _expected(self, claim: Claim, rows: Rows) -> str | None:
         if self.required:
             return HOLDS
-        before = {name: self.recorded.get(name, {}) for name in rows}
-        if all(claim.measure in row for row in before.values()):
+        having = [name for name, row in rows.items() if claim.measure in row]
+        before = {name: self.recorded.get(name, {}) for name in having}
+        if before and all(claim.measure in row for row in before.values()):
             return _word(self._verdict(claim, before))
         stated = {finding.claim.text: finding.verdict for finding in self.experiment.findings}
         is_main = self.name == self.experiment.main and self.name in self.recorded

@@ -14,6 +14,7 @@ from interp_utils.plots.style import (
     BLUE,
     CYCLIC,
     GREY,
+    PALETTE,
     RED,
     again,
     new_figure,
@@ -35,15 +36,24 @@ def points(
     x_title: str,
     y_title: str,
     log_y: bool = False,
+    censored: str | None = None,
 ) -> go.Figure:
-    """A point per row of the table, in a colour and symbol per name."""
+    """A point per row of the table, in a colour and symbol per name.
+
+    censored: the column that is True where y is only known to be larger: an arrow up from there.
+    """
     fig = new_figure()
     for index, name in enumerate(dict.fromkeys(names)):
         own = table[[other == name for other in names]]
-        marker = {"size": 9, "symbol": again(index, ("circle", "diamond", "square"))}
-        fig.add_scatter(
-            x=to_numpy(own[x]), y=to_numpy(own[y]), name=name, mode="markers", marker=marker
-        )
+        is_above = np.zeros(len(own), bool) if censored is None else own[censored].to_numpy(bool)
+        symbol = again(index, ("circle", "diamond", "square"))
+        for part, mark in ((own[~is_above], symbol), (own[is_above], "arrow-bar-up")):
+            if len(part):
+                in_legend = mark == symbol or bool(is_above.all())
+                marker = {"color": PALETTE[index % len(PALETTE)], "size": 9, "symbol": mark}
+                fig.add_scatter(
+                    x=to_numpy(part[x]), y=to_numpy(part[y]), name=name, legendgroup=name
+                ).data[-1].update(mode="markers", marker=marker, showlegend=in_legend)
     fig.update_layout(title=title, xaxis_title=x_title, yaxis_title=y_title)
     return fig.update_yaxes(type="log", dtick=1, exponentformat="power") if log_y else fig
 
@@ -152,7 +162,7 @@ def complex_plane(
     panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3
 ) -> go.Figure:
     """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the
-    line, negative, is red.
+    line, negative, is orange.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
