@@ -93,7 +93,8 @@ def test_rows_of_several_runs_are_judged_together(main):
     rows = {name: row | {"steps": runs[name].step} for name, row in rows.items()}
     table = shown(checks(rows)).set_index("claim")
     assert table.loc["generalises", "verdict"].startswith("holds")
-    rows["p113_seed1"]["test accuracy"] = 0.5
+    for row in rows.values():
+        row["test accuracy"] = 0.5
     with pytest.raises(AssertionError, match="'generalises' should be 'holds'"):
         checks(rows)
     assert Checks({"main": main, **runs}, "addition").recorded
