@@ -17,6 +17,7 @@ BATCHES = dataclasses.replace(SMALL_TRAINING, batch_size=8)
 MODELS = {
     "table": SMALL_MODEL,
     "hooked": SMALL_MODEL,
+    "LayerNorm": dataclasses.replace(SMALL_MODEL, normalization="LN", biases="all"),
     "two layers": dataclasses.replace(SMALL_MODEL, n_layers=2, act_fn="gelu", biases="all"),
 }
 
