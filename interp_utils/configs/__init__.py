@@ -1,0 +1,26 @@
+"""What a run is made of: frozen, JSON-able records. Defaults are TransformerLens's Grokking_Demo,
+with the paper's warm-up.
+"""
+
+from dataclasses import dataclass
+
+from interp_utils.configs.base import Config
+from interp_utils.configs.model import FamilyConfig, ModelConfig
+from interp_utils.configs.train import TrainConfig, log_then_even
+
+__all__ = [
+    "Config",
+    "FamilyConfig",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "log_then_even",
+]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything about a run but its task."""
+
+    model: FamilyConfig
+    train: TrainConfig
