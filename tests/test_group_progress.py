@@ -38,10 +38,10 @@ def test_planted_characters_come_back(s4):
     assert [blocks.names[key] for key in keys] == ["sign", "2d", "standard"]
     assert math.isclose(group_progress.logit_shares(logits, table, blocks).sum().item(), 1)
     for level in ("characters", "isotypic"):
-        restricted = group_progress.restrict(logits, table, blocks, keys, level)
+        restricted = group_progress.restrict(logits, table, blocks, keys, level=level)
         assert torch.allclose(restricted, logits, atol=1e-10)
         full = progress.mean_loss(logits, table.flatten())
-        losses = group_progress.losses(logits, table.flatten(), table, blocks, keys, level)
+        losses = group_progress.losses(logits, table.flatten(), table, blocks, keys, level=level)
         assert math.isclose(losses.restricted, full, rel_tol=1e-8)
         assert math.isclose(losses.excluded, math.log(24), rel_tol=1e-8)
 
@@ -52,8 +52,8 @@ def test_only_the_keys_given_are_kept_or_taken(s4):
     keys = [blocks.index("standard")]
     own = of_characters(table, blocks, {"standard": 3.0})
     for level in ("characters", "isotypic"):
-        kept = group_progress.restrict(logits, table, blocks, keys, level)
-        left = group_progress.exclude(logits, table, blocks, keys, level)
+        kept = group_progress.restrict(logits, table, blocks, keys, level=level)
+        left = group_progress.exclude(logits, table, blocks, keys, level=level)
         assert torch.allclose(kept, own, atol=1e-10)
         assert torch.allclose(left, logits - own, atol=1e-10)
     wrong = [blocks.index("standard_sign")]
@@ -69,7 +69,7 @@ def test_on_cyclic_groups_losses_are_those_of_modular_addition(p):
     labels, keys = planted.labels(p), [1, 3]
     mask = torch.arange(p * p) % 3 > 0
     for level, variant in (("isotypic", "sum"), ("characters", "sum_3d")):
-        own = group_progress.losses(logits, labels, table, blocks, keys, level, mask)
+        own = group_progress.losses(logits, labels, table, blocks, keys, level=level, mask=mask)
         expected = progress.excluded_loss(logits, labels, keys, mask=mask, variant=variant)
         assert math.isclose(own.excluded, expected, rel_tol=1e-10)
     own = group_progress.losses(logits, labels, table, blocks, keys)
@@ -159,4 +159,4 @@ def test_another_level_is_refused(s4, as_a_user):
     table, blocks = s4
     logits = of_characters(table, blocks, SIZES)
     with pytest.raises(ValueError, match="level must be"):
-        group_progress.restrict(logits, table, blocks, [1], "hidden")
+        group_progress.restrict(logits, table, blocks, [1], level="hidden")

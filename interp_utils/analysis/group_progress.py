@@ -131,6 +131,7 @@ def restrict(
     table: Int[Tensor, "g g"],
     irreps: Irreps,
     keys: Sequence[int],
+    *,
     level: Level = "isotypic",
 ) -> Float[Tensor, "x y z"]:
     """Only the key irreps: at the level "isotypic" the mean over pairs is kept, at "characters" it
@@ -147,6 +148,7 @@ def exclude(
     table: Int[Tensor, "g g"],
     irreps: Irreps,
     keys: Sequence[int],
+    *,
     level: Level = "isotypic",
 ) -> Float[Tensor, "x y z"]:
     """The logits without the key irreps."""
@@ -169,13 +171,14 @@ def losses(
     table: Int[Tensor, "g g"],
     irreps: Irreps,
     keys: Sequence[int],
-    level: Level = "isotypic",
+    *,
     mask: Bool[Tensor, "n"] | None = None,
+    level: Level = "isotypic",
 ) -> Losses:
     """Losses with only the key irreps (all pairs), and without them (mask; None is all pairs)."""
     return Losses(
-        mean_loss(restrict(logits, table, irreps, keys, level), labels),
-        mean_loss(exclude(logits, table, irreps, keys, level), labels, mask=mask),
+        mean_loss(restrict(logits, table, irreps, keys, level=level), labels),
+        mean_loss(exclude(logits, table, irreps, keys, level=level), labels, mask=mask),
     )
 
 
@@ -186,6 +189,7 @@ def hidden_losses(
     table: Int[Tensor, "g g"],
     irreps: Irreps,
     keys: Sequence[int],
+    *,
     mask: Bool[Tensor, "n"] | None = None,
 ) -> Losses:
     """`losses` of hidden activations, read out by W_L alone: H = sum of (P_r means)[x o y] gives

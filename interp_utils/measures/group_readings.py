@@ -292,7 +292,7 @@ def _progress(model: Parts, group: Group, keys: list[int]) -> dict[str, float]:
     of = (model.labels, group.table, group.irreps, keys)
     row = {}
     for level in ("characters", "isotypic"):
-        found = group_progress.losses(model.logits, *of, level, model.train)
+        found = group_progress.losses(model.logits, *of, mask=model.train, level=level)
         row |= {f"restricted, {level}": found.restricted, f"excluded, {level}": found.excluded}
-    found = group_progress.hidden_losses(model.post, model.W_L, *of, model.train)
+    found = group_progress.hidden_losses(model.post, model.W_L, *of, mask=model.train)
     return row | {"restricted, hidden": found.restricted, "excluded, hidden": found.excluded}
