@@ -17,7 +17,7 @@ from interp_utils.models import logits_fn, members_logits_fn
 from interp_utils.runs import export, storage
 from interp_utils.training import ensemble
 from interp_utils.training.members import evenly
-from interp_utils.training.optimisers import adam_
+from interp_utils.training.optimisers import MEMBERS_OPTIMISERS, adam_
 from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 from interp_utils.training.trainer import Trainer
 from tests import conftest
@@ -610,3 +610,19 @@ def test_the_verdict_is_that_of_each_alone(tmp_path: Path):
     assert all(end["test_accuracy"] > 0.95 for end in ends[::2]) and all(
         end["test_accuracy"] < 0.85 for end in ends[1::2]
     )
+
+
+def test_an_optimiser_without_a_version_for_members_is_refused(small_task, tmp_path, monkeypatch):
+    monkeypatch.delitem(MEMBERS_OPTIMISERS, "adam")
+    with pytest.raises(
+        ValueError,
+        match=r"the optimisers \['adamw'\], got TrainConfig.optimiser = 'adam'; use train",
+    ):
+        train_many(
+            small_task,
+            SMALL_MODEL,
+            TrainConfig(optimiser="adam"),
+            out=tmp_path / "out",
+            progress=False,
+        )
+    assert not (tmp_path / "out").exists()

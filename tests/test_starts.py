@@ -15,7 +15,7 @@ from interp_utils import ModelConfig, Run, TrainConfig, cli, fork, models, tasks
 from interp_utils.runs import RunWriter, export, storage
 from interp_utils.runs.origin import Origin, digest
 from interp_utils.runs.storage import DamagedFile
-from interp_utils.training import loop, resume
+from interp_utils.training import loop, optimisers, resume
 from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -529,3 +529,49 @@ def test_forks_and_resumed_runs_have_callbacks_too(short, tmp_path):
 def test_a_writer_of_another_start_never_writes(short, tmp_path):
     with pytest.raises(ValueError, match="starts from its own initial weights, not from given"):
         RunWriter(short.path, short.task, short.config, Origin(0, "0" * 64)).__enter__()
+
+
+class Momentum:
+    """An optimiser as one would add it: one class, whose state has names of its own."""
+
+    def __init__(self, config, weights):
+        self.weights, self.decay = weights, config.weight_decay
+        self.state = {"velocity": {n: torch.zeros_like(w.detach()) for n, w in weights.items()}}
+
+    @torch.no_grad()
+    def step(self, step, gradients, lr):
+        for name, weight in self.weights.items():
+            velocity = self.state["velocity"][name]
+            velocity.mul_(0.9).add_(gradients[name])
+            weight.mul_(1 - lr * self.decay).sub_(lr * velocity)
+
+
+class Plain:
+    """One that remembers nothing."""
+
+    def __init__(self, config, weights):
+        self.weights, self.state = weights, {}
+
+    @torch.no_grad()
+    def step(self, step, gradients, lr):
+        for name, weight in self.weights.items():
+            weight.sub_(lr * gradients[name])
+
+
+@pytest.mark.parametrize("added", [Momentum, Plain])
+def test_an_optimiser_is_one_class(added, tmp_path, monkeypatch):
+    """Trained, saved, killed, resumed, asked for more and forked with nothing else edited."""
+    monkeypatch.setitem(optimisers.OPTIMISERS, "adam", added)
+    task, model, config = CASES["addition"]
+    config = dataclasses.replace(config, optimiser="adam", lr=0.1)
+    whole = train(task, model, longer(config), out=tmp_path / "whole", progress=False)
+    assert whole.metrics.train_loss.iloc[-1] < whole.metrics.train_loss.iloc[0]
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_at(33, patch)
+        train(task, model, config, out=tmp_path / "killed", progress=False)
+    source = train(task, model, config, out=tmp_path / "killed", progress=False)
+    assert ("velocity" in source.state()) == (added is Momentum)
+    forked = fork(source, 40, out=tmp_path / "fork", steps=60, progress=False)
+    went_on = train(task, model, longer(config), out=tmp_path / "killed", progress=False)
+    assert went_on.manifest == whole.manifest
+    assert same_weights(forked.weights(), whole.weights()) and forked.origin.moments
