@@ -10,6 +10,7 @@ import torch
 from interp_utils import TrainConfig, tasks, train
 from interp_utils.experiments.addition import phases, weights
 from interp_utils.experiments.powers import row as powers
+from interp_utils.experiments.powers import together as of_powers
 from interp_utils.experiments.remainders import row as remainders
 from interp_utils.experiments.remainders import together as of_remainders
 from interp_utils.experiments.sorting import together as of_sorting
@@ -79,6 +80,17 @@ def test_sorters_are_compared_seed_by_seed():
     assert found["seed 0"][score] == pytest.approx(-0.4)
     assert found["seed 1"][score] == pytest.approx(-0.3), "its first seed stands in"
     assert found["one head, all"]["copying score, sorters minus others"] == pytest.approx(0.1)
+
+
+def test_conditions_are_compared_among_bijections():
+    def row(a, b, step):
+        return {"a": a, "b": b, "step by 12,000": step}
+
+    rows = [row(1, 1, 1), row(3, 3, 400), row(5, 5, 600), row(3, 9, 900)]
+    assert of_powers._conditions(rows) == {}, "none of neither to compare with"
+    neither = [row(3, 5, 1000), row(9, 5, 1000)]
+    found = of_powers._conditions([*rows, *neither])
+    assert found == {"a = b over neither": 0.5, "a = k b over neither": 0.9}
 
 
 def test_grokfast_is_compared_at_equal_length_only():

@@ -114,7 +114,7 @@ def test_a_row_of_the_page():
     made = dataclasses.replace(
         made,
         claims=[few],
-        own=[claim(text="found")],
+        own=[claim(text="found"), claim(text="untried", measure="nothing")],
         intro=lambda rows: ["About."],
         table=lambda rows: ["| table |"],
         about=lambda row: True,
@@ -131,6 +131,9 @@ def test_a_row_of_the_page():
         "holds; 1 undecided (ended at 100) | no | 02 · Which? |" in text
     )
     assert "| found | count: 5 (1 to 9) |" in text
+    assert (
+        "| untried | nothing: - | at most 3 | none | none | undecided (no run yet) | - | " in text
+    )
     assert (
         text.index("About.") < text.index("| few") < text.index("| found") < text.index("| table")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from interp_utils.experiments.base import Experiment
-from interp_utils.experiments.claims import UNDECIDED, Claim, Rows, concerned, verdict
+from interp_utils.experiments.claims import UNDECIDED, Claim, Rows, Verdict, concerned, verdict
 from interp_utils.experiments.rules import Row
 
 INTRO = """# Published claims, checked
@@ -61,7 +61,7 @@ def _claims(
     for claim in claims:
         about = concerned(claim, rows, experiment.about)
         deciding = [row for row in about if experiment.beside(row) is None]
-        found = verdict(claim, deciding)
+        found = verdict(claim, deciding) if deciding else Verdict(claim, (), 0, 0, ("no run yet",))
         others = [
             _tally(claim, [row for row in about if experiment.beside(row) == name])
             for name in columns
@@ -72,7 +72,7 @@ def _claims(
             f"{claim.measure}: {found.measured}",
             claim.rule.words,
             claim.tolerance,
-            runs(deciding),
+            runs(deciding) if deciding else "none",
             str(found),
             *others,
             claim.notebook,

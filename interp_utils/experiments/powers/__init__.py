@@ -23,7 +23,11 @@ EXPERIMENT = Experiment(
     claims=claims.CLAIMS,
     own=claims.OWN,
     share=20,
-    compared=("modular_addition", *(f"p{P}_seed{seed}" for seed in addition.STEPS), "memoriser"),
+    compared=(
+        "modular_addition",
+        *(f"p{P}_seed{seed}" for seed in sorted(addition.STEPS)),
+        "memoriser",
+    ),
     together=together.together,
     intro=about.intro,
     facts=row.facts,

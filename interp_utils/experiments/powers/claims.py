@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from interp_utils.experiments.claims import Claim, ended_early, other_settings
+from interp_utils.experiments.claims import Claim, ended_early
 from interp_utils.experiments.powers.recipes import P
 from interp_utils.experiments.powers.row import generalised, is_bijection, of_run
 from interp_utils.experiments.powers.together import PUBLISHED
@@ -219,11 +219,21 @@ CLAIMS = [
         "a = b is learned faster than others",
         "§5.1",
         '"absence of these specific conditions leads to slower generalization"',
-        "a = b over others",
-        below(1),
+        "a = b over neither",
+        below(0.8, "times"),
         TABLE,
+        tolerance="a fifth faster; bijections, which differ in nothing else",
         about=together,
-        undecided=other_settings("a = b are bijections here and the others are not"),
+    ),
+    Claim(
+        "so is a = k b",
+        "§5.1",
+        '"scaled rotations in the complex plane"',
+        "a = k b over neither",
+        below(0.8, "times"),
+        TABLE,
+        tolerance="the same",
+        about=together,
     ),
     Claim(
         "(3, 3) has all labels equally",

@@ -65,7 +65,6 @@ def _compare(rows: list[Row]) -> Row:
     )
     first_two = exponent <= 3
     order = rank_tests.spearman(by_horizon, exponent)
-    symmetric = [row["step"] for row in rows if row["a"] == row["b"] > 1 and is_bijection(row)]
     return {
         "order of Table 1": _correlation(grokked, steps),
         "step with exponent, bijections": order.statistic,
@@ -82,8 +81,27 @@ def _compare(rows: list[Row]) -> Row:
         "(9, 9) over (3, 4)": steps["(9, 9)"] / steps["(3, 4)"],
         "(5, 4) over (4, 5)": steps["(5, 4)"] / steps["(4, 5)"],
         "(3, 4) over (1, 1)": steps["(3, 4)"] / steps["(1, 1)"],
-        "a = b over others": statistics.median(symmetric)
-        / statistics.median(row["step"] for row in rows if row["a"] != row["b"]),
+        **_conditions(bijections),
+    }
+
+
+def _conditions(bijections: list[Row]) -> Row:
+    """Steps of a = b, and of one a multiple of the other, over those of neither; among bijections,
+    which are alike in everything else. {} where there are none of neither.
+    """
+    by_condition: dict[str, list[int]] = {"a = b": [], "a = k b": [], "neither": []}
+    for row in bijections:
+        low, high = sorted((row["a"], row["b"]))
+        if low > 1:
+            multiple = "a = k b" if high % low == 0 else "neither"
+            by_condition["a = b" if low == high else multiple].append(row["step by 12,000"])
+    neither = by_condition.pop("neither")
+    if not neither:
+        return {}
+    return {
+        f"{name} over neither": statistics.median(steps) / statistics.median(neither)
+        for name, steps in by_condition.items()
+        if steps
     }
 
 
