@@ -1,4 +1,6 @@
-from interp_utils import presets
+from pathlib import Path
+
+from interp_utils import Run, presets
 
 
 def test_fast_mode_is_smaller(monkeypatch):
@@ -40,3 +42,18 @@ def test_notebooks_train_afresh_in_ci_and_keep_their_runs_otherwise(monkeypatch)
     assert presets.runs_folder() != presets.runs_folder()
     monkeypatch.delenv("INTERP_FAST")
     assert str(presets.runs_folder()) == "../runs"
+
+
+def test_the_published_log_is_that_of_the_demo_and_ours_is_like_it(small_run):
+    main = Run.load(Path(__file__).parents[1] / "checkpoints" / "modular_addition")
+    log = presets.published_log(main.metrics)
+    assert log["within"].all() and list(log.index) == list(presets.PUBLISHED_LOG)
+    assert log["published run"].between(log["from"], log["to"]).all()
+    other = presets.published_log(small_run.metrics)
+    assert not other["within"].all() and other["this run"].isna().any()
+
+
+def test_another_seed_is_another_run():
+    one, other = (presets.quick().seeded(seed) for seed in (0, 1))
+    assert one.model.seed != other.model.seed
+    assert not one.task.train_mask.equal(other.task.train_mask)

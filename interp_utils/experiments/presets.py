@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interp_utils.experiments.addition.recipes import FAST, GROKKING_DEMO, QUICK
 from interp_utils.experiments.base import Recipe
+from interp_utils.measures import milestones
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The stored output of TransformerLens's Grokking_Demo, and the range that such runs span.
+PUBLISHED_LOG = {
+    "train loss at initialisation": (4.735, 4.70, 4.78),
+    "step at which train loss is below 1e-6": (1400, 1000, 1400),
+    "train loss on its plateau, steps 1,600 to 2,000": (3.47e-7, 3.2e-7, 3.8e-7),
+    "peak of the test loss": (34.10, 25, 35),
+    "step of the peak of the test loss": (1399, 1000, 2000),
+    "step from which test loss is below 1e-3": (16600, 7000, 17000),
+    "train loss at the end": (9.454e-8, 5e-8, 2e-7),
+    "test loss at the end": (2.027e-7, 1e-7, 5e-7),
+}
 
 
 def quick() -> Recipe:
@@ -24,6 +42,32 @@ def grokking_demo() -> Recipe:
     Grokking_Demo.
     """
     return GROKKING_DEMO
+
+
+def published_log(metrics: pd.DataFrame) -> pd.DataFrame:
+    """A run's log beside that of the public Grokking demo: one row for each quantity, with the
+    range that runs of its settings are known to span. Losses in nats.
+    """
+    import pandas as pd
+
+    log = metrics.set_index("step")
+    cleaned = milestones.phases(metrics).get("cleanup", (0, math.nan))[1]
+    memorised = log.index[log["train_loss"] < 1e-6]
+    found = {
+        "train loss at initialisation": log["train_loss"].iloc[0],
+        "step at which train loss is below 1e-6": memorised.min(),
+        "train loss on its plateau, steps 1,600 to 2,000": log["train_loss"].loc[1600:2000].mean(),
+        "peak of the test loss": log["test_loss"].max(),
+        "step of the peak of the test loss": log["test_loss"].idxmax(),
+        "step from which test loss is below 1e-3": cleaned,
+        "train loss at the end": log["train_loss"].iloc[-1],
+        "test loss at the end": log["test_loss"].iloc[-1],
+    }
+    columns = ("published run", "from", "to")
+    table = pd.DataFrame.from_dict(PUBLISHED_LOG, orient="index", columns=columns)
+    table["this run"] = pd.Series(found, dtype=float)
+    table["within"] = table["this run"].between(table["from"], table["to"])
+    return table.rename_axis("quantity")
 
 
 def run_path(default: str) -> Path:

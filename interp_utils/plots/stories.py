@@ -158,11 +158,13 @@ def dots(
     return fig.update_layout(title=title, height=160 + 34 * len(rows), legend=legend, margin_t=110)
 
 
-def one_layer(marks: Mapping[str, str]) -> go.Figure:
+def one_layer(
+    marks: Mapping[str, str], *, title: str = "Where the model is taken apart"
+) -> go.Figure:
     """One layer of attention and MLP as a diagram: boxes, and the two paths that skip them.
 
     marks: what to write beside "embeddings", "attention", "neurons", "logits", "attention skip"
-    and "MLP skip": the ablations of each part.
+    and "MLP skip": the shapes of weights, say, or the ablations of each part.
     """
     fig = new_figure()
     for index, name in enumerate(PARTS):
@@ -181,7 +183,6 @@ def one_layer(marks: Mapping[str, str]) -> go.Figure:
     hidden = {"visible": False, "fixedrange": True}
     fig.update_xaxes(range=[-0.5, 3.5], **hidden)
     fig.update_yaxes(range=[-0.8, 1.05], **hidden)
-    title = "Where the model is taken apart"
     return fig.update_layout(title=title, height=360, margin={"l": 10, "r": 10, "b": 10})
 
 
