@@ -497,11 +497,15 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
         ({"tasks": "two labels"}, "finitely many inputs and one label each"),
         (
             {"model_configs": dataclasses.replace(SMALL_MODEL, n_layers=2)},
-            "set ModelConfig.n_layers = 1 .* got 2",
+            "set ModelConfig.n_layers = 1, .* got 2, None and",
+        ),
+        (
+            {"model_configs": dataclasses.replace(SMALL_MODEL, normalization="LN")},
+            "ModelConfig.normalization = None and .* got 1, 'LN' and",
         ),
         (
             {"train_configs": TrainConfig(steps=1, forward="hooked")},
-            'set .* TrainConfig.forward = "auto", got 1 and "hooked"; or use train',
+            'set .* TrainConfig.forward = "auto", got 1, None and "hooked"; or use train',
         ),
         (
             {"train_configs": TrainConfig(steps=1, dropout=0.1)},
@@ -555,7 +559,7 @@ def test_every_part_of_a_configuration_is_stacked_or_refused():
     """
     model = (
         "d_model n_heads d_head d_mlp n_layers act_fn biases init positions attention seed "
-        "n_ctx d_vocab d_vocab_out"
+        "n_ctx d_vocab d_vocab_out normalization"
     )
     training = (
         "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every "
