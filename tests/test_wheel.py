@@ -33,7 +33,8 @@ def run(*command: object, folder: Path) -> str:
 def wheel(tmp_path_factory) -> Path:
     """Built from a copy, so that nothing is left in the checkout."""
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "interp_utils", source / "interp_utils")
+    compiled = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "interp_utils", source / "interp_utils", ignore=compiled)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -60,8 +61,9 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 def test_what_is_in_the_wheel(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "interp_utils").rglob("*.py")}
-    assert modules | {"interp_utils/py.typed"} <= names
+    files = [path for path in (ROOT / "interp_utils").rglob("*") if path.is_file()]
+    ours = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
+    assert "interp_utils/py.typed" in ours and ours <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"interp_utils"}
     assert any(name.endswith("LICENSE") for name in names)
 
