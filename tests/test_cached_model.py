@@ -131,8 +131,26 @@ def add_torch_hook(model):
     model.blocks[0].mlp.register_forward_hook(lambda module, inputs, output: 2 * output)
 
 
+def change_the_scale(model):
+    model.blocks[0].attn.attn_scale = 1.0
+
+
+def change_the_configuration(model):
+    model.cfg.use_attn_in = True
+    model.cfg.output_logits_soft_cap = 0.5
+
+
 @pytest.mark.parametrize(
-    "change", [change_in_place, swap_two_rows, load_others, add_hook, add_torch_hook]
+    "change",
+    [
+        change_in_place,
+        swap_two_rows,
+        load_others,
+        add_hook,
+        add_torch_hook,
+        change_the_scale,
+        change_the_configuration,
+    ],
 )
 def test_a_changed_model_empties_the_cache(cached, small_task, change):
     before = cached.logits, cached.activation("post", 0)

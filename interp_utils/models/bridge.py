@@ -1,10 +1,10 @@
 """What a hook's name means on a TransformerBridge, where it does not mean what it does on a
 HookedTransformer.
 
-There, edits of attention patterns and scores change nothing, scores read as patterns, and an edit
-of resid_mid leaves the skip path
-as it was. So attention is computed again from q, k and v and put back as z, and resid_mid is edited
-through attn_out: values and edits are then those of a HookedTransformer, up to rounding.
+On a bridge, edits of attention patterns and scores change nothing, scores read as patterns, and an
+edit of resid_mid leaves the skip path as it was. So attention is computed again from q, k and v and
+put back as z, and resid_mid is edited through attn_out: values and edits are then those of a
+HookedTransformer, up to rounding.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ RESID_MID = r"blocks\.(\d+)\.hook_resid_mid"
 
 
 def is_bridge(model: nn.Module) -> bool:
+    """Whether this is a TransformerBridge."""
     return hasattr(model, "boot_native")
 
 

@@ -235,6 +235,6 @@ def canonical_weights(
     """Copies of weights that were saved elsewhere, by the names and in the arrangement of the
     family. Shapes and values are not checked.
 
-    options: the family's own; for a transformer see `transformer.elsewhere.canonical_weights`.
+    options: the family's own; for a transformer those of `models.from_weights`.
     """
     return family_of(config).canonical_weights(config, weights, **options)

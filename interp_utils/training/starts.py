@@ -37,7 +37,9 @@ def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
     shapes, initial = models.weight_shapes(config), models.initial_weights(config)
     fixed = {name: initial[name] for name in shapes.keys() - set(models.trainable(config))}
     given = models.canonical_weights(config, weights)
-    given = fixed | {name: weight.detach().float() for name, weight in given.items()}
+    plain = {name: weight.detach().float() for name, weight in given.items()}
+    models.say_cast(given, plain, "in which a training has them")
+    given = fixed | plain
     models.check_weights(given, shapes)
     for name, value in fixed.items():
         if not given[name].cpu().equal(value):

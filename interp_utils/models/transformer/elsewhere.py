@@ -43,9 +43,23 @@ def from_weights(
     device: Device = None,
     bridge: bool | None = None,
 ) -> HookedTransformer | TransformerBridge:
-    """A model from weights that come from elsewhere, which `canonical_weights` takes as they are.
+    """A model from weights that come from elsewhere, as people keep them.
 
+    weights: a state dict, or what was saved with one in it, e.g. {"model": ..., "optimizer": ...};
+        names may all begin with the same prefix ("_orig_mod.", "module.").
+    token_order: for each token of the task, its row of W_E, and class_order: for each class, its
+        column of W_U; default: the same. Rows and columns that are not named are left out, e.g.
+        those of a padded vocabulary.
+    orientation: one of ORIENTATIONS, e.g. "progress_measures", the authors' files of 2022; None is
+        the first that the shapes fit.
     dtype: in which the model has its weights and computes; a warning says what is cast.
+    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it.
+
+    Sizes that the configuration leaves None (n_ctx, d_vocab, d_vocab_out) are those of the weights:
+    one more output, for "=", is fine. Of more positions than n_ctx the first ones are taken. Biases
+    that are missing are zero, and so are positions where config.positions is False.
+    Raises ValueError where there are no weights or several models', a name is missing or unknown, a
+    shape is another, or a value is not finite.
     """
     config, weights = canonical_weights(
         config,
@@ -66,19 +80,7 @@ def canonical_weights(
     orientation: str | None = None,
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
     """The configuration with its sizes, and copies of the weights by HookedTransformer's names and
-    in its orientation.
-
-    weights: a state dict, or what was saved with one in it, e.g. {"model": ..., "optimizer": ...};
-        names may all begin with the same prefix ("_orig_mod.", "module.").
-    token_order: for each token of the task, its row of W_E, and class_order: for each class, its
-        column of W_U; default: the same. Rows and columns that are not named are left out, e.g.
-        those of a padded vocabulary.
-    orientation: one of ORIENTATIONS; None is the first that the shapes fit.
-
-    Sizes that the configuration leaves None (n_ctx, d_vocab, d_vocab_out) are those of the weights:
-    one more output, for "=", is fine. Of more positions than n_ctx the first ones are taken. Biases
-    that are missing are zero, and so are positions where config.positions is False.
-    Raises ValueError where a weight is missing or unknown, has another shape, or is not finite.
+    in its orientation. Arguments are those of `from_weights`.
     """
     weights = _named(weights)
     weights = _turned(config, weights, orientation)
@@ -105,7 +107,7 @@ def config_of(weights: Mapping[str, Any], **settings: Any) -> ModelConfig:
 
     Weights do not tell an activation function (`act_fn`, default "relu"), the direction of
     attention, or a normalization without weights: say what is not the default.
-    weights: as for `canonical_weights`. Raises ValueError where they are no transformer's.
+    weights: as for `from_weights`. Raises ValueError where they are no transformer's.
     """
     weights = _named(weights)
     for orientation in ORIENTATIONS:
