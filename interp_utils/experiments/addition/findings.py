@@ -360,4 +360,11 @@ FINDINGS = [
         "below 5 %",
         lambda share: share < 0.05,
     ),
+    _finding(
+        "05 · Attention",
+        "no head can be spared",
+        "without one head, at least",
+        "over 1,000 times the loss, each",
+        lambda ratio: ratio > 1000,
+    ),
 ]
