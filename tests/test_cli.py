@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train, trajectories
-from interp_utils.cli import commands, constructors, options, spelling, verification
+from interp_utils.cli import commands, constructors, options, spelling, text, verification
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
 from interp_utils.training.trainer import Trainer
@@ -518,6 +518,11 @@ def test_measure_of_a_model_on_pairs(shell, small_run, tmp_path):
     expected = trajectories.measure(small_run, progress=False)
     assert f"{len(expected)} rows, of {len(small_run.steps)} snapshots, are in {file}" in out
     pd.testing.assert_frame_equal(pd.read_csv(file), expected, check_dtype=False)
+
+
+def test_numbers_of_several_heads_or_answers_are_readable():
+    assert text.spell([0.123456, 1e-9]) == "0.1235, 1e-09" and text.spell([8, 36]) == "8,36"
+    assert text.spell({"2": 64, "3": 0.5}) == "2: 64, 3: 0.5" and text.spell({}) == "-"
 
 
 def test_measures_are_not_overwritten_without_force(shell, small_run, tmp_path):

@@ -15,6 +15,11 @@ def command(name: str, path: Path) -> str:
 
 
 def spell(value: Any) -> str:
+    """A number to four digits; the entries of a list or a table one after the other."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {spell(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, list | tuple) and any(isinstance(each, float) for each in value):
+        return ", ".join(map(spell, value))
     return f"{value:.4g}" if isinstance(value, float) else spelling.spell(value)
 
 

@@ -50,22 +50,28 @@ def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Ten
     return {q: neurons for q, neurons in found.items() if len(neurons) >= CLUSTER_SIZE}
 
 
-def ablate(model: CachedModel, groups: Iterable[Int[Tensor, "k"]]) -> Float[Tensor, "group head"]:
+@torch.no_grad()
+def ablate(
+    model: CachedModel, groups: Iterable[Int[Tensor, "k"]], *, progress: bool = True
+) -> Float[Tensor, "group head"]:
     """Test accuracy of each head with a group of neurons fixed at their means over all inputs,
     group by group.
 
-    Logits are linear in the neurons: what a group changes is added to them, and no pass is made.
-    Raises ValueError for a model that reads its neurons otherwise (`CachedModel.W_L`).
+    Logits are linear in the neurons: what a group changes is added to them, on test inputs, and no
+    pass is made. Raises ValueError for a model that reads its neurons otherwise
+    (`CachedModel.W_L`).
     """
-    task = model.task
-    fixed = [partial(_with_means, model, neurons) for neurons in groups]
-    return answers.ablation_matrix(fixed, task.labels, task.n_classes, mask=task.test_mask)
+    task, post, W_L = model.task, model.activation("post", 0).flatten(0, 1), model.W_L
+    test, change = task.test_mask, post.mean(0) - post
+    logits, change = model.logits.flatten(0, 1)[test], change[test]
+    fixed = [partial(_with_change, logits, change[:, group], W_L[group]) for group in groups]
+    return answers.ablation_matrix(fixed, task.labels[test], task.n_classes, progress=progress)
 
 
-@torch.no_grad()
-def _with_means(model: CachedModel, neurons: Int[Tensor, "k"]) -> Float[Tensor, "a b c"]:
-    post = model.activation("post", 0)[..., neurons]
-    return model.logits + (post.mean((0, 1)) - post) @ model.W_L[neurons]
+def _with_change(
+    logits: Float[Tensor, "n c"], change: Float[Tensor, "n k"], W_L: Float[Tensor, "k c"]
+) -> Float[Tensor, "n c"]:
+    return logits + change @ W_L
 
 
 def headline(run: Run, device: Device = None) -> Row:
@@ -176,7 +182,7 @@ def _circuits(model: CachedModel) -> Row:
     if not found:
         return row
     full = answers.accuracies(model.logits, task.labels, moduli, mask=task.test_mask)
-    cost = full - ablate(model, found.values())
+    cost = full - ablate(model, found.values(), progress=False)
     own = torch.zeros_like(cost, dtype=torch.bool)
     own[range(len(found)), [moduli.index(q) for q in found]] = True
     return row | {
