@@ -390,3 +390,14 @@ def test_a_run_of_fresh_inputs_has_no_one_cached_model(tmp_path):
     run = train(tasks.sorting(16, 5), SMALL_MODEL, config, out=tmp_path, progress=False)
     with pytest.raises(TypeError, match="draws its inputs: pass a set of them"):
         run.cached()
+
+
+def test_tensors_that_share_memory_are_written_one_by_one(tmp_path):
+    """The coordinates of a task's operation may be one tensor; views of one are written whole."""
+    own = torch.arange(6)
+    given = {"u": own, "v": own, "row": own.view(2, 3)[1], "none": own[:0], "also": own[:0]}
+    content = storage.tensors_to_bytes(given)
+    back = storage.tensors_from_bytes(content, tmp_path / "file")
+    assert all(back[name].equal(tensor) for name, tensor in given.items())
+    apart = {name: tensor.clone() for name, tensor in given.items()}
+    assert content == storage.tensors_to_bytes(apart)

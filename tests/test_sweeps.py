@@ -653,8 +653,8 @@ def test_help_of_a_task(shell, name):
         ),
         ("--p 5 --vary lr=1e-3,-1", "--lr must be a finite number above 0.0, got -1.0"),
         (
-            "--p 5 --vary batch-size=none,8",
-            "modular_addition has 7 training inputs: leave --batch-size none, or at most as many",
+            "--p 5 --vary batch-size=none,99",
+            "modular_addition has 15 training inputs: leave --batch-size none, or at most as many",
         ),
         ("--vary p=5,1", "--p must be an integer of at least 2, got 1"),
         ("--p 5 --vary lr=1 --trials 0", "--trials must be at least 1, got 0"),

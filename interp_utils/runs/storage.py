@@ -101,9 +101,17 @@ def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    return safetensors.torch.save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    )
+    """Content of a safetensors file. Each tensor is written by itself, also where two of them share
+    their memory.
+    """
+    held: set[int] = set()
+    separate = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        memory = plain.untyped_storage().data_ptr()
+        separate[name] = plain.clone() if memory in held else plain
+        held.add(memory)
+    return safetensors.torch.save(separate)
 
 
 def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
