@@ -252,10 +252,14 @@ def run_of(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", experiments.every())
-def test_an_experiments_row_and_history_on_a_gpu(name, device, run_of):
+def test_an_experiments_row_and_history_on_a_gpu(name, device, run_of, monkeypatch):
     run = run_of(name)
     experiment = experiments.of(run)
     assert experiment.name == name
-    compare(experiment.row(run, device), experiment.row(run, "cpu"), CPU)
-    history = experiment.history(run, device=device, progress=False)
-    compare(history, experiment.history(run, device="cpu", progress=False), CPU)
+    expected = experiment.row(run, "cpu"), experiment.history(run, device="cpu", progress=False)
+    assert not waits
+    monkeypatch.setattr(devices, "default", lambda: device)
+    compare(experiment.row(run), expected[0], CPU)
+    of_row = waits.total()
+    compare(experiment.history(run, progress=False), expected[1], CPU)
+    assert waits.total() > of_row > 0, "the GPU is what is taken where nothing is said"

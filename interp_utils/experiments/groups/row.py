@@ -37,7 +37,7 @@ READINGS = (
 
 def load(run: Run, step: int | None = None, device: torch.device | str | None = None) -> Parts:
     """The tensors of a run's model, last or at a step."""
-    return group_readings.parts(CachedModel(run.model(step, device or "cpu"), run.task))
+    return group_readings.parts(CachedModel(run.model(step, device), run.task))
 
 
 def row(run: Run, device: torch.device | str | None = None) -> Row:
