@@ -100,7 +100,7 @@ DRAWN = {
     "frequency_bars": {"spectra": {"a": random(5).exp()}, "keys": [2]},
     "component_bars": {"values": random(5), "names": list("abcde"), "keys": [1]},
     "spectrum_over_training": {"steps": [0, 5], "spectra": random(2, 4).exp(), "keys": [2]},
-    "interference": {"waves": {"a": random(7)}, "sums": {"b": random(7)}, "answer": 3},
+    "interference": {"panels": {"waves": {"a": random(7)}}, "answer": 3},
     "to_numpy": {"values": random(3)},
 }
 DRAWING = {
