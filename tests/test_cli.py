@@ -380,7 +380,7 @@ def test_the_sorting_example_is_the_run_that_ships(shell):
     )
     out = shell("train sorting --help")[1]
     assert (
-        "example (about five minutes on two cores):\n" in out
+        "example (about a quarter of an hour on two cores):\n" in out
         and "which lists are drawn; the initial weights" in " ".join(out.split())
     )
 

@@ -94,11 +94,11 @@ def test_a_group_task_of_other_sizes_is_refused():
 
 
 def test_the_command_line_takes_a_groups_name():
-    from interp_utils.cli import options
+    from interp_utils.cli import constructors, spelling
 
-    assert "group_composition" in options.constructors()
-    assert options.read(options._typed(str | torch.Tensor), "S3") == "S3"
-    assert options._typed(int) is int and options._typed(torch.Tensor) is torch.Tensor
+    assert "group_composition" in constructors.constructors()
+    assert spelling.read(spelling.typed(str | torch.Tensor), "S3") == "S3"
+    assert spelling.typed(int) is int and spelling.typed(torch.Tensor) is torch.Tensor
 
 
 def test_a_group_is_trained_from_the_command_line(tmp_path, capsys):

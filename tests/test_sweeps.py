@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import optuna
+import plotly.io as pio
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -441,6 +442,9 @@ def test_without_optuna(tmp_path, monkeypatch):
 
 def test_optunas_figures_take_our_style_and_need_no_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    for changed in (pio.templates, pio.renderers):  # by the next line, for this test alone
+        monkeypatch.setattr(changed, "default", changed.default)
+    style.use_in_notebooks()
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(
         lambda trial: (

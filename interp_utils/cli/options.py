@@ -28,11 +28,11 @@ EXAMPLES = {
     ),
     "sorting": "--n-values 48 --length 25 --d-model 64 --n-heads 1 --d-head 32 --d-mlp none "
     "--no-positions --batch-size 128 --weight-decay 0 --betas 0.9,0.999 "
-    "--warmup-steps 0 --steps 20000",
+    "--warmup-steps 0 --steps 50000",
 }
 DURATIONS = {
     "modular_addition": "half a minute",
-    "sorting": "five minutes",
+    "sorting": "a quarter of an hour",
 }  # of the examples, on two cores
 HELP = {
     ("task", "p"): "the modulus",

@@ -115,6 +115,7 @@ def wave_order(p: int, k: int) -> Int[Tensor, "p"]:
     return (k * torch.arange(p) % p).argsort(stable=True)
 
 
+@at_least_float32
 def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
     """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a
     circle, where x has one.
