@@ -4,7 +4,7 @@ with the paper's warm-up.
 
 from dataclasses import dataclass
 
-from interp_utils.configs.base import Config
+from interp_utils.configs.base import Config, UnknownSetting
 from interp_utils.configs.model import FamilyConfig, ModelConfig
 from interp_utils.configs.train import TrainConfig, log_then_even
 
@@ -14,6 +14,7 @@ __all__ = [
     "ModelConfig",
     "RunConfig",
     "TrainConfig",
+    "UnknownSetting",
     "log_then_even",
 ]
 

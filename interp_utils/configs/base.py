@@ -9,6 +9,10 @@ from typing import Any, ClassVar, TypeVar, get_args
 C = TypeVar("C", bound="Config")
 
 
+class UnknownSetting(ValueError):
+    """A field, or an option of one, that this version does not have."""
+
+
 class Config:
     """A frozen record of settings: JSON in and out, and a check that names the field that is wrong.
 
@@ -31,8 +35,8 @@ class Config:
 
     @classmethod
     def from_json(cls: type[C], values: dict[str, Any]) -> C:
-        """Raises ValueError for unknown or missing fields, so that a file from another version is
-        never half read.
+        """Raises UnknownSetting for unknown or missing fields, so that a file from another version
+        is never half read.
 
         Only fields that were `added` since the first version may be missing: their defaults mean
         what it did.
@@ -40,15 +44,17 @@ class Config:
         names = {field.name for field in dataclasses.fields(cls)}
         missing, unknown = sorted(names - set(values) - cls.added), sorted(set(values) - names)
         if missing or unknown:
-            raise ValueError(
+            raise UnknownSetting(
                 f"{cls.__name__} has the fields {sorted(names)}; missing: {missing}, unknown: "
                 f"{unknown}"
             )
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
-    def _require(self, holds: bool, field: str, expected: str) -> None:
+    def _require(
+        self, holds: bool, field: str, expected: str, error: type[ValueError] = ValueError
+    ) -> None:
         if not holds:
-            raise ValueError(
+            raise error(
                 f"{type(self).__name__}.{field} must be {expected}, got {getattr(self, field)!r}"
             )
 
@@ -70,6 +76,5 @@ class Config:
         )
 
     def _require_one_of(self, field: str, options: Any) -> None:
-        self._require(
-            getattr(self, field) in get_args(options), field, f"one of {get_args(options)}"
-        )
+        known = get_args(options)
+        self._require(getattr(self, field) in known, field, f"one of {known}", UnknownSetting)

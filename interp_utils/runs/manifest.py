@@ -23,17 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from interp_utils import models
-from interp_utils.configs import RunConfig, TrainConfig
+from interp_utils.configs import RunConfig, TrainConfig, UnknownSetting
 from interp_utils.runs import storage
 from interp_utils.runs.origin import Origin
 from interp_utils.runs.storage import DamagedFile
-from interp_utils.tasks import AnyTask
+from interp_utils.tasks import AnyTask, UnknownKind
 
 FORMAT = 1
 MANIFEST = "run.json"
 TASK = "task.safetensors"
 # what a value of another kind leads to
 WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+# what another version, or a module that was not imported, knows
+UNKNOWN = (UnknownKind, UnknownSetting, models.UnknownFamily)
 
 
 def snapshot_name(step: int) -> str:
@@ -49,8 +51,8 @@ def state_name(step: int) -> str:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Raises DamagedFile where it is not one, ValueError where another version wrote it,
-    UnknownFamily where its model is of a family that was not imported.
+    """Raises DamagedFile where it is not one, another ValueError where it says what this version
+    does not know, UnknownFamily where its model is of a family that was not imported.
     """
     manifest = storage.manifest_from_bytes(path.read_bytes(), path)
     if manifest.get("format") != FORMAT:
@@ -60,11 +62,21 @@ def read_manifest(path: Path) -> dict[str, Any]:
         )
     try:
         _check_manifest(manifest)
-    except models.UnknownFamily as error:
-        raise models.UnknownFamily(f"{path}: {error}") from None
+    except UNKNOWN as error:
+        raise not_known(path, error, manifest) from None
     except WRONG as error:
         raise DamagedFile(path, f"not a run's manifest: {error}") from None
     return manifest
+
+
+def not_known(path: Path, error: ValueError, manifest: Mapping[str, Any]) -> ValueError:
+    """The same error, with the file and the version that wrote it: what is unknown is whole, for
+    the manifest has a digest of itself.
+    """
+    wrote = manifest["versions"].get("interp-utils", "an unknown version")
+    return type(error)(
+        f"{path}: {error} (written by interp-utils {wrote}, this is {version('interp-utils')})"
+    )
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
@@ -84,13 +96,11 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     if "origin" in manifest:
         kinds["origin"] = dict
     found = {key: type(value) for key, value in manifest.items()}
+    wrong = sorted(key for key in kinds if kinds[key] is not found.get(key))
+    if wrong:
+        raise ValueError(f"these entries are missing or of another type: {', '.join(wrong)}")
     if found != kinds:
-        wrong = sorted(
-            key for key in kinds.keys() | found.keys() if kinds.get(key) is not found.get(key)
-        )
-        raise ValueError(
-            f"these entries are missing, unknown or of another type: {', '.join(wrong)}"
-        )
+        raise UnknownSetting(f"a manifest has no {', '.join(sorted(found.keys() - kinds.keys()))}")
     model, train = (
         models.config_from_json(manifest["model"]),
         TrainConfig.from_json(manifest["train"]),

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from interp_utils.configs import UnknownSetting
 from interp_utils.runs import storage
 
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -69,10 +70,10 @@ class Origin:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Origin:
-        """Raises ValueError for unknown or missing fields."""
+        """Raises UnknownSetting for unknown or missing fields."""
         names = {field.name for field in dataclasses.fields(cls)}
         if {"imported", *values} != names:  # which was added
-            raise ValueError(f"its origin has the fields {sorted(values)} for {sorted(names)}")
+            raise UnknownSetting(f"its origin has the fields {sorted(values)} for {sorted(names)}")
         return cls(**values)
 
 

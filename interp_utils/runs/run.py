@@ -18,8 +18,10 @@ from interp_utils.runs import storage, summary
 from interp_utils.runs.manifest import (
     MANIFEST,
     TASK,
+    UNKNOWN,
     WRONG,
     metrics_name,
+    not_known,
     read_manifest,
     snapshot_name,
     state_name,
@@ -44,7 +46,7 @@ class Run:
     @classmethod
     def load(cls, path: str | Path) -> Run:
         """Raises FileNotFoundError where there is no run, DamagedFile where it is not as it was
-        written.
+        written, another ValueError where it was written by a version that knows more.
         """
         path = Path(path)
         if not (path / MANIFEST).is_file():
@@ -106,12 +108,15 @@ class Run:
 
     @cached_property
     def task(self) -> AnyTask:
-        """Raises DamagedFile where the stored task and what its description makes are not the "
-        "same."""
+        """Raises UnknownKind where its kind is of another version, or of a module that was not
+        imported; DamagedFile where it is not what its description makes.
+        """
         tensors = self.read(TASK)
         try:
             task = restore(self.manifest["task"], tensors)
             self.config.model.for_task(task)  # raises where the model is not one for this task
+        except UNKNOWN as error:
+            raise not_known(self.path / MANIFEST, error, self.manifest) from None
         except WRONG as error:
             raise DamagedFile(
                 self.path / TASK, f"does not fit its description in {MANIFEST} ({error})"

@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from interp_utils.tasks.kinds import kind_of
+from interp_utils.tasks.kinds import UnknownKind, kind_of
 from interp_utils.tasks.stream import StreamTask
 from interp_utils.tasks.task import Task
 
 AnyTask = Task | StreamTask
 
-__all__ = ["AnyTask", "restore"]
+__all__ = ["AnyTask", "UnknownKind", "restore"]
 
 for _found in pkgutil.iter_modules(__path__):
     _module = importlib.import_module(f"{__name__}.{_found.name}")
@@ -26,9 +26,15 @@ for _found in pkgutil.iter_modules(__path__):
 
 
 def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
-    """The task that a run has stored. Raises ValueError if what was stored is not what its
-    description makes.
+    """The task that a run has stored.
+
+    Raises UnknownKind where it is of a kind, or says something, that this version does not know,
+    ValueError where what was stored is not what its description makes.
     """
     if "kind" not in about:
         about, tensors = importlib.import_module(f"{__name__}.legacy").upgrade(about, tensors)
-    return kind_of(about).restore(about, tensors)
+    task = kind_of(about).restore(about, tensors)
+    unknown = {*about, *tensors} - {*task.about(), *task.tensors()}
+    if unknown:
+        raise UnknownKind(f"a task of the kind {task.kind!r} does not have {sorted(unknown)}")
+    return task

@@ -10,6 +10,10 @@ from torch import Tensor
 KINDS: dict[str, type[Restorable]] = {}
 
 
+class UnknownKind(ValueError):
+    """No task is of this kind, or none that was imported; or it says what this version's do not."""
+
+
 class Restorable:
     """A task that can be stored and restored. A subclass with a `kind` of its own is found by it.
 
@@ -42,9 +46,9 @@ class Restorable:
 
 
 def kind_of(about: Mapping[str, Any]) -> type[Restorable]:
-    """The class that restores what is described. Raises ValueError for an unknown kind."""
+    """The class that restores what is described. Raises UnknownKind where there is none."""
     if about["kind"] not in KINDS:
-        raise ValueError(
+        raise UnknownKind(
             f"its task is of the kind {about['kind']!r}, known are {sorted(KINDS)}: import the "
             f"module that defines this kind, then load it again"
         )

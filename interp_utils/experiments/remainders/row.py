@@ -72,8 +72,8 @@ def share_for_training(task: Remainders) -> float:
 
 
 def _order(run: Run) -> Row:
-    """Places and correlations count a head that did not stay above 99 % as later than all that "
-    "did."""
+    """Places and correlations count a head that did not stay above 99 % as later than all that
+    did."""
     reached = milestones.steps_by_answer(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
     rest = reached.drop(list(FIRST), errors="ignore")
