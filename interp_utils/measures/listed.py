@@ -5,6 +5,7 @@ table of every run, under the names of its rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +38,17 @@ class Subject:
         """The model in the coordinates of which the label is the sum: "p p ..."."""
         return applies.in_sums(self.model)
 
+    def prepare(self) -> None:
+        """Runs the model once for all that the measures read, where it is its own `sums`."""
+        with suppress(DoesNotApply):
+            if self.sums is self.model:
+                self._run_to_the_neurons()
+
+    def _run_to_the_neurons(self) -> None:
+        applies.require_mlp(self.sums)
+        layer = applies.the_layer(self.sums)
+        self.sums.fetch(("pre", layer), ("post", layer))
+
     @property
     def keys(self) -> Sequence[int]:
         if self._keys is None:
@@ -45,8 +57,18 @@ class Subject:
 
     def neurons(self, name: str) -> Float[Tensor, "p p neuron"]:
         """Activations of the only layer's neurons, "pre" or "post"."""
-        applies.require_mlp(self.sums)
+        self._run_to_the_neurons()
         return self.sums.activation(name, applies.the_layer(self.sums))
+
+    @cached_property
+    def neurons_on_keys(self) -> Float[Tensor, "p p neuron"]:
+        """The part of the neurons' activations on the key frequencies."""
+        return progress.project(self.neurons("post"), self.keys)
+
+    @cached_property
+    def logits_of_neurons_on_keys(self) -> Float[Tensor, "p p c"]:
+        """What that part adds to the logits, where W_L reads the neurons."""
+        return self.neurons_on_keys @ applies.W_L(self.sums)
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
@@ -81,13 +103,13 @@ def losses(subject: Subject) -> Iterator[Row]:
 
 def progress_on_logits(subject: Subject) -> Iterator[Row]:
     """Restricted and excluded loss and accuracy of the logits, in every variant."""
-    model, keys = subject.sums, subject.keys
+    model, keys, logits = subject.sums, subject.keys, subject.sums.logits
     for variant in ("sum", "block2x2", "block3x3", "sum_3d"):
-        on = progress.project(model.logits, keys, variant=variant)
+        on = progress.project(logits, keys, variant=variant)
         about = {"level": "logits", "variant": variant}
-        yield from _by_split(model, model.logits - on, measure="excluded_", **about)
+        yield from _by_split(model, logits - on, measure="excluded_", **about)
         if variant != "sum_3d":
-            restricted = model.logits.mean((0, 1)) + on
+            restricted = logits.mean((0, 1)) + on
             yield from _by_split(model, restricted, measure="restricted_", **about)
 
 
@@ -97,22 +119,21 @@ def excluded_on_neurons(subject: Subject) -> Iterator[Row]:
     Where logits are linear in the neurons, their part on the keys is taken out of the logits; else
     (LayerNorm, edits after the neurons) the model is run with the neurons replaced.
     """
-    model, post = subject.sums, subject.neurons("post")
-    on = progress.project(post, subject.keys)
+    model, on = subject.sums, subject.neurons_on_keys
     about = {"measure": "excluded_", "level": "neurons", "variant": "sum"}
     if _reads_linearly(model):
-        yield from _by_split(model, model.logits - on @ model.W_L, **about)
+        yield from _by_split(model, model.logits - subject.logits_of_neurons_on_keys, **about)
         return
     name = model.hook_name("post", applies.the_layer(model))
-    yield from _by_split(model, model.with_values({name: post - on}).logits, **about)
+    rest = subject.neurons("post") - on
+    yield from _by_split(model, model.with_values({name: rest}).logits, **about)
 
 
 def restricted_on_neurons(subject: Subject) -> Iterator[Row]:
     """Restricted loss and accuracy at the neurons: the MLP's linear path alone, with the logits'
     mean. It means nothing where there is no such path.
     """
-    model, post = subject.sums, subject.neurons("post")
-    on = progress.project(post, subject.keys) @ applies.W_L(model)
+    model, on = subject.sums, subject.logits_of_neurons_on_keys
     if model.edits:
         raise DoesNotApply("this model is edited: its neurons' linear path may not be W_L")
     logits = model.logits.mean((0, 1)) + on

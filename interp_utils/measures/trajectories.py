@@ -122,6 +122,8 @@ def _rows(subject: Subject, measures: Sequence[str] | None) -> list[Row]:
     if unknown:
         raise ValueError(f"there is no measure {unknown[0]!r}; there are: {', '.join(MEASURES)}")
     rows: list[Row] = []
+    if measures is None:
+        subject.prepare()
     for name in MEASURES if measures is None else measures:
         try:
             rows += list(MEASURES[name](subject))

@@ -104,6 +104,8 @@ class Activations:
             for key in dict.fromkeys([("logits", self.task.answer_pos), *keys])
             if key not in self._kept
         ]
+        if not keys:
+            return
         names = {name for name, _ in keys} - {"logits"}
         parts: dict[Key, list[Tensor]] = {key: [] for key in keys}
         ran: set[str] = set()
