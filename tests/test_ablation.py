@@ -15,8 +15,7 @@ CONFIG = ModelConfig(d_model=12, n_heads=2, d_head=6, d_mlp=20).for_task(TASK)
 
 
 def model_with(**edits) -> CachedModel:
-    """The random model, with functions applied to some weights (by the last part of their "
-    "names)."""
+    """The random model, with functions applied to some weights, by their names' last part."""
     weights = random_weights(CONFIG)
     for name in weights:
         short = name.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Packed logits against separate heads, input by input in Python floats; ablations of a planted
+"""Packed logits against separate answers, input by input in Python floats; ablations of a planted
 model.
 """
 
@@ -25,7 +25,7 @@ def logits(task):
 
 
 def literal(task, logits):
-    """(loss, whether it is right), by input and head."""
+    """(loss, whether it is right), by input and answer."""
     rows = []
     for row, labels in zip(logits.flatten(0, 1).tolist(), task.labels.tolist(), strict=True):
         start, found = 0, []
@@ -42,7 +42,7 @@ def literal(task, logits):
     return torch.tensor(rows, dtype=torch.float64).unbind(-1)
 
 
-def test_losses_and_accuracies_are_those_of_separate_heads(task, logits):
+def test_losses_and_accuracies_are_those_of_separate_answers(task, logits):
     losses, right = literal(task, logits)
     assert torch.allclose(answers.losses(logits, task.labels, task.n_classes), losses)
     assert torch.allclose(answers.mean_losses(logits, task.labels, task.n_classes), losses.mean(0))
@@ -87,16 +87,16 @@ def test_one_answer_has_no_answer_axis_and_its_number_of_classes_may_be_said(tas
     assert matrix.tolist() == [accuracy]
 
 
-def test_zero_padding_counts_heads_without_a_positive_logit_as_wrong():
-    """At random it takes a quarter off the two-class head, 0.375 instead of 0.5, and nothing off
+def test_zero_padding_counts_answers_without_a_positive_logit_as_wrong():
+    """At random it takes a quarter off the two-class answer, 0.375 instead of 0.5, and nothing off
     the widest.
     """
     n_classes, n = (2, 3, 5), 40_000
     logits = random(n, 10)
     labels = torch.stack([torch.arange(n) % q for q in n_classes], 1)
     padded = torch.zeros(n, 3, 5, dtype=torch.float64)
-    for head, part in enumerate(logits.split(n_classes, 1)):
-        padded[:, head, : part.shape[1]] = part
+    for answer, part in enumerate(logits.split(n_classes, 1)):
+        padded[:, answer, : part.shape[1]] = part
     expected = (padded.argmax(-1) == labels).double().mean(0)
     found = answers.accuracies(logits, labels, n_classes, zero_padded=True)
     assert torch.allclose(found, expected)
@@ -108,20 +108,20 @@ def test_zero_padding_counts_heads_without_a_positive_logit_as_wrong():
 def test_ablation_matrix_has_a_row_for_each_component(task):
     planted = remainder_logits(task.labels, task.n_classes)
 
-    def without(head):
-        """The logits of one head, set to prefer class 0."""
+    def without(answer):
+        """The logits of one answer, set to prefer class 0."""
         columns = list(planted.clone().split(task.n_classes, 1))
-        columns[head] = torch.zeros_like(columns[head])
-        columns[head][:, 0] = 1
+        columns[answer] = torch.zeros_like(columns[answer])
+        columns[answer][:, 0] = 1
         return torch.cat(columns, 1)
 
     every = range(len(task.n_classes))
     matrix = answers.ablation_matrix(
-        [partial(without, head) for head in every], task.labels, task.n_classes
+        [partial(without, answer) for answer in every], task.labels, task.n_classes
     )
     expected = torch.ones(len(every), len(every), dtype=torch.float64)
-    for head in every:
-        expected[head, head] = (task.labels[:, head] == 0).double().mean()
+    for answer in every:
+        expected[answer, answer] = (task.labels[:, answer] == 0).double().mean()
     assert torch.allclose(matrix, expected)
     losses = answers.ablation_matrix(
         [partial(without, 1)], task.labels, task.n_classes, mask=task.test_mask, measure="loss"

@@ -47,8 +47,7 @@ def uninterrupted(case, tmp_path_factory) -> Run:
 
 
 def assert_same(run: Run, uninterrupted: Run) -> None:
-    """Byte for byte: the manifest has every file's sha256. And nothing else is left in the "
-    "folder."""
+    """Byte for byte, as the manifest has every file's sha256; and no other file is left."""
     run.verify()
     assert run.manifest == uninterrupted.manifest
     assert files(run.path) == {MANIFEST, ".lock", *run.manifest["files"]}

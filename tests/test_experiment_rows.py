@@ -94,10 +94,10 @@ def test_conditions_are_compared_among_bijections():
 
 
 def test_grokfast_is_compared_at_equal_length_only():
-    row = {"p": 53, "steps": 100, "share for training": 0.8, "heads at 99 %": 5, "kind": "λ = 0"}
-    ours = row | {"kind": "T_miiii", "heads at 99 %": 13}
-    rows = {"a": row, "b": ours, "c": ours | {"heads at 99 %": 15}, "d": ours | {"steps": 200}}
-    name = "heads at 99 %, λ = 2 minus λ = 0"
+    row = {"p": 53, "steps": 100, "share for training": 0.8, "answers at 99 %": 5, "kind": "λ = 0"}
+    ours = row | {"kind": "T_miiii", "answers at 99 %": 13}
+    rows = {"a": row, "b": ours, "c": ours | {"answers at 99 %": 15}, "d": ours | {"steps": 200}}
+    name = "answers at 99 %, λ = 2 minus λ = 0"
     assert of_remainders._against_grokfast(row, rows) == {name: 14 - 5}
     assert of_remainders._against_grokfast(row, {"a": row, "d": rows["d"]}) == {}
 

@@ -1,5 +1,4 @@
-"""The table forward against HookedTransformer's own: values, gradients, and 200 steps of "
-"training."""
+"""The table forward against HookedTransformer's: values, gradients, and 200 training steps."""
 
 import dataclasses
 import itertools

@@ -36,8 +36,8 @@ def row(run):
 
 
 def accuracies(model, task, zeroed=(), means=None):
-    """By head, on test numbers, with neurons fixed: a loop over heads on HookedTransformer's own
-    forward.
+    """By answer, on test numbers, with neurons fixed: a loop over answers on HookedTransformer's
+    own forward.
     """
 
     def fix(post, hook):
@@ -48,8 +48,8 @@ def accuracies(model, task, zeroed=(), means=None):
     with torch.no_grad():
         logits = model.run_with_hooks(task.tokens, fwd_hooks=hooks)[:, -1].double().numpy()
     start, found = 0, []
-    for head, q in enumerate(task.n_classes):
-        right = logits[:, start : start + q].argmax(1) == task.labels[:, head].numpy()
+    for answer, q in enumerate(task.n_classes):
+        right = logits[:, start : start + q].argmax(1) == task.labels[:, answer].numpy()
         found.append(right[task.test_mask.numpy()])
         start += q
     return np.array(found)
@@ -74,15 +74,17 @@ def test_clusters_are_the_neurons_of_a_period():
 
 def test_answers(run, row):
     right = accuracies(run.model(), run.task)
-    by_head = right.mean(1)
-    assert row["test accuracy"] == pytest.approx(by_head.mean()) and row[
+    by_answer = right.mean(1)
+    assert row["test accuracy"] == pytest.approx(by_answer.mean()) and row[
         "lowest test accuracy"
-    ] == pytest.approx(by_head.min())
+    ] == pytest.approx(by_answer.min())
     assert row["n recovered"] == pytest.approx(right.all(0).mean())
-    assert row["n recovered, if heads failed independently"] == pytest.approx(math.prod(by_head))
-    assert (row["p"], row["steps"], row["heads"]) == (P, 300, 4) and row["heads at 99 %"] == len(
-        row["steps to 99 %"]
+    assert row["n recovered, if answers failed independently"] == pytest.approx(
+        math.prod(by_answer)
     )
+    assert (row["p"], row["steps"], row["answers"]) == (P, 300, 4) and row[
+        "answers at 99 %"
+    ] == len(row["steps to 99 %"])
     for q, step in row["steps to 99 %"].items():
         column = run.metrics.set_index("step")[f"test_accuracy/{q}"]
         assert (column.loc[step:] >= 0.99).all() and (
@@ -91,7 +93,7 @@ def test_answers(run, row):
     assert row["steps to 99 %"], "mod 2 is learned by then"
 
 
-def test_masked_heads_do_not_count(tmp_path):
+def test_masked_answers_do_not_count(tmp_path):
     task = tasks.remainders(P, 0.8, seed=1, masked=(2, 5))
     run = train(
         task, SMALL_MODEL, TrainConfig(steps=40, log_every=10), out=tmp_path / "run", progress=False
@@ -99,7 +101,7 @@ def test_masked_heads_do_not_count(tmp_path):
     row, right = multitask.learned(run), accuracies(run.model(), task)[[1, 3]]
     assert (
         multitask.trained(task) == [1, 3]
-        and row["heads"] == 2
+        and row["answers"] == 2
         and not {"2", "5"} & row["steps to 99 %"].keys()
     )
     assert row["test accuracy"] == pytest.approx(right.mean()) and row[
@@ -133,11 +135,11 @@ def test_cost_of_clusters(run, row):
     full, own, others = accuracies(model, task).mean(1), [], []
     for q, neurons in found.items():
         cost = full - accuracies(model, task, neurons.tolist(), post.mean(0)).mean(1)
-        for head, other in enumerate(MODULI):
-            (own if other == q else others).append(cost[head])
+        for answer, other in enumerate(MODULI):
+            (own if other == q else others).append(cost[answer])
     assert row["clusters"] == len(found) >= 1
-    assert row["cluster's cost to its own head"] == pytest.approx(np.mean(own), abs=0.01)
-    assert row["cluster's cost to other heads"] == pytest.approx(np.mean(others), abs=0.01)
+    assert row["cluster's cost to its own answer"] == pytest.approx(np.mean(own), abs=0.01)
+    assert row["cluster's cost to other answers"] == pytest.approx(np.mean(others), abs=0.01)
 
 
 def test_a_clusters_own_answer_is_found_by_its_q_not_by_its_row(run, monkeypatch):
@@ -151,19 +153,21 @@ def test_a_clusters_own_answer_is_found_by_its_q_not_by_its_row(run, monkeypatch
     fixed = accuracies(model, task, chosen.tolist(), means).mean(1)
     cost = accuracies(model, task).mean(1) - fixed
     assert len(set(cost.round(4))) == len(MODULI), "no two answers lose the same"
-    assert found["cluster's cost to its own head"] == pytest.approx(cost[2], abs=1e-4)
+    assert found["cluster's cost to its own answer"] == pytest.approx(cost[2], abs=1e-4)
     others = np.delete(cost, 2).mean()
-    assert found["cluster's cost to other heads"] == pytest.approx(others, abs=1e-4)
+    assert found["cluster's cost to other answers"] == pytest.approx(others, abs=1e-4)
 
 
-def test_one_answer_per_input_has_no_heads(tmp_path):
+def test_one_answer_per_input_has_no_list_of_answers(tmp_path):
     config = TrainConfig(steps=2)
     run = train(
         tasks.modular_addition(P, 0.6), SMALL_MODEL, config, out=tmp_path / "run", progress=False
     )
     row = multitask.headline(run)
     assert (
-        "positions, Pearson" in row and "frequencies, effective share" in row and "heads" not in row
+        "positions, Pearson" in row
+        and "frequencies, effective share" in row
+        and "answers" not in row
     )
     with pytest.raises(ValueError, match="of a run with one answer"):
         multitask.learned(run)
@@ -173,5 +177,6 @@ def test_what_was_learned_is_part_of_the_headline(run, row):
     learned = multitask.learned(run)
     assert (
         learned.items() <= row.items()
-        and {"test accuracy", "train accuracy", "heads at 99 %", "steps to 99 %"} <= learned.keys()
+        and {"test accuracy", "train accuracy", "answers at 99 %", "steps to 99 %"}
+        <= learned.keys()
     )

@@ -20,7 +20,7 @@ def literal_share(column, classes):
 def test_class_shares_are_variances_of_class_means(p):
     task, values = remainder_task(p), random(p * p, 3) + 5
     shares = periods.class_shares(values, task.labels)
-    expected = [[literal_share(column, head) for column in values.T] for head in task.labels.T]
+    expected = [[literal_share(column, answer) for column in values.T] for answer in task.labels.T]
     assert torch.allclose(shares, torch.tensor(expected, dtype=torch.float64))
 
 
@@ -29,11 +29,11 @@ def test_classes_find_planted_heads_and_digits_and_dead_neurons_have_none():
     n = torch.arange(p * p)
     function_of_7, function_of_low = random(7)[n % 7], random(p, seed=1)[n % p]
     values = torch.stack([function_of_7, function_of_low, torch.full_like(function_of_7, 3.0)], 1)
-    of_heads = periods.class_shares(values, task.labels)
-    assert of_heads[primes_below(23).index(7), 0].item() == pytest.approx(1)
-    assert of_heads[:, 2].isnan().all() and not of_heads[:, :2].isnan().any()
+    of_answers = periods.class_shares(values, task.labels)
+    assert of_answers[primes_below(23).index(7), 0].item() == pytest.approx(1)
+    assert of_answers[:, 2].isnan().all() and not of_answers[:, :2].isnan().any()
     others = [i for i, q in enumerate(task.n_classes) if q != 7]
-    assert of_heads[others, 0].max() < 0.05
+    assert of_answers[others, 0].max() < 0.05
     of_digits = periods.class_shares(values, task.tokens[:, :2])
     assert of_digits[:, 1].tolist() == pytest.approx([0, 1], abs=1e-9)
 

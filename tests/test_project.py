@@ -191,6 +191,26 @@ def test_no_p_is_built_in_and_nothing_unsafe_or_printed(path):
     assert not attributes & {"torch.load", "torch.save", "pickle.load"}
 
 
+EVERYWHERE = [
+    path for room in ("benchmarks", "tests", "tools") for path in (ROOT / room).glob("*.py")
+]
+DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+
+
+@pytest.mark.parametrize("path", [*MODULES, *EVERYWHERE], ids=lambda path: path.name)
+def test_docstrings_are_whole(path):
+    """A quotation mark that is left from joining two lines closes a sentence that goes on."""
+    source = path.read_text()
+    for node in ast.walk(ast.parse(source)):
+        written = ast.get_docstring(node, clean=False) if isinstance(node, DOCUMENTED) else None
+        if written is None:
+            continue
+        first, *rest = written.split("\n")
+        assert not re.search(r'"\n\s*"', written), f"a stray quotation mark in {first!r}"
+        assert written.count('"') % 2 == 0, f"a quotation that is not closed in {first!r}"
+        assert not rest or not rest[-1].strip(), f"the closing marks of {first!r} have no line"
+
+
 def test_modules_are_a_page_or_two():
     lines = {path: len(path.read_text().splitlines()) for path in MODULES}
     lists = ("claims.py", "findings.py")

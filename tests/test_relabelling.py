@@ -1,5 +1,4 @@
-"""Spectra in renamed inputs against literal least squares, the orthogonal case, and planted "
-"chirps."""
+"""Spectra in renamed inputs against least squares, the orthogonal case, and planted chirps."""
 
 import pytest
 import torch

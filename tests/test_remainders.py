@@ -1,4 +1,4 @@
-"""Many remainders at once: the task, its packed heads, dropout and gradient filters."""
+"""Many remainders at once: the task, its packed answers, dropout and gradient filters."""
 
 import dataclasses
 import json
@@ -87,17 +87,17 @@ def packed(margin=0.0, n=40, n_classes=(2, 7, 1, 13), seed=0):
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(n, sum(n_classes), generator=generator)
     labels = torch.stack([torch.randint(c, (n,), generator=generator) for c in n_classes], 1)
-    for head, (own, label) in enumerate(
+    for answer, (own, label) in enumerate(
         zip(logits.split(list(n_classes), 1), labels.unbind(1), strict=True)
     ):
-        own[torch.arange(n), label] = own.amax(1) + margin * (head % 2)
+        own[torch.arange(n), label] = own.amax(1) + margin * (answer % 2)
     return logits, labels, n_classes
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("margin", [-50.0, 0.0, 50.0])
-def test_packed_heads_equal_separate_ones(loss, margin):
-    """Value and gradient of each head, whatever the others' margins; predictions, too."""
+def test_packed_answers_equal_separate_ones(loss, margin):
+    """Value and gradient of each answer, whatever the others' margins; predictions, too."""
     logits, labels, n_classes = packed(margin)
     logits = logits.double().requires_grad_()
     losses = LOSSES[loss](logits, labels, n_classes)
@@ -115,7 +115,7 @@ def test_packed_heads_equal_separate_ones(loss, margin):
     )
 
 
-def test_small_losses_of_packed_heads_keep_their_digits_in_float32():
+def test_small_losses_of_packed_answers_keep_their_digits_in_float32():
     logits, labels, n_classes = packed(50.0)
     exact = cross_entropy(logits.double(), labels, n_classes)
     assert exact[:, 1].max() < 1e-15
@@ -124,7 +124,7 @@ def test_small_losses_of_packed_heads_keep_their_digits_in_float32():
     )
 
 
-def test_gradcheck_of_packed_heads():
+def test_gradcheck_of_packed_answers():
     logits, labels, n_classes = packed(n=3)
     assert torch.autograd.gradcheck(
         lambda x: cross_entropy(x, labels, n_classes), logits.double().requires_grad_()
@@ -138,8 +138,8 @@ def test_a_row_of_metrics_is_what_torchs_own_losses_give():
     row = objective(task, config, torch.device("cpu")).measure(weights, 0)
     logits = models.build(config.model, weights)(task.tokens)[:, -1].double()
     train_loss, accuracies = 0.0, []
-    for head, (q, own) in enumerate(zip((2, 3, 5), logits.split([2, 3, 5], 1), strict=True)):
-        label, test = task.labels[:, head], task.test_mask
+    for answer, (q, own) in enumerate(zip((2, 3, 5), logits.split([2, 3, 5], 1), strict=True)):
+        label, test = task.labels[:, answer], task.test_mask
         own_loss = torch_cross_entropy(own[task.train_mask], label[task.train_mask])
         train_loss += 0 if q == 2 else own_loss / math.log(q) / 3
         accuracies.append((own.argmax(1) == label)[test].double().mean())
@@ -149,7 +149,7 @@ def test_a_row_of_metrics_is_what_torchs_own_losses_give():
     assert torch.isclose(row["test_accuracy"], sum(accuracies) / 3)
 
 
-def test_a_masked_heads_unembedding_is_not_trained():
+def test_a_masked_answers_unembedding_is_not_trained():
     task = tasks.remainders(7, 0.5, masked=[3])
     trainer = Trainer(
         task,

@@ -78,8 +78,7 @@ def test_the_codes_count_written_out():
 
 
 def test_printed_counts():
-    """The published table, 0 0 10 18 10, is what counts of 0, 22 to 24 and 48 to 50 are printed "
-    "as."""
+    """The published 0 0 10 18 10 is how counts of 0, 22 to 24 and 48 to 50 are printed."""
     printed = spectra.printed_count(torch.arange(58))
     assert printed.tolist() == [int(count**0.75) for count in range(58)]
     assert [int((printed == value).nonzero()[i]) for value in (10, 18) for i in (0, -1)] == [

@@ -206,8 +206,7 @@ def test_a_trial_that_its_worker_finishes_just_now(tmp_path, monkeypatch):
 
 
 def test_a_record_cut_short(tmp_path):
-    """Optuna's own lock leaves it, and whatever is written next makes one unreadable line of "
-    "both."""
+    """Optuna's own lock leaves it, and what is written next joins it in one unreadable line."""
     sweep(tmp_path)
     journal = tmp_path / "study.journal"
     whole = journal.read_bytes()

@@ -240,8 +240,7 @@ def complain(error: BaseException, code: int) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """An error's message with fields of the configurations, and their None, as options are
-    typed."""
+    """An error's message, with the configurations' fields, and None, spelt as options are."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     message = re.sub(r"ModelConfig\.seed\b", "--model-seed", str(error)) or "stopped"

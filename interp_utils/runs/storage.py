@@ -69,8 +69,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Deletes what a killed `write_atomic` left behind. Only for whoever holds the folder's
-    lock."""
+    """Deletes what a killed `write_atomic` left behind. The caller must hold the folder's lock."""
     for leftover in folder.rglob(".*.tmp"):
         if re.fullmatch(r"\..+\.(json|safetensors)\.[^.]+\.tmp", leftover.name):
             leftover.unlink(missing_ok=True)
@@ -145,8 +144,7 @@ def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:
 
 
 def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
-    """The manifest. Raises DamagedFile unless it is byte for byte what `manifest_to_bytes`
-    wrote."""
+    """The manifest. Raises DamagedFile unless it is byte for byte what we would write."""
     try:
         manifest = json.loads(content)
         del manifest["sha256"]

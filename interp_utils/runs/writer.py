@@ -167,8 +167,7 @@ class RunWriter:
         self.run = Run.load(self.path)
 
     def _remove_leftovers(self) -> None:
-        """What a process that died between writing files and the manifest, or after it, has
-        left."""
+        """Deletes what a process left that died while it wrote files or the manifest."""
         storage.remove_temporary_files(self.path)
         named = (
             {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}

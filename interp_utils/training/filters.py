@@ -21,8 +21,7 @@ class GradientFilter(Protocol):
     state: State  # group -> weight's name -> tensor; what a resumed training needs
 
     def apply(self, step: int, gradients: Mapping[str, Tensor]) -> None:
-        """Replaces the gradients of update `step` = 0, 1, ... in place. Steps must come in
-        order."""
+        """Replaces the gradients of update `step` = 0, 1, ... in place; steps come in order."""
 
 
 def is_filters(group: str) -> bool:

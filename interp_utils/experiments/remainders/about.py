@@ -27,9 +27,9 @@ def intro(rows: Rows) -> list[str]:
     seeds, brief = ([row for row in ours if row["p"] == 53], [row for row in ours if beside(row)])
     (large,) = (row for row in ours if row["p"] == P and not beside(row))
     return [
-        f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['heads']} "
+        f"Syrkis and Søgaard 2024, and the post on it. Theirs is p = 113 with {large['answers']} "
         "remainders for 65,536 steps;",
-        f"ours p = 53 with {seeds[0]['heads']}, {seeds[0]['steps']:,} steps, T_miiii on "
+        f"ours p = 53 with {seeds[0]['answers']}, {seeds[0]['steps']:,} steps, T_miiii on "
         f"{len(seeds)} seeds and each control on one, and",
         f"p = 113, {large['steps']:,} steps, T_miiii and T_masked, one seed. Both with 80 % of "
         "the numbers for training,",
@@ -46,19 +46,19 @@ def intro(rows: Rows) -> list[str]:
 
 def table(rows: Rows) -> list[str]:
     lines = [
-        "| run | test accuracy | heads at 99 % | in this order | n recovered | Pearson | "
+        "| run | test accuracy | answers at 99 % | in this order | n recovered | Pearson | "
         "attention to one digit, least |"
     ]
     lines.append("|---" * 7 + "|")
     for name, row in rows.items():
-        if "heads" in row:
+        if "answers" in row:
             order = (
                 ", ".join(f"{q}: {step:,}" for q, step in list(row["steps to 99 %"].items())[:8])
                 or "-"
             )
             lines.append(
-                f"| {name} | {row['test accuracy']:.4f} | {row['heads at 99 %']} of "
-                f"{row['heads']} | {order} | {row['n recovered']:.1%} "
+                f"| {name} | {row['test accuracy']:.4f} | {row['answers at 99 %']} of "
+                f"{row['answers']} | {order} | {row['n recovered']:.1%} "
                 f"| {row['positions, Pearson']:.2f} | {row['attention to one digit, least']:.2f} |"
             )
     return lines

@@ -33,10 +33,10 @@ CLUSTER_SHARE, CLUSTER_SIZE = (
 
 
 def trained(task: Task) -> list[int]:
-    """Indices of the heads that the loss trains: all, but those that T_masked leaves out."""
+    """Indices of the answers that the loss trains: all, but those that T_masked leaves out."""
     return [
-        head
-        for head, weight in enumerate(task.weights or (1.0,) * len(task.n_classes))
+        answer
+        for answer, weight in enumerate(task.weights or (1.0,) * len(task.n_classes))
         if weight > 0
     ]
 
@@ -53,8 +53,8 @@ def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Ten
 @torch.no_grad()
 def ablate(
     model: CachedModel, groups: Iterable[Int[Tensor, "k"]], *, progress: bool = True
-) -> Float[Tensor, "group head"]:
-    """Test accuracy of each head with a group of neurons fixed at their means over all inputs,
+) -> Float[Tensor, "group answer"]:
+    """Test accuracy of each answer with a group of neurons fixed at their means over all inputs,
     group by group.
 
     Logits are linear in the neurons: what a group changes is added to them, on test inputs, and no
@@ -75,7 +75,7 @@ def _with_change(
 
 
 def headline(run: Run, device: Device = None) -> Row:
-    """A finished run in a row. Accuracies are of test inputs and of heads that the loss trains;
+    """A finished run in a row. Accuracies are of test inputs and of answers that the loss trains;
     shares are of power or of variance.
     """
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
@@ -91,7 +91,7 @@ def snapshot(model: CachedModel) -> Row:
 
 def learned(run: Run, device: Device = None) -> Row:
     """The part of `headline` that is about answers: how many are right, and since when. Raises
-    ValueError for a run with one head.
+    ValueError for a run with one answer.
     """
     order = _order(run)
     return {
@@ -142,18 +142,18 @@ def _answers(model: CachedModel) -> Row:
         :, trained(task)
     ]
     on_test, on_train = right[task.test_mask], right[task.train_mask]
-    by_head = devices.double(on_test).mean(0)
+    by_answer = devices.double(on_test).mean(0)
     return {
         "train accuracy": devices.double(on_train).mean().item(),
-        "test accuracy": by_head.mean().item(),
-        "lowest test accuracy": by_head.min().item(),
+        "test accuracy": by_answer.mean().item(),
+        "lowest test accuracy": by_answer.min().item(),
         "n recovered": devices.double(on_test.all(1)).mean().item(),
-        "n recovered, if heads failed independently": by_head.prod().item(),
+        "n recovered, if answers failed independently": by_answer.prod().item(),
     }
 
 
 def _order(run: Run) -> Row:
-    """Steps to 99 % of the test inputs, to stay, by head."""
+    """Steps to 99 % of the test inputs, to stay, by answer."""
     reached = (
         milestones.steps_by_answer(run.metrics)
         .iloc[trained(run.task)]
@@ -161,15 +161,15 @@ def _order(run: Run) -> Row:
         .sort_values(kind="stable")
     )
     return {
-        "heads": len(trained(run.task)),
-        "heads at 99 %": len(reached),
+        "answers": len(trained(run.task)),
+        "answers at 99 %": len(reached),
         "steps to 99 %": {str(q): int(step) for q, step in reached.items()},
     }
 
 
 @torch.no_grad()
 def _circuits(model: CachedModel) -> Row:
-    """Accuracy that the neurons of a period cost their own head, and other heads, when they are
+    """Accuracy that the neurons of a period cost their own answer, and other answers, when they are
     fixed at their means.
     """
     task, moduli = model.task, model.task.n_classes
@@ -186,6 +186,6 @@ def _circuits(model: CachedModel) -> Row:
     own = torch.zeros_like(cost, dtype=torch.bool)
     own[range(len(found)), [moduli.index(q) for q in found]] = True
     return row | {
-        "cluster's cost to its own head": cost[own].mean().item(),
-        "cluster's cost to other heads": cost[~own].mean().item(),
+        "cluster's cost to its own answer": cost[own].mean().item(),
+        "cluster's cost to other answers": cost[~own].mean().item(),
     }

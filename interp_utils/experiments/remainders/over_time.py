@@ -53,7 +53,7 @@ def _activity(run: Run, late: list[int], device: Device) -> Row:
     return {
         "active, by the text": spectra.active(history.mean(2)).sum(1).max().item(),
         **{f"{name}, largest over last": (x.max() / x[-1]).item() for name, x in measures.items()},
-        "code's count, step of the largest over the median head's": float(spike),
+        "code's count, step of the largest over the median answer's": float(spike),
     }
 
 

@@ -1,8 +1,8 @@
-"""Trainings on n mod q for all primes q below p: 11 heads for p = 37, 15 for p = 53, learned on two
-cores, or 29 for p = 113, the paper's.
+"""Trainings on n mod q for all primes q below p: 11 answers for p = 37, 15 for p = 53, learned on
+two cores, or 29 for p = 113, the paper's.
 
 For p = 113 "all" has the paper's split and ends when it has memorised; "more data" learns most
-heads, an hour and a half on one core. Learning rate, weight decay and Grokfast's lambda are three
+answers, an hour and a half on one core. Learning rate, weight decay and Grokfast's lambda are three
 to four times the paper's; "as published" has its own, its width and split.
 """
 

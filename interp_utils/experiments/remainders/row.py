@@ -31,7 +31,7 @@ def row(run: Run, device: Device = None) -> Row:
     found = multitask.headline(run, device)
     if not isinstance(run.task, Remainders):
         step = milestones.generalisation(run.metrics).generalised
-        when = {"median head's step": step} if step else {}
+        when = {"median answer's step": step} if step else {}
         return {"kind": "T_nanda"} | found | when
     found = facts(run) | found | _order(run) | _two_and_three(run)
     return found | history_row(run, device) if len(run.steps) > 2 else found
@@ -72,8 +72,9 @@ def share_for_training(task: Remainders) -> float:
 
 
 def _order(run: Run) -> Row:
-    """Places and correlations count a head that did not stay above 99 % as later than all that
-    did."""
+    """Places and correlations count an answer that did not stay above 99 % as later than all that
+    did.
+    """
     reached = milestones.steps_by_answer(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
     rest = reached.drop(list(FIRST), errors="ignore")
@@ -93,8 +94,8 @@ def _order(run: Run) -> Row:
         row["the others, last over first"] = max(learned) / min(learned)
     memorised = milestones.generalisation(run.metrics).memorised
     if memorised:
-        row["median head's step over that of memorising"] = statistics.median(reached) / memorised
-    row["median head's step"] = statistics.median(reached)
+        row["median answer's step over that of memorising"] = statistics.median(reached) / memorised
+    row["median answer's step"] = statistics.median(reached)
     return {name: value for name, value in row.items() if value < float("inf")}
 
 

@@ -31,23 +31,25 @@ def _over(row: Row, addition: Row) -> Row:
     found = {
         f"{measure}, over addition's": row[measure] / addition[measure] for measure in measures
     }
-    steps = [row.get("median head's step"), addition.get("median head's step")]
+    steps = [row.get("median answer's step"), addition.get("median answer's step")]
     if None in steps:
         return found
-    return found | {"median head's step, over addition's": steps[0] / steps[1]}
+    return found | {"median answer's step, over addition's": steps[0] / steps[1]}
 
 
 def _against_grokfast(row: Row, rows: Rows) -> Row:
-    """How many more heads are learned with Grokfast in as many steps, on the same numbers."""
+    """How many more answers are learned with Grokfast in as many steps, on the same numbers."""
     same = ("p", "steps", "share for training")
     others = [
-        other["heads at 99 %"]
+        other["answers at 99 %"]
         for other in rows.values()
         if other["kind"] == "T_miiii" and all(other[name] == row[name] for name in same)
     ]
     if not others:
         return {}
-    return {"heads at 99 %, λ = 2 minus λ = 0": statistics.median(others) - row["heads at 99 %"]}
+    return {
+        "answers at 99 %, λ = 2 minus λ = 0": statistics.median(others) - row["answers at 99 %"]
+    }
 
 
 def _numbers() -> Row:
@@ -63,7 +65,7 @@ def _numbers() -> Row:
         "primes with a zero": found.missed_primes,
         "others without": found.false_primes,
         "q that commute": sum(
-            grid[..., head].equal(grid[..., head].T) for head in range(grid.shape[2])
+            grid[..., answer].equal(grid[..., answer].T) for answer in range(grid.shape[2])
         ),
     }
 
