@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from interp_utils.experiments.rules import Row, Rule
@@ -48,6 +49,9 @@ class Claim:
     counts: str = ""
     about: Callable[[Row], bool] | None = None
     undecided: Undecided | None = None
+
+
+own = partial(Claim, source="-", says="-")  # what this suite found itself
 
 
 def ended_before(step: int) -> Undecided:

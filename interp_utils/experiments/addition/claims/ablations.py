@@ -1,0 +1,170 @@
+"""What breaks a model that adds, and what does not: Nanda et al. 2023, section 4.4 and appendices
+A.1 and B.
+"""
+
+from __future__ import annotations
+
+from interp_utils.experiments.claims import Claim
+from interp_utils.experiments.rules import LN_P, above, at_most, below
+
+ATTENTION, SKIPS, NEURONS = "05 · Attention", "05 · Skip connections", "05 · Neurons"
+FREQUENCIES = "05 · Logits"
+BETTER, A_GUESS = "none: any loss below", "none: worse than a guess"
+TWICE = "twice the published ratio"
+
+CLAIMS = [
+    Claim(
+        "without attention to =: no effect",
+        "App. A.1",
+        "no effect on the loss",
+        "no attention to =",
+        at_most(2, "times"),
+        ATTENTION,
+        tolerance=TWICE,
+    ),
+    Claim(
+        "without heads: destroyed",
+        "App. A.1",
+        "a loss of 24.3",
+        "loss without heads",
+        above(LN_P),
+        ATTENTION,
+        tolerance=A_GUESS,
+    ),
+    Claim(
+        "without the MLP's skip: harmless",
+        "App. A.1",
+        "9.12e-7 of 2.41e-7: 3.8 times",
+        "MLP skip zero",
+        at_most(7.6, "times"),
+        SKIPS,
+        tolerance=TWICE,
+    ),
+    Claim(
+        "the same, at its mean",
+        "App. A.1",
+        "7.25e-7: 3.0 times",
+        "MLP skip mean",
+        at_most(6, "times"),
+        SKIPS,
+        tolerance=TWICE,
+    ),
+    Claim(
+        "without attention's skip: destroyed",
+        "App. A.1",
+        "a loss of 19.1",
+        "loss without attention's skip",
+        above(LN_P),
+        SKIPS,
+        tolerance=A_GUESS,
+    ),
+    Claim(
+        "attention as its linear fit: better",
+        "App. A.1",
+        "2.12e-7: 0.88 times",
+        "attention linear",
+        below(1),
+        ATTENTION,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "neurons as polynomials: harmless",
+        "§4.4",
+        "2.48e-7: 3 % more",
+        "neurons polynomial",
+        at_most(2.06, "times"),
+        NEURONS,
+        tolerance=TWICE,
+    ),
+    Claim(
+        "neurons as cos, sin w(a+b): better",
+        "§4.4",
+        "5.54e-8: 77 % less",
+        "neurons sums",
+        below(1),
+        NEURONS,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "neurons on the key directions: better",
+        "§4.4",
+        "1.19e-7: half",
+        "neurons on directions",
+        below(1),
+        NEURONS,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "the same, with the activations' mean kept",
+        "§4.4",
+        "the same, were the mean kept",
+        "neurons on directions, mean kept",
+        below(1),
+        NEURONS,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "neurons off the key directions: destroyed",
+        "§4.4",
+        "5.27: worse than uniform",
+        "loss off the key directions",
+        above(LN_P),
+        NEURONS,
+        tolerance=A_GUESS,
+    ),
+    Claim(
+        "without a key cluster: much worse",
+        "released code",
+        "2.0e-4 to 2.4e-2: 830 times at least",
+        "without a key cluster",
+        above(83, "times"),
+        NEURONS,
+        tolerance="a tenth of the published",
+        counts="clusters",
+    ),
+    Claim(
+        "logits as fitted cosines: better (test)",
+        "§4.4",
+        "2.4e-7 to 4.7e-8: a fifth",
+        "logits as cosines (test)",
+        below(1),
+        FREQUENCIES,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "logits on 40 key components: better",
+        "§4.4",
+        "7.24e-8: 70 % less",
+        "logits on key components",
+        below(1),
+        FREQUENCIES,
+        tolerance=BETTER,
+    ),
+    Claim(
+        "without one key frequency: much worse",
+        "§4.4, Fig. 6",
+        "each a large increase; 2.8e-4 at least in public code",
+        "without a key frequency, at least",
+        above(117, "times"),
+        FREQUENCIES,
+        tolerance="a tenth of the published",
+    ),
+    Claim(
+        "without any other frequency: negligible",
+        "§4.4, Fig. 6",
+        "negligible",
+        "without another frequency, at most",
+        at_most(2, "times"),
+        FREQUENCIES,
+        tolerance="twice the loss",
+    ),
+    Claim(
+        "one frequency does not suffice",
+        "App. B",
+        "a single cosine is nearly as large at other answers",
+        "one key frequency alone, at least",
+        above(1000, "times"),
+        FREQUENCIES,
+        tolerance="any loss that is no rounding",
+    ),
+]

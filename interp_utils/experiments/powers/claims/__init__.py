@@ -1,0 +1,8 @@
+"""What Patel et al., section 3.3, say of x^a + y^b, what was found beside it, and the rules."""
+
+from interp_utils.experiments.powers.claims import labels, mechanism, table
+from interp_utils.experiments.powers.claims.found import OWN
+
+__all__ = ["CLAIMS", "OWN"]
+
+CLAIMS = [*table.CLAIMS, *labels.CLAIMS, *mechanism.CLAIMS]

@@ -1,0 +1,46 @@
+"""What was found beside the published claims."""
+
+from __future__ import annotations
+
+from interp_utils.experiments.claims import own
+from interp_utils.experiments.remainders.claims.rows import OURS, has
+from interp_utils.experiments.rules import above, below, exactly
+
+TASK, TRAINING = "08 · The task", "08 · Training"
+SPIKE = "09 · Is the spike in the number of active frequencies real?"
+CIRCUITS = "10 · Neurons"
+
+OWN = [
+    own(
+        "the number of frequencies in all neurons does not change",
+        measure="participation ratio, largest over last",
+        rule=below(1.2, "times"),
+        notebook=SPIKE,
+        tolerance="a fifth",
+        about=OURS,
+    ),
+    own(
+        "neurons of a period serve their own answer",
+        measure="cluster's cost to its own answer",
+        rule=above(0.5),
+        notebook=CIRCUITS,
+        tolerance="half of accuracy, of a period's neurons at their means",
+        about=OURS,
+    ),
+    own(
+        "larger q come later",
+        measure="the others, step with q",
+        rule=above(0.3),
+        notebook=TRAINING,
+        tolerance="a rank correlation of 0.3",
+        about=OURS,
+    ),
+    own(
+        "two of 29 commute, mod 2 and mod 7",
+        measure="q that commute",
+        rule=exactly(2),
+        notebook=TASK,
+        tolerance="arithmetic",
+        about=has("q that commute"),
+    ),
+]

@@ -1,0 +1,164 @@
+"""What is learned, in which order, and with what: Syrkis and Søgaard 2024, figures 5, 19 and 22."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from interp_utils.experiments.claims import Claim, ended_before, other_settings
+from interp_utils.experiments.remainders.claims.rows import OURS, has, of_kind
+from interp_utils.experiments.remainders.row import FIRST, MASKED_FIRST
+from interp_utils.experiments.rules import above, at_least, at_most, below, between, exactly
+
+PUBLISHED_STEPS = 65_536
+TRAINING, CONTROLS = "08 · Training", "08 · The controls, at equal length"
+SEARCHED = "08 · The search for hyper-parameters"
+LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
+settings = other_settings("80 % of the numbers and λ = 2, for 30 % and 1/2")
+
+CLAIMS = [
+    Claim(
+        "learns all remainders",
+        "Fig. 5",
+        '"a perfect accuracy of 1 on the validation set across all 29 tasks"',
+        "lowest test accuracy",
+        above(0.99, "%"),
+        TRAINING,
+        tolerance="1 point",
+        about=OURS,
+        undecided=ended_before(PUBLISHED_STEPS),
+    ),
+    Claim(
+        "2, 3, 5 and 7 first",
+        "Fig. 5",
+        '"modulo 2, 3, 5, and 7 generalized in succession"',
+        LAST_FIRST,
+        at_most(4),
+        TRAINING,
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "these in this order",
+        "Fig. 5",
+        '"in that order"',
+        "2, 3, 5 and 7 in this order",
+        exactly(1, "steps to 99 % rise"),
+        TRAINING,
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "the others in no particular order",
+        "Fig. 5",
+        '"the remaining 25 in no particular order"',
+        "the others, step with q",
+        between(-0.5, 0.5),
+        TRAINING,
+        tolerance="a rank correlation of a half",
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "the others together",
+        "Results",
+        '"around epoch 40000"',
+        "the others, last over first",
+        below(1.25, "times"),
+        TRAINING,
+        tolerance="a quarter",
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "all tasks are grokked",
+        "Fig. 5",
+        '"We see grokking occur on all tasks"',
+        "median answer's step over that of memorising",
+        at_least(5, "times"),
+        TRAINING,
+        tolerance="grokked is five times later than memorised",
+        about=OURS,
+        undecided=settings,
+    ),
+    Claim(
+        "slower than modular addition",
+        "§1",
+        '"the model can be expected to generalize slower"',
+        "median answer's step, over addition's",
+        above(1),
+        TRAINING,
+        about=OURS,
+        undecided=other_settings("learning rate, data and Grokfast differ between the two"),
+    ),
+    Claim(
+        "T_masked: 11, 13, 17, 19 first",
+        "Fig. 19",
+        "these, without 2, 3, 5 and 7",
+        LAST_MASKED,
+        at_most(4),
+        CONTROLS,
+        about=of_kind("T_masked"),
+        undecided=settings,
+    ),
+    Claim(
+        "does not converge at λ = 0",
+        "Results",
+        '"the model did not converge when λ = 0"',
+        "answers at 99 %",
+        replace(below("answers"), words="not all"),
+        CONTROLS,
+        about=of_kind("λ = 0"),
+        undecided=lambda row, fulfilled: (
+            f"ended at {row['steps']:,}" if row["steps"] < PUBLISHED_STEPS else None
+        ),
+    ),
+    Claim(
+        "Grokfast learns more, at equal length",
+        "Results",
+        '"confirming the utility of the gradient amplification"',
+        "answers at 99 %, λ = 2 minus λ = 0",
+        above(0, "answers"),
+        CONTROLS,
+        about=has("answers at 99 %, λ = 2 minus λ = 0"),
+    ),
+    Claim(
+        "Grokfast is fifty times faster on x y mod 97",
+        "Lee et al. 2024",
+        "39,890 steps to 95 %, with it 790 or 910: 50 or 44 times",
+        "x y mod 97, steps without Grokfast over with",
+        above(5, "times"),
+        CONTROLS,
+        tolerance="a tenth of the published",
+    ),
+    Claim(
+        "no dropout: 2 and 3 generalise",
+        "Fig. 22",
+        "two tasks of 29 generalise, mod 2 and mod 3",
+        "test accuracy of 2 and 3, least",
+        above(0.9, "%"),
+        CONTROLS,
+        tolerance="10 points",
+        about=of_kind("no dropout"),
+        undecided=ended_before(PUBLISHED_STEPS),
+    ),
+    Claim(
+        "no dropout: all others overfit",
+        "Fig. 22",
+        "the other 27 do not",
+        "test accuracy of the others, most",
+        below(0.9, "%"),
+        CONTROLS,
+        tolerance="10 points",
+        about=of_kind("no dropout"),
+    ),
+    Claim(
+        "their hyper-parameters are the best",
+        "Table 2",
+        '"the best-performing hyper-parameters"',
+        "rank of the published best",
+        exactly(1, "first of the search"),
+        SEARCHED,
+        about=has("trials"),
+        undecided=other_settings("p = 23 for 1,000 steps, in which none generalises"),
+    ),
+]
