@@ -19,8 +19,11 @@ from torch import Tensor
 
 import interp_utils
 from interp_utils import CachedModel, Run, analysis, circuits, measures, neurons
-from interp_utils.measures import listed
-from tests import planted
+from interp_utils.analysis.group_structure import describe
+from interp_utils.devices import for_double
+from interp_utils.group_tables import group_table
+from interp_utils.measures import group_readings, listed
+from tests import planted, planted_groups
 
 P = 7
 HEADS = (2, 3, 5)  # numbers of classes
@@ -34,10 +37,15 @@ class Place(NamedTuple):
 
     def put(self, value: Any) -> Any:
         if isinstance(value, Tensor):
-            return value.to(self.numbers if value.is_floating_point() else self.rows)
+            return value.to(self._of(value.dtype))
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*map(self.put, value))
-        return [self.put(x) for x in value] if isinstance(value, list) else value
+        return type(value)(map(self.put, value)) if isinstance(value, list | tuple) else value
+
+    def _of(self, dtype: torch.dtype) -> torch.device:
+        if dtype == torch.float64:
+            return for_double(self.numbers)
+        return self.numbers if dtype.is_floating_point else self.rows
 
 
 def functions(*packages: Any) -> dict[str, Callable]:
@@ -59,16 +67,16 @@ def _whole(function: Callable) -> Callable:
     return functools.wraps(function)(lambda **given: list(function(**given)))
 
 
-# Functions on groups, in float64 on the CPU.
+FUNCTIONS = functions(interp_utils.losses, analysis, measures, interp_utils.group_tables)
+# On groups: computed in float64 on the CPU, wherever their arguments are (`precision.exactly`).
 ON_GROUPS = (
     *("characters", "cosets", "group_circuits", "group_progress", "group_readings"),
     *("group_structure", "irreps", "isotypic", "ladder", "rho_sets", "subgroups"),
 )
-FUNCTIONS = {
-    name: function
-    for name, function in functions(interp_utils.losses, analysis, measures).items()
-    if name.split(".")[-2] not in ON_GROUPS
-}
+
+
+def is_on_groups(name: str) -> bool:
+    return name.split(".")[-2] in ON_GROUPS
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -77,6 +85,60 @@ def random(*shape: int, seed: int = 0) -> Tensor:
 
 def integers(limit: int, *shape: int) -> Tensor:
     return torch.randint(limit, shape, generator=torch.Generator().manual_seed(limit))
+
+
+@functools.cache
+def of_groups() -> dict[str, Any]:
+    """Values for functions on groups, by the names of their arguments: on S3, whose irrep 2 has
+    special lines.
+    """
+    group = describe(group_table("S3"))
+    network = planted_groups.rho_set_network(group, "standard", 3)
+    pre = network.pre + 0.1 * planted.random(*network.pre.shape)
+    x, mask = random(6, 5), torch.arange(36) % 3 > 0
+    post, attention = pre.relu(), random(6, 6, 2, 2).softmax(-1)
+    labels = group.table.flatten()
+    readings = (pre.relu() @ network.W_L, pre, post, network.W_L, x, labels, mask, attention)
+    values = {
+        "table": group.table,
+        "group": group,
+        "irreps": group.irreps,
+        "families": group.families,
+        "of": group.families,
+        "found": group.subgroups,
+        "subgroup": group.subgroups[1],
+        "rho": group.rho[2],
+        "lines": group.lines[2],
+        "side": "left",
+        "irrep": 2,
+        "orbit": 0,
+        "keys": [1, 2],
+        "model": group_readings.Parts(*readings, torch.relu),
+        "measure": lambda pre: pre.square().mean().item(),
+        "flip": False,
+        # tensors on the group, on pairs, and of neurons
+        "logits": random(6, 6, 6),
+        **{name: random(6, 6, 5, seed=1) for name in ("grid", "hidden", "pre")},
+        **dict.fromkeys(("u", "functions", "weight"), x),
+        **{name: random(5, 2, 2, seed=seed) for seed, name in enumerate("ABC")},
+        **{name: group.lines[2].vectors[[0, 1, 2, 0, 1]] for name in "bc"},
+        "labels": group.table.flatten(),
+        "mask": mask,
+        "W_L": random(5, 6),
+        "alpha": random(5).sigmoid(),
+        "energy": random(5).exp(),
+        "values": random(5, seed=1),
+        "vectors": random(5, 2),
+        "cluster": torch.tensor([0, 1, 0, 0, 1]),
+        "family": torch.tensor([0, 1, 2, 0, 1]),
+    }
+    side = group_readings.read_side(x, group, False)
+    of_functions = {
+        "order_by_coset.family": 0,
+        "beyond_chance.side": side,
+        **{f"{name}.side": x for name in ("dominant_irrep", "dominant_part", "on_best_cosets")},
+    }
+    return {f"groups.{name}": value for name, value in values.items()} | of_functions
 
 
 @functools.cache
@@ -216,6 +278,14 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "progress": False,
         "device": place.numbers,
         # of particular functions
+        "check_table.table": group_table("S3"),
+        "group_table.name": "S3",
+        "g": group_table("C2"),
+        "h": group_table("C3"),
+        **{f"{name}.table": group_table("S3") for name in ("identity", "inverses")},
+        "element_orders.table": group_table("S3"),
+        **of_groups(),
+        "parts.model": model,
         "transform.x": p_by_p,
         "gini.values": random(P).exp(),
         "mean_ranks.values": random(P),
@@ -293,6 +363,7 @@ def arguments(name: str, values: dict[str, Any]) -> dict[str, Any]:
         keys = [
             f"{module}.{function}.{parameter.name}",
             f"{function}.{parameter.name}",
+            f"groups.{parameter.name}" if is_on_groups(name) else parameter.name,
             parameter.name,
         ]
         key = next((key for key in keys if key in values), None)

@@ -312,6 +312,13 @@ def test_one_head_or_neuron_may_be_a_number(model):
         ablation.without_neurons(model, [20])
 
 
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("which", [True, "0", 0.0, [True, False], torch.tensor([True, False])])
+def test_what_is_no_number_of_a_head_is_refused(model, which):
+    with pytest.raises(TypeError, match="heads are integers in 0 .. 1, got"):
+        ablation.without_heads(model, which)
+
+
 def test_the_table_has_every_published_ablation(model):
     table = ablation.table(model, [1, 3])
     assert list(table.index) == ["nothing", *ablation.ABLATIONS]

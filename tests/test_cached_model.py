@@ -1,5 +1,9 @@
+import copy
+import dataclasses
+
 import pytest
 import torch
+from torch import nn
 
 from interp_utils import CachedModel, models, tasks
 from tests.conftest import SMALL_MODEL
@@ -226,8 +230,6 @@ def test_a_model_for_another_p_is_refused(cached):
 
 
 def test_an_output_for_the_equals_sign_is_left_out(small_task):
-    import dataclasses
-
     config = dataclasses.replace(SMALL_MODEL.for_task(small_task), d_vocab_out=8)
     model = models.build(config)
     cached = CachedModel(model, small_task)
@@ -237,8 +239,6 @@ def test_an_output_for_the_equals_sign_is_left_out(small_task):
 
 
 def test_two_layers_need_the_layer_named(small_task):
-    import dataclasses
-
     model = models.build(dataclasses.replace(SMALL_MODEL.for_task(small_task), n_layers=2))
     cached = CachedModel(model, small_task)
     with pytest.raises(
@@ -279,3 +279,66 @@ def test_values_at_a_position_or_all_of_them(cached):
         ValueError, match=r"has shape \(7, 7, 3, 16\) on the grid, got \(7, 7, 16\)"
     ):
         cached.with_values({"resid_pre": first}, pos=None)
+
+
+class Parallel(nn.Module):
+    """As torch's DataParallel holds a model."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+class Compiled(nn.Module):
+    """As torch.compile does."""
+
+    def __init__(self, module):
+        super().__init__()
+        self._orig_mod = module
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            lambda m, t: (nn.Linear(2, 2), t),
+            TypeError,
+            "got Linear: from weights alone models.",
+        ),
+        (lambda m, t: (m.state_dict(), t), TypeError, "got OrderedDict: from weights alone"),
+        (lambda m, t: ("runs/mine", t), TypeError, r"got str: .*Run.load\(path\) reads a run"),
+        (lambda m, t: (Parallel(m), t), TypeError, "got Parallel: pass its .module"),
+        (lambda m, t: (m, None), TypeError, r"a model needs its task: CachedModel\(model, task\)"),
+        (lambda m, t: (m, t.tokens), TypeError, "expected the model's task, .* got Tensor"),
+        (lambda m, t: (m, 7), TypeError, "expected the model's task, .* got int"),
+        (lambda m, t: (copy.deepcopy(m).to("meta"), t), ValueError, "on the device meta, where"),
+    ],
+)
+def test_what_is_no_model_or_no_task_is_refused(cached, small_task, wrong, error, message):
+    with pytest.raises(error, match=message):
+        CachedModel(*wrong(cached.model, small_task))
+
+
+def test_a_run_is_seen_on_another_task_and_a_compiled_model_as_it_is(small_run, small_task):
+    other = dataclasses.replace(small_task, train_mask=~small_task.train_mask)
+    assert CachedModel(small_run, other).task.train_mask.equal(~small_task.train_mask)
+    model = small_run.model()
+    compiled = CachedModel(Compiled(model), small_task)
+    assert compiled.logits.equal(CachedModel(model, small_task).logits)
+    assert compiled.W_L.equal(CachedModel(model, small_task).W_L)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    "hook", ["post", zero, ("post",), (lambda name: True, zero), ("post", 3), [("post", zero), 1]]
+)
+def test_what_is_no_hook_is_refused(cached, hook):
+    with pytest.raises(TypeError, match="a hook is a pair of an activation's name and a function"):
+        cached.with_hooks(hook)
+
+
+def test_hooks_come_as_transformer_lens_takes_them(cached):
+    expected = cached.with_hooks((POST, zero), ("z", zero)).logits
+    for hooks in ([(POST, zero), ("z", zero)], ((POST, zero), ("z", zero))):
+        assert cached.with_hooks(hooks).logits.equal(expected)

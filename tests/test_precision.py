@@ -24,8 +24,8 @@ def cast(value, dtype):
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(cast(part, dtype) for part in value))
     if callable(value):
-        return lambda: cast(value(), dtype)
-    return [cast(part, dtype) for part in value] if isinstance(value, list) else value
+        return lambda *given: cast(value(*given), dtype)
+    return type(value)(cast(x, dtype) for x in value) if isinstance(value, list | tuple) else value
 
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)

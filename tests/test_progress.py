@@ -289,8 +289,18 @@ P113 = torch.zeros(113, 113, 113)
         ),
         (
             lambda: progress.project(P113, MASK.tolist()),
-            ValueError,
-            r"key frequencies must be different, got \[1, 0, 0",
+            TypeError,
+            "keys must be frequencies in 1 .. 56, got 12769 booleans",
+        ),
+        (
+            lambda: progress.project(P113, [True]),
+            TypeError,
+            "keys must be frequencies in 1 .. 56, got 1 booleans",
+        ),
+        (
+            lambda: progress.project(P113, torch.ones(2, 3)),
+            TypeError,
+            r"keys must be a list of frequencies in 1 .. 56, got tensor\(\[\[1",
         ),
         (
             lambda: progress.excluded_loss(P113, planted.labels(113), [14, 35], mask=[14, 35]),

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "analysis": {"group_tables", "losses", "precision"},
     "models": {"configs", "tasks"},
     "runs": {"analysis", "configs", "losses", "models", "tasks"},
-    "measures": {"analysis", "losses", "models", "plots", "runs", "tasks"},
+    "measures": {"analysis", "losses", "models", "plots", "precision", "runs", "tasks"},
     "exploring": {"analysis", "measures", "models", "plots", "runs"},
     "training": {"analysis", "configs", "losses", "models", "runs", "tasks"},
     "sweeps": {"configs", "measures", "runs", "tasks", "training"},

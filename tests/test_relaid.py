@@ -4,6 +4,7 @@ numbers by every public measure: token numbers, positions, row order, padding, o
 
 import dataclasses
 import math
+import re
 import warnings
 
 import pytest
@@ -46,17 +47,12 @@ def numbers_of(model: CachedModel) -> dict[str, float]:
     """Every number of every public measure of a model, by name."""
     sums = model.as_sums()
     keys = fourier.key_frequencies(sums.logits)
-    found = {f"key {k}": 1.0 for k in keys}
-    for row in trajectories.measure_model(model, keys):
-        name = " ".join(str(row[part]) for part in row if part not in ("value",))
-        found[name] = row["value"]
+    found = {f"key {k}": 1.0 for k in keys} | in_tables(model, keys)
     clusters = neurons.frequency_clusters(sums.activation("post", 0))
     read_out = sinusoids.read_out_directions(sums.W_L, keys)
     found["clustered"] = clusters.clustered.double().mean().item()
     found["residual of W_L"] = read_out.residual
-    published = ablation.table(model, keys)
-    assert list(published.index) == ["nothing", *ablation.ABLATIONS]
-    found |= {f"loss, {name}": loss for name, loss in published["loss"].items()}
+    assert found.keys() >= {f"loss, {name}" for name in ("nothing", *ablation.ABLATIONS)}
     edits = {
         "mean heads": ablation.without_heads(sums, [1], "mean"),
         "attention skip mean": ablation.without_attention_skip(sums, "mean"),
@@ -67,6 +63,16 @@ def numbers_of(model: CachedModel) -> dict[str, float]:
     for name, logits in edits.items():
         found[f"loss, {name}"] = progress.mean_loss(logits, sums.task.labels)
     found["attention to a"] = sums.attention_to(0, 0).std().item()
+    return found
+
+
+def in_tables(model: CachedModel, keys: list[int]) -> dict[str, float]:
+    """Every measure and every ablation that means something for a model."""
+    rows = trajectories.measure_model(model, keys)
+    names = [" ".join(str(row[part]) for part in row if part != "value") for row in rows]
+    found = dict(zip(names, [row["value"] for row in rows], strict=True))
+    losses = ablation.table(model, keys)["loss"]
+    found |= {f"loss, {name}": loss for name, loss in losses.items()}
     return {name: value for name, value in found.items() if OF_ALL_WEIGHTS not in name}
 
 
@@ -180,6 +186,43 @@ def test_another_row_order_gives_the_same_numbers(weights, plain):
     fields = {name: getattr(task, name)[order] for name in ("tokens", "labels", "train_mask")}
     shuffled = dataclasses.replace(task, **fields)
     require_equal(numbers_of(CachedModel(exactly(weights), shuffled)), plain)
+
+
+def hook_of_transformer_lens(model):
+    model.add_hook("blocks.0.hook_mlp_out", lambda mlp_out, hook: 2 * mlp_out)
+
+
+def hook_of_torch(model):
+    model.blocks[0].mlp.register_forward_hook(lambda module, inputs, output: 2 * output)
+
+
+@pytest.mark.parametrize("leave", [hook_of_transformer_lens, hook_of_torch])
+def test_what_a_hook_left_on_the_model_does_is_measured(weights, leave):
+    """The MLP's output is doubled by a hook, or by its weights: the same numbers, but for those of
+    W_L, which a model with such a hook does not read its neurons by.
+    """
+    task = tasks.modular_addition(P, frac_train=0.6)
+    hooked = exactly(weights)
+    leave(hooked)
+    doubled = exactly({**weights, "blocks.0.mlp.W_out": 2 * weights["blocks.0.mlp.W_out"]})
+    found, expected = (in_tables(CachedModel(m, task), [1, 2]) for m in (hooked, doubled))
+    require_equal(found, {name: expected[name] for name in found})
+    refused = expected.keys() - found.keys()
+    assert len(found) > 80 and "excluded_loss all neurons sum" in found
+    assert all(re.search("W_L|restricted.*neurons|directions", name) for name in refused)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16], ids=str)
+def test_a_model_in_half_precision_gives_nearly_the_same_numbers(weights, half):
+    rounded = {name: weight.to(half).double() for name, weight in weights.items()}
+    config = dataclasses.replace(CONFIG, d_vocab=P + 1, d_vocab_out=P)
+    in_half = models.build(config, rounded, device="cpu", dtype=torch.float64).to(half)
+    in_half.cfg.dtype = half
+    task = tasks.modular_addition(P, frac_train=0.6)
+    found, expected = (in_tables(CachedModel(m, task), [1, 2]) for m in (in_half, exactly(rounded)))
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert value == pytest.approx(expected[name], rel=0.1, abs=0.1, nan_ok=True), name
 
 
 def test_a_bridge_gives_the_same_numbers(weights, plain):

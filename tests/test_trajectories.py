@@ -291,6 +291,22 @@ def test_through_layer_norm_the_edited_model_is_run():
         trajectories.measure_model(model, [1], ["restricted on neurons"])
 
 
+def test_through_a_soft_cap_the_edited_model_is_run():
+    """No setting that is known by its name makes W_L wrong here: the model is tried."""
+    task = tasks.modular_addition(7)
+    model = CachedModel(models.build(ModelConfig(d_model=16, d_mlp=32).for_task(task)), task)
+    assert model.W_L.equal(model.model.W_out[0] @ model.model.W_U)
+    model.model.cfg.output_logits_soft_cap = 0.5
+    rows = trajectories.measure_model(model, [1], ["excluded on neurons"])
+    (found,) = [r["value"] for r in rows if (r["measure"], r["split"]) == ("excluded_loss", "all")]
+    edited = model.with_values({"post": progress.remove(model["post"], [1])}).logits
+    assert found == pytest.approx(progress.mean_loss(edited, model.task.labels))
+    with pytest.raises(ValueError, match="logits do not move by W_L when its neurons are moved"):
+        _ = model.W_L
+    with pytest.raises(DoesNotApply, match="do not move by W_L"):
+        trajectories.measure_model(model, [1], ["restricted on neurons"])
+
+
 def test_history_takes_rows_of_the_long_table_by_what_tells_them_apart(measured):
     names = ["restricted_loss[logits, sum, all]", "single_excluded_loss[sum, 2]", "train loss"]
     table = trajectories.history(measured, names)

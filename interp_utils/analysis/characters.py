@@ -13,6 +13,7 @@ from jaxtyping import Complex, Int
 from torch import Tensor
 
 from interp_utils.group_tables import check_table, group_table, identity, inverses
+from interp_utils.precision import exactly
 
 TOLERANCE = 1e-9
 DRAWS = 200
@@ -46,6 +47,7 @@ class Irreps(NamedTuple):
         return self.names.index(name)
 
 
+@exactly
 def conjugacy_classes(table: Int[Tensor, "g g"]) -> Int[Tensor, "g"]:
     """The class of every element, numbered by their smallest elements."""
     check_table(table)
@@ -54,6 +56,7 @@ def conjugacy_classes(table: Int[Tensor, "g g"]) -> Int[Tensor, "g"]:
     return torch.unique(smallest, return_inverse=True)[1]
 
 
+@exactly
 def complex_characters(table: Int[Tensor, "g g"]) -> Complex[Tensor, "irrep g"]:
     """All irreducible characters, trivial first, then by dimension; complex128.
 
@@ -124,6 +127,7 @@ def _order(profiles: Tensor, dimensions: Tensor) -> Tensor:
     return torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
 
 
+@exactly
 def real_irreps(table: Int[Tensor, "g g"]) -> Irreps:
     """The real blocks of a group, trivial first, then by dimension (`Irreps`).
 

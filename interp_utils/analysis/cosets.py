@@ -22,6 +22,7 @@ from interp_utils.analysis.subgroups import (
     sign_characters,
     subgroups,
 )
+from interp_utils.precision import exactly
 
 LARGEST_INDEX = 12
 THRESHOLD = 0.9
@@ -58,6 +59,7 @@ class Families(NamedTuple):
         )
 
 
+@exactly
 def families(
     table: Int[Tensor, "g g"],
     largest_index: int = LARGEST_INDEX,
@@ -96,11 +98,12 @@ def _cells(table: Tensor, subgroup: Tensor, side: str, twist: Tensor) -> Float[T
     return twist[:, None] * indicators / subgroup.sum().double().sqrt()
 
 
+@exactly
 def alphas(u: Float[Tensor, "g n"], of: Families) -> Float[Tensor, "family n"]:
     """alpha of every function (column, its mean taken off) for every family; NaN for constants."""
     if len(u) != len(of.basis):
         raise ValueError(f"functions on {len(of.basis)} elements are needed, got {len(u)} rows")
-    u = u.double() - u.double().mean(0)
+    u = u - u.mean(0)
     squares = (of.basis.T @ u).square()
     kept = squares.new_zeros(len(of.sides), u.shape[1]).index_add_(0, of.cells, squares)
     return kept / u.square().sum(0)
@@ -115,6 +118,7 @@ class Best(NamedTuple):
     alpha: Float[Tensor, "n"]
 
 
+@exactly
 def best_family(u: Float[Tensor, "g n"], of: Families) -> Best:
     """The family that fits each function best; NaN alpha, family 0, for constants."""
     alpha = alphas(u, of)
@@ -123,17 +127,19 @@ def best_family(u: Float[Tensor, "g n"], of: Families) -> Best:
     return Best(first, top)
 
 
+@exactly
 def on_cosets(u: Float[Tensor, "g n"], of: Families, family: Int[Tensor, "n"]) -> Tensor:
     """Each function replaced by its (twisted) averages over the cosets of its family; Float "g n".
 
     The mean is taken off before, and put back.
     """
     mean = u.mean(0)
-    parts = of.basis.to(u.dtype).T @ (u - mean)
+    parts = of.basis.T @ (u - mean)
     own = of.cells[:, None] == family
-    return mean + of.basis.to(u.dtype) @ (parts * own)
+    return mean + of.basis @ (parts * own)
 
 
+@exactly
 def coset_share(alpha: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
     """F_coset: energy of the live functions with alpha of at least .90, over that of all live ones.
 
@@ -147,6 +153,7 @@ def coset_share(alpha: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
     return (energy[constant].sum() / energy[live].sum()).item()
 
 
+@exactly
 def null_alphas(
     table: Int[Tensor, "g g"], irreps: Irreps, of: Families, draws: int = 2000, seed: int = 0
 ) -> dict[str, Float[Tensor, "draw"]]:
@@ -167,6 +174,7 @@ def null_alphas(
     return nulls
 
 
+@exactly
 def chance_levels(
     table: Int[Tensor, "g g"], irreps: Irreps, of: Families, quantile: float = 0.99
 ) -> Float[Tensor, "irrep"]:
@@ -182,6 +190,7 @@ def chance_levels(
     return torch.tensor(levels, dtype=torch.float64)
 
 
+@exactly
 def sides(
     grid: Float[Tensor, "g g neuron"],
 ) -> tuple[Float[Tensor, "g neuron"], Float[Tensor, "g neuron"]]:
@@ -190,11 +199,12 @@ def sides(
     return grid.mean(1) - mean, grid.mean(0) - mean
 
 
+@exactly
 def additive_share(grid: Float[Tensor, "g g neuron"]) -> float:
     """|G| (|x|^2 + |y|^2) / |grid - mean|^2 over all neurons: 1 where x side and y side only add.
 
     What is said of sides rests on this. NaN for constant neurons only.
     """
-    x, y = sides(grid.double())
-    total = (grid.double() - grid.double().mean((0, 1))).square().sum()
+    x, y = sides(grid)
+    total = (grid - grid.mean((0, 1))).square().sum()
     return (len(grid) * (x.square().sum() + y.square().sum()) / total).item()

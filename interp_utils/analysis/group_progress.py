@@ -26,11 +26,13 @@ from interp_utils.analysis.characters import Irreps
 from interp_utils.analysis.isotypic import bases, energies, projectors
 from interp_utils.analysis.progress import mean_loss
 from interp_utils.group_tables import inverses
+from interp_utils.precision import exactly
 
 Level = Literal["characters", "isotypic"]
 KEY_SIMILARITY = 0.005  # Chughtai et al. 2023, released code
 
 
+@exactly
 def by_product(grid: Float[Tensor, "x y ..."], table: Int[Tensor, "g g"]) -> Tensor:
     """Mean over all pairs with x o y = g; Float "g ...".
 
@@ -40,7 +42,7 @@ def by_product(grid: Float[Tensor, "x y ..."], table: Int[Tensor, "g g"]) -> Ten
     if grid.shape[:2] != (n, n):
         raise ValueError(f"expected a tensor on the pairs of {n} elements, got {tuple(grid.shape)}")
     sums = grid.new_zeros(grid.shape[1:])
-    return sums.index_add_(0, table.flatten().to(grid.device), grid.flatten(0, 1)) / n
+    return sums.index_add_(0, table.flatten(), grid.flatten(0, 1)) / n
 
 
 class CharacterFit(NamedTuple):
@@ -57,6 +59,7 @@ class CharacterFit(NamedTuple):
         return self.similarity[1:].square().sum().item()
 
 
+@exactly
 def character_fit(
     logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> CharacterFit:
@@ -67,15 +70,16 @@ def character_fit(
     """
     n = len(table)
     _check_logits(logits, n)
-    centred = logits.double() - logits.double().mean(2, keepdim=True)
+    centred = logits - logits.mean(2, keepdim=True)
     means = by_product(centred, table)
-    quotient = table[:, inverses(table)].to(logits.device)  # s z^-1 "s z"
+    quotient = table[:, inverses(table)]  # s z^-1 "s z"
     profile = means.new_zeros(n).index_add_(0, quotient.flatten(), means.flatten()) / n
-    X = irreps.characters.to(logits.device)
+    X = irreps.characters
     inner, squares = X @ profile, X.square().sum(1)
     return CharacterFit(n * inner / (squares.sqrt() * centred.norm()), inner / squares)
 
 
+@exactly
 def key_irreps(
     logits: Float[Tensor, "x y z"],
     table: Int[Tensor, "g g"],
@@ -87,6 +91,7 @@ def key_irreps(
     return [row for row in range(1, len(similarity)) if similarity[row] > threshold]
 
 
+@exactly
 def logit_shares(
     logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> Float[Tensor, "irrep"]:
@@ -96,11 +101,12 @@ def logit_shares(
     only where the logits depend on x o y alone. The trivial irrep has none.
     """
     _check_logits(logits, len(table))
-    centred = logits.double() - logits.double().mean((0, 1))
+    centred = logits - logits.mean((0, 1))
     energy = energies(by_product(centred, table), table, irreps).sum(1)
     return len(table) * energy / centred.square().sum()
 
 
+@exactly
 def product_part(
     grid: Float[Tensor, "x y out"], table: Int[Tensor, "g g"], irreps: Irreps, keys: Sequence[int]
 ) -> Float[Tensor, "x y out"]:
@@ -109,23 +115,25 @@ def product_part(
     Raises ValueError for keys that are no rows of the irreps.
     """
     check_keys(irreps, keys)
-    projector = projectors(table, irreps)[list(keys)].sum(0).to(grid.device)
-    kept = projector.to(grid.dtype) @ by_product(grid, table)
-    return kept[table.to(grid.device)]
+    projector = projectors(table, irreps)[list(keys)].sum(0)
+    kept = projector @ by_product(grid, table)
+    return kept[table]
 
 
+@exactly
 def character_part(
     logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps, keys: Sequence[int]
 ) -> Float[Tensor, "x y z"]:
     """Sum over the keys of coefficient X(x y z^-1)."""
     check_keys(irreps, keys)
     fit = character_fit(logits, table, irreps)
-    X = irreps.characters.to(logits.device)[list(keys)]
+    X = irreps.characters[list(keys)]
     of_quotient = fit.coefficient[list(keys)] @ X
-    quotient = table[:, inverses(table)].to(logits.device)
-    return of_quotient[quotient][table.to(logits.device)]
+    quotient = table[:, inverses(table)]
+    return of_quotient[quotient][table]
 
 
+@exactly
 def restrict(
     logits: Float[Tensor, "x y z"],
     table: Int[Tensor, "g g"],
@@ -143,6 +151,7 @@ def restrict(
     return logits.mean((0, 1)) + product_part(logits, table, irreps, keys)
 
 
+@exactly
 def exclude(
     logits: Float[Tensor, "x y z"],
     table: Int[Tensor, "g g"],
@@ -165,6 +174,7 @@ class Losses(NamedTuple):
     excluded: float
 
 
+@exactly
 def losses(
     logits: Float[Tensor, "x y z"],
     labels: Int[Tensor, "n"],
@@ -182,6 +192,7 @@ def losses(
     )
 
 
+@exactly
 def hidden_losses(
     hidden: Float[Tensor, "x y neuron"],
     W_L: Float[Tensor, "neuron z"],
@@ -211,31 +222,33 @@ class NeuronShares(NamedTuple):
     y: Tensor
     product: Tensor
 
+    @exactly
     def explained(self, keys: Sequence[int], energy: Float[Tensor, "neuron"]) -> float:
         """Share of all neurons' variance in the key irreps, the three together ("MLP FVE")."""
         own = (self.x + self.y + self.product)[list(keys)].sum(0).nan_to_num(0)
         return ((own * energy).sum() / energy.sum()).item()
 
 
+@exactly
 def neuron_shares(
     hidden: Float[Tensor, "x y neuron"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> NeuronShares:
     """|G| |P_r a|^2 / |N|^2 with N the neuron less its mean, and a = mean over y, over x, and over
     x o y = g (Chughtai et al. 2023, section 5.3).
     """
-    centred = hidden.double() - hidden.double().mean((0, 1))
+    centred = hidden - hidden.mean((0, 1))
     total = centred.square().sum((0, 1)) / len(table)
     parts = (centred.mean(1), centred.mean(0), by_product(centred, table))
     return NeuronShares(*(energies(part, table, irreps) / total for part in parts))
 
 
+@exactly
 def two_sided_shares(
     hidden: Float[Tensor, "x y neuron"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> Float[Tensor, "irrep irrep neuron"]:
     """|(P_r (x) P_s) N|^2 / |N|^2 of every neuron, N less its mean: irrep r along x, s along y."""
     basis, irrep = bases(table, irreps)
-    basis, irrep = basis.to(hidden.device), irrep.to(hidden.device)
-    centred = hidden.double() - hidden.double().mean((0, 1))
+    centred = hidden - hidden.mean((0, 1))
     along_y = torch.einsum("xyn,yj->xjn", centred, basis)
     squares = torch.einsum("xi,xjn->ijn", basis, along_y).square()
     k, neurons = len(irreps.names), hidden.shape[2]

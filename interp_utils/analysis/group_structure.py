@@ -13,6 +13,7 @@ from interp_utils.analysis.characters import Irreps, real_irreps
 from interp_utils.analysis.cosets import Families
 from interp_utils.analysis.irreps import Lines
 from interp_utils.analysis.subgroups import subgroups
+from interp_utils.precision import exactly
 
 
 class Group(NamedTuple):
@@ -37,12 +38,13 @@ class Group(NamedTuple):
     chance: Tensor
 
 
+@exactly
 def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDEX) -> Group:
     """A group from its table: half a second for S5.
 
     Raises ValueError, naming the entry that shows it, where the table is no group's.
     """
-    table = table.long().cpu()
+    table = table.long()
     blocks, found = real_irreps(table), subgroups(table)
     index = len(table) // found.sum(1)
     small = bool(((index >= 2) & (index <= largest_index) & (index < len(table))).any())
@@ -55,6 +57,7 @@ def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDE
     return Group(table, blocks, found, families, rho, lines, chance)
 
 
+@exactly
 def order_by_coset(group: Group, family: int) -> Int[Tensor, "g"]:
     """The elements, coset by coset of a family: the order in which a function that is constant on
     them is a staircase. Raises ValueError for a group without families.

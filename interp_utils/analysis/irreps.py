@@ -15,11 +15,13 @@ from interp_utils.analysis.characters import Irreps
 from interp_utils.analysis.isotypic import projectors
 from interp_utils.analysis.subgroups import sign_characters
 from interp_utils.group_tables import inverses
+from interp_utils.precision import exactly
 
 TOLERANCE = 1e-8
 MULTIPLICITY = {1: 1, 0: 2, -1: 4}  # of singular values of A: real, complex, quaternionic
 
 
+@exactly
 def matrices(
     table: Int[Tensor, "g g"], irreps: Irreps, irrep: int | str, seed: int = 0
 ) -> Float[Tensor, "g d d"]:
@@ -56,6 +58,7 @@ def _check(rho: Tensor, table: Tensor, character: Tensor) -> None:
             raise ArithmeticError(f"explicit irrep: that {theorem} fails by {error:.1e}")
 
 
+@exactly
 def coefficients(
     u: Float[Tensor, "g neuron"], rho: Float[Tensor, "g d d"], indicator: int = 1
 ) -> Float[Tensor, "neuron d d"]:
@@ -65,9 +68,10 @@ def coefficients(
     for indicator -1.
     """
     d = rho.shape[1] / {1: 1, 0: 2, -1: 4}[indicator]
-    return d / len(rho) * torch.einsum("gn,gij->nij", u.double(), rho)
+    return d / len(rho) * torch.einsum("gn,gij->nij", u, rho)
 
 
+@exactly
 def rank_one_share(A: Float[Tensor, "neuron d d"], indicator: int = 1) -> Float[Tensor, "neuron"]:
     """s_1^2 / sum of s^2 of each neuron's A: 1 for b a^T. NaN for zeros.
 
@@ -86,18 +90,21 @@ class Vectors(NamedTuple):
     size: Float[Tensor, "neuron"]
 
 
+@exactly
 def leading_vectors(A: Float[Tensor, "neuron d d"]) -> Vectors:
     """b and a of the x side's A = b a^T, a and c of the y side's A = a c^T."""
     U, s, V = torch.linalg.svd(A)
     return Vectors(U[:, :, 0], V[:, 0], s[:, 0])
 
 
+@exactly
 def rank_one(A: Float[Tensor, "neuron d d"]) -> Float[Tensor, "neuron d d"]:
     """The best approximation of each A by s b a^T."""
     b, a, s = leading_vectors(A)
     return s[:, None, None] * b[:, :, None] * a[:, None]
 
 
+@exactly
 def evaluate(A: Float[Tensor, "neuron d d"], rho: Float[Tensor, "g d d"]) -> Tensor:
     """tr(A^T rho(g)) of every neuron; Float "g neuron"."""
     return torch.einsum("nij,gij->gn", A, rho)
@@ -118,6 +125,7 @@ class Lines(NamedTuple):
     orbits: Tensor
 
 
+@exactly
 def special_lines(rho: Float[Tensor, "g d d"], found: Bool[Tensor, "subgroup g"]) -> Lines:
     """Every special line of an irrep, once, those of the largest subgroups first.
 
@@ -158,6 +166,7 @@ class Nearest(NamedTuple):
     beta: Float[Tensor, "n"]
 
 
+@exactly
 def nearest_line(vectors: Float[Tensor, "n d"], lines: Lines) -> Nearest:
     """beta = max over lines of cos^2. Raises ValueError for an irrep without special lines."""
     if len(lines.vectors) == 0:
@@ -167,6 +176,7 @@ def nearest_line(vectors: Float[Tensor, "n d"], lines: Lines) -> Nearest:
     return Nearest(line, beta)
 
 
+@exactly
 def null_share_on_lines(
     lines: Lines, threshold: float = 0.99, draws: int = 20_000, seed: int = 0
 ) -> float:

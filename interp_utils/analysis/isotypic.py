@@ -8,8 +8,10 @@ from torch import Tensor
 
 from interp_utils.analysis.characters import TOLERANCE, Irreps
 from interp_utils.group_tables import inverses
+from interp_utils.precision import exactly
 
 
+@exactly
 def projectors(table: Int[Tensor, "g g"], irreps: Irreps) -> Float[Tensor, "irrep g g"]:
     """The projector on each block of the functions on the group: P_r f keeps what of f is made of
     matrix entries of irrep r.
@@ -21,6 +23,7 @@ def projectors(table: Int[Tensor, "g g"], irreps: Irreps) -> Float[Tensor, "irre
     return scale[:, None, None] * irreps.characters[:, quotient]
 
 
+@exactly
 def bases(
     table: Int[Tensor, "g g"], irreps: Irreps
 ) -> tuple[Float[Tensor, "g component"], Int[Tensor, "component"]]:
@@ -34,6 +37,7 @@ def bases(
     return torch.cat(columns, 1), torch.arange(len(irreps.names)).repeat_interleave(irreps.ranks)
 
 
+@exactly
 def share(
     functions: Float[Tensor, "g ..."], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> Float[Tensor, "irrep ..."]:
@@ -45,6 +49,7 @@ def share(
     return energy / energy.sum(0)
 
 
+@exactly
 def weight_shares(
     weight: Float[Tensor, "g d"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> Float[Tensor, "irrep"]:
@@ -58,6 +63,7 @@ def weight_shares(
     return energy / energy.sum()
 
 
+@exactly
 def energies(
     functions: Float[Tensor, "g ..."], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> Float[Tensor, "irrep ..."]:
@@ -67,6 +73,6 @@ def energies(
             f"functions on a group of {len(table)} elements need as many rows, got {len(functions)}"
         )
     basis, irrep = bases(table, irreps)
-    squares = torch.tensordot(basis.T.to(functions.device), functions.double(), 1).square()
+    squares = torch.tensordot(basis.T, functions, 1).square()
     out = squares.new_zeros(len(irreps.names), *functions.shape[1:])
-    return out.index_add_(0, irrep.to(functions.device), squares)
+    return out.index_add_(0, irrep, squares)

@@ -17,11 +17,13 @@ from interp_utils.analysis.cosets import Families
 from interp_utils.analysis.group_structure import Group
 from interp_utils.analysis.isotypic import energies, projectors
 from interp_utils.analysis.subgroups import subgroup_classes
+from interp_utils.precision import exactly
 
 RUNGS = ("additive", "irrep", "rank one", "line", "coset", "irrep, coset", "shuffled")
 Side = Float[Tensor, "g neuron"]
 
 
+@exactly
 def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str, Tensor]]:
     """Name and replaced pre-activations, "x y neuron", of every rung that the group has.
 
@@ -35,7 +37,6 @@ def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str,
                   normal subgroup has no other and stays.
     Rungs of cosets are missing for a group without subgroups of small index.
     """
-    pre = pre.double()
     mean = pre.mean((0, 1))
     x, y = cosets.sides(pre)
     for name in RUNGS:
@@ -44,6 +45,7 @@ def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str,
             yield name, mean + new_x[:, None] + new_y
 
 
+@exactly
 def evaluate(
     pre: Float[Tensor, "x y neuron"], group: Group, measure: Callable[[Tensor], float]
 ) -> dict[str, float]:
@@ -71,11 +73,13 @@ def _replaced(side: Side, name: str, group: Group, flip: int) -> Side:
     return _rank_one(dominant, group, flip, on_lines=name == "line")
 
 
+@exactly
 def dominant_irrep(side: Side, group: Group) -> Int[Tensor, "neuron"]:
     """The irrep in which each function has most of its energy."""
     return energies(side, group.table, group.irreps).argmax(0)
 
 
+@exactly
 def dominant_part(side: Side, group: Group) -> Side:
     """Each function's part in the irrep in which it has most."""
     parts = torch.zeros_like(side)
@@ -87,11 +91,13 @@ def dominant_part(side: Side, group: Group) -> Side:
     return parts
 
 
+@exactly
 def on_best_cosets(side: Side, families: Families) -> Side:
     """Each function by its averages over the cosets that fit it best."""
     return cosets.on_cosets(side, families, cosets.best_family(side, families).family)
 
 
+@exactly
 def other_conjugate(table: Int[Tensor, "g g"], of: Families) -> Int[Tensor, "family"]:
     """For each family the next one of a conjugate subgroup, with the same side and twist."""
     classes = subgroup_classes(table, of.subgroups).tolist()

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils.analysis.irreps import Lines, leading_vectors, nearest_line
+from interp_utils.precision import exactly
 
 SAME = 0.98  # cos^2 of the angle between two vectors a that count as one
 
@@ -34,6 +35,7 @@ class Circuit(NamedTuple):
     read_out: Tensor
 
 
+@exactly
 def circuit(
     A: Float[Tensor, "neuron d d"], B: Float[Tensor, "neuron d d"], C: Float[Tensor, "neuron d d"]
 ) -> Circuit:
@@ -49,6 +51,7 @@ def circuit(
     return Circuit(a, x.left, y.right, energy, cosine.square(), read_out)
 
 
+@exactly
 def concentration(
     vectors: Float[Tensor, "neuron d"], energy: Float[Tensor, "neuron"]
 ) -> Float[Tensor, "d"]:
@@ -60,6 +63,7 @@ def concentration(
     return torch.linalg.eigvalsh(mean).flip(0)
 
 
+@exactly
 def clusters(
     vectors: Float[Tensor, "neuron d"], energy: Float[Tensor, "neuron"], same: float = SAME
 ) -> Int[Tensor, "neuron"]:
@@ -75,6 +79,7 @@ def clusters(
     return out
 
 
+@exactly
 def cluster_energies(
     cluster: Int[Tensor, "neuron"], energy: Float[Tensor, "neuron"]
 ) -> Float[Tensor, "cluster"]:
@@ -83,6 +88,7 @@ def cluster_energies(
     return sums / energy.sum()
 
 
+@exactly
 def occupancy(
     b: Float[Tensor, "neuron d"],
     c: Float[Tensor, "neuron d"],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interp_utils.group_tables import check_table, element_orders, group_table, identity, inverses
+from interp_utils.precision import exactly
+
+CosetSide = Literal["left", "right"]
 
 
+@exactly
 def subgroups(table: Int[Tensor, "g g"]) -> Bool[Tensor, "subgroup g"]:
     """Every subgroup as the mask of its elements, by order, then by elements.
 
@@ -57,6 +61,7 @@ def _generator(rows: list[list[int]], e: int, cyclic: frozenset[int]) -> int:
     return next(x for x in sorted(cyclic) if len(_closure(rows, e, (x,))) == len(cyclic))
 
 
+@exactly
 def subgroup_classes(
     table: Int[Tensor, "g g"], found: Bool[Tensor, "subgroup g"]
 ) -> Int[Tensor, "subgroup"]:
@@ -80,6 +85,7 @@ def subgroup_classes(
     return torch.tensor(classes)
 
 
+@exactly
 def subgroup_name(table: Int[Tensor, "g g"], subgroup: Bool[Tensor, "g"]) -> str:
     """The name of a subgroup of a known kind (C4, D5, S4, A5, S3xC2 as D6), else its order and the
     numbers of its elements of each order: "20: 1, 5 of order 2, 10 of order 4, 4 of order 5".
@@ -108,6 +114,7 @@ def _profile(orders: Int[Tensor, "x"]) -> dict[int, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
+@exactly
 def sign_characters(
     subgroup: Bool[Tensor, "g"], found: Bool[Tensor, "subgroup g"]
 ) -> Float[Tensor, "character g"]:
@@ -120,8 +127,9 @@ def sign_characters(
     return torch.cat([subgroup.double()[None], 2 * halves.double() - subgroup.double()])
 
 
+@exactly
 def coset_labels(
-    table: Int[Tensor, "g g"], subgroup: Bool[Tensor, "g"], side: str
+    table: Int[Tensor, "g g"], subgroup: Bool[Tensor, "g"], side: CosetSide
 ) -> Int[Tensor, "g"]:
     """The smallest element of each element's coset: gH for side "left", Hg for "right"."""
     check_side(side)
@@ -129,7 +137,7 @@ def coset_labels(
     return (table[:, elements] if side == "left" else table[elements].T).amin(1)
 
 
-def check_side(side: str, among: Sequence[str] = ("left", "right")) -> None:
+def check_side(side: str) -> None:
     """Raises ValueError for a side that is none."""
-    if side not in among:
-        raise ValueError(f"side must be one of {tuple(among)}, got {side!r}")
+    if side not in get_args(CosetSide):
+        raise ValueError(f"side must be one of {get_args(CosetSide)}, got {side!r}")

@@ -11,10 +11,12 @@ from torch import Tensor
 from interp_utils.analysis import cosets, irreps, ladder, progress, rho_sets
 from interp_utils.analysis.group_structure import Group
 from interp_utils.measures.group_readings import Parts, mean_by_energy
+from interp_utils.precision import exactly
 
 FEW = 0.05  # share of energy from which a cluster of vectors a counts
 
 
+@exactly
 @torch.no_grad()
 def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
     """Loss and accuracy over all pairs, test accuracy, and log10(loss / full loss) of every rung
@@ -36,6 +38,7 @@ def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
     return rows
 
 
+@exactly
 def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
     """The neurons whose x side has most in this irrep, as b^T rho(x) a + a^T rho(y) c.
 
@@ -53,6 +56,7 @@ def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
     return rho_sets.circuit(*(irreps.coefficients(u[:, own], group.rho[irrep]) for u in functions))
 
 
+@exactly
 @torch.no_grad()
 def circuits(model: Parts, group: Group) -> dict[str, dict[str, float]]:
     """Each irrep's neurons as rho-set circuits, by the irrep's name; those of dimension 1, and
@@ -95,6 +99,7 @@ def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[st
     return row
 
 
+@exactly
 @torch.no_grad()
 def largest_occupancy(model: Parts, group: Group, irrep: int) -> Float[Tensor, "line line"]:
     """The share of energy on each pair of special lines (b, c), of the neurons of one irrep whose

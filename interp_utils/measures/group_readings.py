@@ -18,6 +18,8 @@ from interp_utils.analysis import (
     progress,
 )
 from interp_utils.analysis.group_structure import Group
+from interp_utils.analysis.subgroups import CosetSide, check_side
+from interp_utils.precision import exactly
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
@@ -64,6 +66,12 @@ def parts(model: CachedModel) -> Parts:
     def cpu(tensor: Tensor) -> Tensor:
         return tensor.detach().cpu().double()
 
+    act_fn = model.model.cfg.act_fn
+    if act_fn not in ACTIVATIONS:
+        raise ValueError(
+            f"the readings need the neurons' activation function, one of {', '.join(ACTIVATIONS)}; "
+            f"this model's is {act_fn!r}"
+        )
     return Parts(
         cpu(model.logits),
         cpu(model.activation("pre", 0)),
@@ -73,7 +81,7 @@ def parts(model: CachedModel) -> Parts:
         task.labels.cpu(),
         task.train_mask.cpu() if task.split_known else None,
         cpu(torch.stack([model.attention_to(0, 0), model.attention_to(1, 0)], -1)),
-        ACTIVATIONS[model.model.cfg.act_fn],
+        ACTIVATIONS[act_fn],
     )
 
 
@@ -103,6 +111,7 @@ class Side(NamedTuple):
     alpha: Tensor
 
 
+@exactly
 def read_side(u: Float[Tensor, "g neuron"], group: Group, flip: bool) -> Side:
     """Readings of the x side, or (flip) of the y side or the read-out's rows."""
     share = isotypic.share(u, group.table, group.irreps)
@@ -122,6 +131,7 @@ def read_side(u: Float[Tensor, "g neuron"], group: Group, flip: bool) -> Side:
     return Side(u, u.square().sum(0), irrep, purity, rank_one, beta, family, alpha)
 
 
+@exactly
 def mean_by_energy(values: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
     """Energy-weighted mean over those that are not NaN; NaN if none is left."""
     there = ~values.isnan()
@@ -133,6 +143,7 @@ def key_names(group: Group, keys: list[int]) -> list[str]:
     return [group.irreps.names[key] for key in keys]
 
 
+@exactly
 @torch.no_grad()
 def measure(model: Parts, group: Group, keys: list[int] | None = None) -> dict[str, Any]:
     """All readings of one model as one row.
@@ -217,6 +228,7 @@ def _readings(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
     return row
 
 
+@exactly
 def beyond_chance(side: Side, group: Group) -> float:
     """Share of energy with alpha above what 1 % of random functions of the same irrep reach, and
     above .90; of the functions of irreps in which that tells anything. NaN where there are none.
@@ -251,20 +263,22 @@ def _energy_by_irrep(side: Side, group: Group) -> dict[str, float]:
     return dict(zip(group.irreps.names, (energy / energy.sum()).tolist(), strict=True))
 
 
-def mean_alpha(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:
+@exactly
+def mean_alpha(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> float:
     """Energy-weighted mean of the best alpha on cosets of one side, "left" or "right"."""
-    return mean_by_energy(cosets.alphas(u, _of_side(group, where)).amax(0), u.square().sum(0))
+    return mean_by_energy(cosets.alphas(u, _of_side(group, side)).amax(0), u.square().sum(0))
 
 
-def share_on(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:
+@exactly
+def share_on(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> float:
     """Of the functions that are constant on cosets (alpha of .90) of one side, "left" or "right",
     and not of the other: the share of energy on this side. NaN where these have less than 1 % of
     all energy: b^T rho(x) a is on both sides where b and a are on special lines.
     """
-    other = {"left": "right", "right": "left"}[where]
+    check_side(side)
+    other: CosetSide = "left" if side == "right" else "right"
     here, there = (
-        cosets.alphas(u, _of_side(group, side)).amax(0) >= cosets.THRESHOLD
-        for side in (where, other)
+        cosets.alphas(u, _of_side(group, of)).amax(0) >= cosets.THRESHOLD for of in (side, other)
     )
     told, energy = here != there, u.square().sum(0)
     if energy[told].sum() < 0.01 * energy.sum():
@@ -272,8 +286,12 @@ def share_on(u: Float[Tensor, "g neuron"], group: Group, where: str) -> float:
     return mean_by_energy(here[told].double(), energy[told])
 
 
-def _of_side(group: Group, where: str) -> cosets.Families:
-    return group.families.select(torch.tensor([side == where for side in group.families.sides]))
+def _of_side(group: Group, side: CosetSide) -> cosets.Families:
+    """Raises ValueError for another side, or a group without families."""
+    check_side(side)
+    if group.families is None:
+        raise ValueError("this group has no subgroup whose cosets were listed")
+    return group.families.select(torch.tensor([of == side for of in group.families.sides]))
 
 
 def _attention(model: Parts) -> dict[str, Any]:

@@ -6,14 +6,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from interp_utils.models.bridge import Hook, faithful_hooks, hook_names, is_bridge
-from interp_utils.models.passes import at_position, fingerprint, noting, require_fit, setting
+from interp_utils.models.passes import (
+    at_position,
+    fingerprint,
+    noting,
+    require_fit,
+    require_model_and_task,
+    setting,
+)
 from interp_utils.tasks import Sequences, Task
 
 Key = tuple[str, int | None]  # an activation's full name, or "logits", and the position kept
@@ -27,24 +34,18 @@ class Activations:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         task: Task | Sequences | None = None,
         *,
         memory: int = 2**30,
         edits: Sequence[Edit] = (),
     ) -> None:
-        if task is None:
-            if not hasattr(model, "raw_metrics"):
-                raise TypeError(
-                    "a model needs its task: CachedModel(model, task), or CachedModel(run)"
-                )
-            model, task = model.model(), model.task
-        if not hasattr(task, "answer_pos"):
-            raise TypeError(
-                f"{task.name} draws its inputs: pass a set of them, task.test or task.validation"
-            )
+        if hasattr(model, "raw_metrics"):  # a run
+            model, task = model.model(), model.task if task is None else task
+        model = getattr(model, "_orig_mod", model)  # of torch.compile
+        require_model_and_task(model, task)
         require_fit(model, task)
-        self.model = model
+        self.model: nn.Module = model
         self.memory = memory
         self.names = hook_names(model) if is_bridge(model) else list(model.hook_dict)
         self.edits: tuple[Edit, ...] = tuple((self.hook_name(name), edit) for name, edit in edits)
@@ -84,6 +85,14 @@ class Activations:
             for name in names
         ]
         self._compute([(name, self.task.answer_pos) for name in full])
+
+    @torch.no_grad()
+    def logits_of(self, inputs: Int[Tensor, "k"]) -> Float[Tensor, "k c"]:
+        """Logits of some inputs alone, by their rows in the grid's order; nothing is kept."""
+        inputs = inputs.to(self.device)
+        with self.model.hooks(fwd_hooks=self._hooks(inputs)[0]):
+            logits = self.model(self.task.tokens[inputs])
+        return at_position(logits, "logits", self.task.answer_pos)[..., self._outputs]
 
     def _get(self, key: Key) -> Tensor:
         self._forget_if_changed()

@@ -56,10 +56,12 @@ class CachedModel(Activations):
 
     @property
     def W_L(self) -> Float[Tensor, "neuron c"]:
-        """W_out W_U: what each neuron adds to each class's logit (Nanda et al. 2023, section 4.2).
+        """W_out W_U: what each neuron adds to each class's logit (Nanda et al. 2023, section 4.2),
+        in float32 at least.
 
         Raises ValueError where neurons are not read linearly and directly: several layers, no MLP,
-        or a LayerNorm before the unembedding.
+        a LayerNorm before the unembedding, or whatever else makes logits move otherwise when the
+        neurons are moved (a soft cap, an edit, a hook that was left on the model).
         """
         cfg = self.model.cfg
         reasons = {
@@ -67,12 +69,32 @@ class CachedModel(Activations):
             "it has no MLP": cfg.d_mlp is None or bool(cfg.attn_only),
             f"its logits are read through {cfg.normalization_type}": bool(cfg.normalization_type),
         }
-        for reason, applies in reasons.items():
-            if applies:
-                raise ValueError(
-                    f"W_L = W_out W_U is not how this model reads its neurons: {reason}"
-                )
-        return named_weights(self.model)["blocks.0.mlp.W_out"].detach() @ self.W_U
+        why_not = next((reason for reason, applies in reasons.items() if applies), None)
+        if why_not is None:
+            W_out = named_weights(self.model)["blocks.0.mlp.W_out"].detach()
+            wide = torch.promote_types(W_out.dtype, torch.float32)
+            W_L = W_out.to(wide) @ self.W_U.to(wide)
+            if self._reads_neurons_by(W_L):
+                return W_L
+            why_not = (
+                "its logits do not move by W_L when its neurons are moved (a soft cap, an edit, or "
+                "a hook on what comes after them)"
+            )
+        raise ValueError(f"W_L = W_out W_U is not how this model reads its neurons: {why_not}")
+
+    @torch.no_grad()
+    def _reads_neurons_by(self, W_L: Float[Tensor, "neuron c"], n: int = 8) -> bool:
+        """Whether logits of n inputs move by d W_L where the neurons are moved by a random d."""
+        post, inputs = self.hook_name("post", 0), torch.arange(min(n, len(self.task)))
+        generator = torch.Generator().manual_seed(0)
+        move = torch.randn(len(W_L), generator=generator).to(W_L)
+        moved = self.with_hooks((post, lambda x, hook: x + move.to(x.dtype)))
+        before, after = (model.logits_of(inputs).to(W_L.dtype) for model in (self, moved))
+        expected = move @ W_L
+        largest = before.abs().max() + expected.abs().max()
+        rounding = 100 * torch.finfo(self.model.cfg.dtype).eps * largest
+        error = (after - before - expected).abs().max()
+        return bool(error <= 1e-3 * expected.abs().max() + rounding)
 
     def attention_to(self, operand: int, layer: int | None = None) -> Float[Tensor, "a b head"]:
         """Each head's attention from the answer's position to where an operand stands.
@@ -117,11 +139,15 @@ class CachedModel(Activations):
 
         with_hooks(("blocks.0.mlp.hook_post", lambda post, hook: 0 * post)).logits
         """
-        if len(hooks) == 1 and not isinstance(hooks[0][0], str):
+        one = hooks[0] if len(hooks) == 1 and isinstance(hooks[0], tuple | list) else ()
+        if one and all(isinstance(hook, tuple | list) for hook in one):
             hooks = tuple(hooks[0])
         for hook in hooks:
-            if len(hook) != 2 or not isinstance(hook[0], str) or not callable(hook[1]):
-                raise TypeError(f"a hook is a pair (name, function), got {hook!r}")
+            pair = isinstance(hook, tuple | list) and len(hook) == 2
+            if not pair or not isinstance(hook[0], str) or not callable(hook[1]):
+                raise TypeError(
+                    f"a hook is a pair of an activation's name and a function, got {hook!r}"
+                )
         return CachedModel(self.model, self.task, memory=self.memory, edits=(*self.edits, *hooks))
 
     def with_values(self, values: Mapping[str, Tensor], pos: At = "answer") -> CachedModel:

@@ -6,18 +6,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from interp_utils.tasks import Sequences, Task
+from interp_utils.tasks import Sequences, StreamTask, Task
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
 # Where each activation has its positions; every other is "batch pos ...".
 QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
+
+
+def require_model_and_task(model: Any, task: Any) -> None:
+    """Raises TypeError/ValueError unless these are a model with hooks and numbers, and its task."""
+    if not isinstance(model, nn.Module) or not hasattr(model, "hook_dict"):
+        inside = isinstance(getattr(model, "module", None), nn.Module)
+        advice = (
+            "pass its .module"
+            if inside
+            else "from weights alone models.from_weights makes one, Run.load(path) reads a run"
+        )
+        raise TypeError(
+            f"expected a HookedTransformer, a TransformerBridge or a Run, got "
+            f"{type(model).__name__}: {advice}"
+        )
+    if task is None:
+        raise TypeError("a model needs its task: CachedModel(model, task), or CachedModel(run)")
+    if isinstance(task, StreamTask):
+        raise TypeError(
+            f"{task.name} draws its inputs: pass a set of them, task.test or task.validation"
+        )
+    if not isinstance(task, Task | Sequences):
+        raise TypeError(
+            f"expected the model's task, e.g. tasks.modular_addition(p), got {type(task).__name__}"
+        )
+    if next(model.parameters()).is_meta:
+        raise ValueError("this model is on the device meta, where weights have no values")
 
 
 def require_fit(model: nn.Module, task: Task | Sequences) -> None:

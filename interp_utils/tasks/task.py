@@ -32,8 +32,8 @@ class Task(Restorable):
     tokens:      Int "n ctx".
     labels:      Int "n", or Int "n answer" where each input has several answers at once.
     train_mask:  Bool "n", True for training inputs.
-    n_classes:   the number of classes of each answer; a model has their sum as outputs, side by
-                 side.
+    n_classes:   the number of classes of each answer, or of the only one; a model has their sum as
+                 outputs, side by side.
     d_vocab:     number of input tokens.
     operands:    where each operand stands and which token is which of its values; inputs are then
                  all combinations of values, each once. () if they are no grid.
@@ -68,6 +68,8 @@ class Task(Restorable):
     kind: ClassVar[str] = "table"
 
     def __post_init__(self) -> None:
+        if isinstance(self.n_classes, int):  # of one answer
+            object.__setattr__(self, "n_classes", (self.n_classes,))
         check_tensors(self)
         check_answers(self)
         check_outputs(self)

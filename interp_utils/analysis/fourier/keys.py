@@ -143,17 +143,18 @@ def check_keys(p: int, keys: Iterable[int]) -> list[int]:
     """The keys, as a list. Raises TypeError/ValueError unless they are different frequencies in
     1 .. p // 2.
     """
-    if isinstance(keys, Tensor) and keys.dtype == torch.bool:
-        raise TypeError(
-            f"keys must be frequencies in 1 .. {p // 2}, got {keys.numel()} booleans: pass a mask "
-            "by its name, mask=..."
-        )
     try:
-        listed = [index(key) for key in keys]
-    except TypeError:
+        plain = [key.item() if hasattr(key, "item") else key for key in keys]
+        listed = [index(key) for key in plain]
+    except (RuntimeError, TypeError, ValueError):
         raise TypeError(
             f"keys must be a list of frequencies in 1 .. {p // 2}, got {_brief(keys)}"
         ) from None
+    if any(type(key) is bool for key in plain):
+        raise TypeError(
+            f"keys must be frequencies in 1 .. {p // 2}, got {len(plain)} booleans: pass a mask by "
+            "its name, mask=..."
+        )
     if len(set(listed)) != len(listed):
         raise ValueError(f"key frequencies must be different, got {_brief(listed)}")
     wrong = [k for k in listed if not 1 <= k <= p // 2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
 from typing import TYPE_CHECKING, Literal, get_args
 
 from jaxtyping import Float, Int
@@ -35,10 +34,15 @@ def hook(model: CachedModel, name: str, layer: int | None = None) -> str:
 
 
 def chosen(which: int | Iterable[int] | Int[Tensor, "k"] | None, n: int, what: str) -> list[int]:
-    """Some of 0 .. n - 1; None is all of them, an int is one. Raises ValueError for another."""
+    """Some of 0 .. n - 1; None is all of them, an int is one. Raises TypeError for what is no
+    integer (a bool, a mask), ValueError for another one.
+    """
     if which is None:
         return list(range(n))
-    indices = [int(which)] if isinstance(which, Integral) else [int(index) for index in which]
+    listed = list(which) if isinstance(which, Iterable) else [which]
+    indices = [x.item() if hasattr(x, "item") else x for x in listed]
+    if any(type(index) is not int for index in indices):
+        raise TypeError(f"{what} are integers in 0 .. {n - 1}, got {indices[:8]}")
     wrong = [index for index in indices if not 0 <= index < n]
     if wrong:
         raise ValueError(f"{what} are 0 .. {n - 1}, got {wrong[:8]}")
