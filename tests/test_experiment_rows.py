@@ -3,11 +3,14 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from interp_utils import TrainConfig, tasks, train
+from interp_utils import CachedModel, TrainConfig, tasks, train
+from interp_utils.analysis.fourier import key_frequencies
+from interp_utils.analysis.progress import excluded_loss
 from interp_utils.experiments.addition import phases, weights
 from interp_utils.experiments.powers import row as powers
 from interp_utils.experiments.powers import together as of_powers
@@ -47,6 +50,15 @@ def test_logits_of_key_frequencies_are_blocks():
     assert fewer["logits, large components outside the blocks"] == 4
 
 
+def test_a_heads_line_is_numpys(small_run):
+    model = CachedModel(small_run.model(), small_run.task)
+    scores, pattern = model.activation("attn_scores", 0), model.activation("pattern", 0)
+    for head, share in enumerate(weights.line_fits(model)):
+        x, y = (each[..., head, :].flatten(0, 1).double().numpy() for each in (scores, pattern))
+        correlation = np.corrcoef(x[:, 0] - x[:, 1], y[:, 0])[0, 1]
+        assert share == pytest.approx(correlation**2, abs=1e-4) and share < 1
+
+
 def test_how_fast_weights_fall_by_phase():
     squares = [100.0, 100.0, 95.0, 90.0, 60.0, 60.0]
     metrics = pd.DataFrame({"step": range(0, 600, 100), "sum_squared_weights": squares})
@@ -72,14 +84,30 @@ def test_sorters_are_compared_seed_by_seed():
     }
     found = of_sorting.together(rows, docs=Path())
     speed = "90 % of lists, step with positions minus without"
-    assert found["seed 0"][speed] == -3000
-    assert speed not in found["seed 1"], "neither came so far by its end"
-    rows["d"][REACHED] = 9000
-    assert of_sorting.together(rows, docs=Path())["seed 1"][speed] == 9000 - 20_001
+    two = {"runs": 2, "lengths": [20_000, 20_000]}
+    assert found[speed] == two | {speed: [-3000]}, "of seed 1 neither came so far by its end"
+    rows["d"] |= {REACHED: 9000, "steps": 30_000}
+    four = {"runs": 4, "lengths": [20_000, 30_000]}
+    again = of_sorting.together(rows, docs=Path())[speed]
+    assert again == four | {speed: [-3000, 9000 - 20_001]}
     score = "score, two heads minus one"
-    assert found["seed 0"][score] == pytest.approx(-0.4)
-    assert found["seed 1"][score] == pytest.approx(-0.3), "its first seed stands in"
-    assert found["one head, all"]["copying score, sorters minus others"] == pytest.approx(0.1)
+    three = {"runs": 3, "lengths": [20_000, 20_000]}
+    assert found[score] == three | {score: pytest.approx([-0.4, -0.3])}, "seed 0 stands in"
+    assert "score, with an MLP minus without" not in found, "there is none with an MLP"
+    gap = "copying score, sorters minus others"
+    assert found["one head, all"] == two | {gap: pytest.approx(0.1)}
+
+
+def test_kinds_of_one_seed_each_are_compared_once():
+    """A third kind with more seeds adds no comparison between the two."""
+
+    def row(kind, seed, tokens):
+        return {"kind": kind, "seed": seed, "steps": 9, TOKENS: tokens, "copying score": 1.0}
+
+    rows = {"a": row("one head, repeats", 0, 0.75), "b": row("one head, positions, repeats", 0, 1)}
+    rows |= {f"c{seed}": row("two heads", seed, 0.0) for seed in range(3)}
+    name = "tokens, repeats with positions minus without"
+    assert of_sorting._compare(rows, name) == {"runs": 2, "lengths": [9, 9], name: [0.25]}
 
 
 def test_conditions_are_compared_among_bijections():
@@ -132,9 +160,20 @@ def test_a_control_has_no_tasks_row(tmp_path):
     run = train(task, SMALL_MODEL, TrainConfig(steps=3), out=tmp_path / "run", progress=False)
     found = powers.row(run)
     weights_over_time = run.metrics["sum_squared_weights"]
+    keys = key_frequencies(CachedModel(run.model(), task).W_L, "W_L")
     assert found == {
         "task": "random labels",
+        "p": P,
         "steps": 3,
+        "excluded loss": pytest.approx(
+            excluded_loss(
+                CachedModel(run.model(), task).logits,
+                task.labels,
+                keys,
+                mask=task.train_mask,
+                any_labels=True,
+            )
+        ),
         "sum of squared weights, last over largest": pytest.approx(
             weights_over_time.iloc[-1] / weights_over_time.max()
         ),

@@ -105,7 +105,8 @@ def test_who_is_concerned():
 def test_how_many_runs_of_how_many_steps():
     assert runs([{"steps": 100}]) == "1 of 100 steps"
     assert runs([{"steps": 15_000}, {"steps": 25_000}]) == "2 of 15,000 to 25,000 steps"
-    assert runs([{"runs": 41}]) == "41"
+    assert runs([{"runs": 41}]) == "41" and runs([{"runs": 0}]) == "none"
+    assert runs([{"runs": 5, "lengths": [100, 2000]}]) == "5 of 100 to 2,000 steps"
 
 
 def test_a_row_of_the_page():

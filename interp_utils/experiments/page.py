@@ -82,11 +82,14 @@ def _claims(
 
 
 def runs(rows: Sequence[Row]) -> str:
-    """How many runs, and of how many steps: "8 of 15,000 to 25,000 steps"."""
-    steps = sorted({row["steps"] for row in rows if "steps" in row})
+    """How many runs, and of how many steps: "8 of 15,000 to 25,000 steps". A row of several runs
+    says how many ("runs", 0 where counting decides) and between which "lengths".
+    """
     number = sum(row.get("runs", 1) for row in rows)
+    own = [row.get("lengths", [row["steps"]] if "steps" in row else []) for row in rows]
+    steps = sorted({length for lengths in own for length in lengths})
     if not steps:
-        return f"{number}"
+        return str(number) if number else "none"
     lengths = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
     return f"{number} of {lengths} steps"
 

@@ -50,10 +50,22 @@ def attention_fits(model: CachedModel) -> list[float]:
     ]
 
 
+def line_fits(model: CachedModel) -> list[float]:
+    """The share of each head's attention that is a line in the difference of its scores."""
+    a, b = (operand.position for operand in model.task.operands)
+    scores, attention = model.activation("attn_scores", 0), model.attention_to(0, 0)
+    difference = scores[..., a] - scores[..., b]
+    return [
+        sinusoids.fit_line(difference[..., head], attention[..., head]).variance_explained
+        for head in range(attention.shape[-1])
+    ]
+
+
 def _attention(model: CachedModel) -> Row:
     to_itself = model.activation("pattern", 0)[..., model.task.answer_pos]
     return {
         "attention fit": attention_fits(model),
+        "attention, share of its line": line_fits(model),
         "attention to =, at most": to_itself.mean((0, 1)).max().item(),
     }
 

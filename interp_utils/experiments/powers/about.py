@@ -22,13 +22,14 @@ def intro(rows: Rows) -> list[str]:
         "times later than training accuracy. The",
         f"step of a run that had not generalised by its end ({n_not} of {len(runs)}) is the one "
         "after its last; in ranks it is last.",
-        "Correlations, ratios and p-values, measured on 1, are of all runs together: those on "
-        "bijections cut off at step 12,000, where",
+        "Correlations, ratios and p-values are of all runs together: those on bijections cut off "
+        "at step 12,000, where",
         "p is the share of random relabellings of the runs. (1, 1), (3, 3), (5, 5) and (9, 9) mod "
         "113, and (7, 7) mod 101, are bijections:",
         "modular addition with its inputs renamed, exactly, which notebook 07 shows. With so few "
         "seeds of each, ranks could see",
-        "nothing but large differences.",
+        "nothing but large differences. (3, 5), (5, 9) and (3, 9) mod 113, and (3, 3) mod 103, "
+        "have recipes and no run yet.",
     ]
 
 

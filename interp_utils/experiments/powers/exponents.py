@@ -154,6 +154,16 @@ def squared_weights(run: Run) -> Row:
     return {"sum of squared weights, last over largest": (weights.iloc[-1] / weights.max()).item()}
 
 
+def of_control(run: Run, device: Device = None) -> Row:
+    """Excluded loss (nats, on training pairs) of a run on other labels than sums, by the key
+    frequencies of its own read-out.
+    """
+    model, mask = CachedModel(run.model(device=device), run.task), run.task.train_mask
+    keys, labels = fourier.key_frequencies(model.W_L, "W_L"), run.task.labels
+    excluded = progress.excluded_loss(model.logits, labels, keys, mask=mask, any_labels=True)
+    return {"excluded loss": excluded}
+
+
 def _parameters(task: Task) -> Row:
     a, b = task.exponents if isinstance(task, PowerSum) else (1, 1)
     return {"p": task.p, "a": a, "b": b}

@@ -16,17 +16,17 @@ HORIZON = 12_000  # where runs on bijections are cut off to be compared
 def row(run: Run, device: Device = None) -> Row:
     """`exponents.headline`, and when it generalised, one after the last step if it had not.
 
-    Of a control, whose labels are random, only what its weights did.
+    Of a control, whose labels are random, only what its weights did, and its excluded loss.
     """
     if not run.task.operation.holds:
-        return facts(run) | exponents.squared_weights(run)
+        return facts(run) | exponents.squared_weights(run) | exponents.of_control(run, device)
     return exponents.headline(run, device) | facts(run)
 
 
 def facts(run: Run) -> Row:
     """What the task and the log say."""
     if not run.task.operation.holds:
-        return {"task": "random labels", "steps": run.step}
+        return {"task": "random labels", "p": run.task.p, "steps": run.step}
     of_task, when = exponents.describe(run.task), milestones.generalisation(run.metrics)
     a, b = run.task.exponents if isinstance(run.task, PowerSum) else (1, 1)
     p, step = run.task.p, when.generalised or run.step + 1

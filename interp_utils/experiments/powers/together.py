@@ -36,7 +36,9 @@ TOGETHER = "all runs"
 
 def together(rows: Rows, docs: Path) -> Rows:
     own = [row for row in rows.values() if of_run(row)]
-    return {TOGETHER: {"runs": len(own), **_compare(own)}}
+    steps = [row["steps"] for row in own]
+    lengths = [min(steps), max(steps)]
+    return {TOGETHER: {"runs": len(own), "lengths": lengths, **_compare(own)}}
 
 
 def _compare(rows: list[Row]) -> Row:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs") / "search_remainders"
 SHIPPED = Path("docs") / "studies" / "remainders"
-TRIALS = 30
+TRIALS, STEPS = 30, 1000
 # Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which
 # their Table 1 lacks.
 SPACE = {
@@ -52,7 +52,7 @@ def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
     return (
         tasks.remainders(23, 0.8),
         model,
-        TrainConfig(steps=1000, snapshot_every=None, grokfast="ema", **values),
+        TrainConfig(steps=STEPS, snapshot_every=None, grokfast="ema", **values),
     )
 
 

@@ -11,6 +11,7 @@ from interp_utils import sweeps, tasks
 from interp_utils.analysis import residues
 from interp_utils.experiments.claims import Row, Rows
 from interp_utils.experiments.remainders.recipes import P
+from interp_utils.experiments.remainders.search import STEPS
 
 ADDITION = {53: "p59_seed0", P: "modular_addition"}  # T_nanda, of about the same size
 NUMBERS, SEARCH, STUDY = "n below 113²", "search, p = 23", Path("studies") / "remainders"
@@ -61,6 +62,7 @@ def _numbers() -> Row:
         task.labels.view(P, P, -1),
     )
     return {
+        "runs": 0,
         "active by the text, most possible of 57": 57 // 5,  # beyond mean + 2 sd: 1 / (1 + 2²)
         "primes with a zero": found.missed_primes,
         "others without": found.false_primes,
@@ -73,6 +75,7 @@ def _numbers() -> Row:
 def _search(docs: Path) -> Row:
     values = [trial.value for trial in sweeps.load(docs / STUDY).trials]
     return {
-        "trials": len(values),
+        "runs": len(values),
+        "lengths": [STEPS],
         "rank of the published best": sum(value < values[0] for value in values) + 1,
     }

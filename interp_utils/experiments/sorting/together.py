@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from interp_utils.experiments.claims import Rows
@@ -31,39 +32,42 @@ COMPARED = {  # of two kinds at one seed: the measure of the one minus that of t
 
 
 def together(rows: Rows, docs: Path) -> Rows:
-    """Seed by seed, how kinds differ; a kind with one seed is compared with each of the other."""
-    found: Rows = {}
-    for seed in sorted({row["seed"] for row in rows.values()}):
-        found[f"seed {seed}"] = _compare(rows, seed)
+    """How two kinds differ, seed by seed; a kind with one seed is compared with each of the
+    other.
+    """
+    compared = {name: _compare(rows, name) for name in COMPARED}
+    found = {name: row for name, row in compared.items() if row}
     return found | {"one head, all": _sorters(rows)}
 
 
-def _compare(rows: Rows, seed: int) -> Row:
-    by_kind = {(row["kind"], row["seed"]): row for row in rows.values()}
-    found: Row = {"runs": 2}
-    for name, (one, other, measure) in COMPARED.items():
-        pair = [by_kind.get((kind, seed), by_kind.get((kind, 0), {})) for kind in (one, other)]
+def _compare(rows: Rows, name: str) -> Row:
+    one, other, measure = COMPARED[name]
+    by_seed = [
+        {row["seed"]: row for row in rows.values() if row["kind"] == kind} for kind in (one, other)
+    ]
+    differences, used = [], []
+    for seed in sorted({*by_seed[0], *by_seed[1]}):
+        pair = [of_kind.get(seed, of_kind.get(0, {})) for of_kind in by_seed]
         if not all(measure in row for row in pair):
             continue
-        never = [row[REACHED] > row["steps"] for row in pair]
-        if measure == REACHED and all(never):
+        if measure == REACHED and all(row[REACHED] > row["steps"] for row in pair):
             continue  # neither came that far: which would have been first is not known
-        found[name] = pair[0][measure] - pair[1][measure]
-    return found
+        differences.append(pair[0][measure] - pair[1][measure])
+        used += [row for row in pair if row not in used]
+    return _of(used) | {name: differences} if used else {}
+
+
+def _of(rows: Sequence[Row]) -> Row:
+    """How many runs, and the steps of the shortest and the longest."""
+    steps = [row["steps"] for row in rows]
+    return {"runs": len(rows), "lengths": [min(steps), max(steps)]}
 
 
 def _sorters(rows: Rows) -> Row:
     """The lowest copying score of those that sort minus the highest of those that do not."""
-    scores = {
-        sorts: [
-            row["copying score"]
-            for row in rows.values()
-            if row["kind"] == "one head" and (row[WHOLE] >= 0.9) is sorts
-        ]
-        for sorts in (True, False)
-    }
-    if not all(scores.values()):
+    alike = [row for row in rows.values() if row["kind"] == "one head"]
+    sorters = [row["copying score"] for row in alike if row[WHOLE] >= 0.9]
+    others = [row["copying score"] for row in alike if row[WHOLE] < 0.9]
+    if not sorters or not others:
         return {}
-    runs = sum(map(len, scores.values()))
-    difference = min(scores[True]) - max(scores[False])
-    return {"runs": runs, "copying score, sorters minus others": difference}
+    return _of(alike) | {"copying score, sorters minus others": min(sorters) - max(others)}

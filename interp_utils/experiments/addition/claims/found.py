@@ -41,6 +41,14 @@ OWN = [
         tolerance="5 % of power elsewhere",
     ),
     own(
+        "every head's attention is close to a line in the scores",
+        measure="attention, share of its line",
+        rule=above(0.95, "%"),
+        notebook=ATTENTION,
+        tolerance="5 % of its variance",
+        counts="heads",
+    ),
+    own(
         "one wave a head is not enough",
         measure="attention sine",
         rule=above(1000, "times"),

@@ -5,7 +5,13 @@ and figure 1.
 from __future__ import annotations
 
 from interp_utils.experiments.claims import Claim
-from interp_utils.experiments.powers.claims.rows import grokked_in_table, no_sums, one_of, renamed
+from interp_utils.experiments.powers.claims.rows import (
+    control,
+    grokked_in_table,
+    no_sums,
+    one_of,
+    renamed,
+)
 from interp_utils.experiments.powers.recipes import P
 from interp_utils.experiments.powers.row import generalised
 from interp_utils.experiments.rules import LN_P, above, below
@@ -118,6 +124,16 @@ CLAIMS = [
         about=renamed,
     ),
     Claim(
+        "and no memoriser's does",
+        "Fig. 1",
+        "the same: it rises with grokking",
+        "excluded loss",
+        below(LN_P),
+        SUMS,
+        tolerance="no better than a guess, on random labels, where nothing is grokked",
+        about=control,
+    ),
+    Claim(
         "squared weights fall after grokking",
         "Fig. 1",
         '"from high (when the model is memorizing and overfitting) to low"',
@@ -134,6 +150,6 @@ CLAIMS = [
         above(0.9, "times"),
         WEIGHTS,
         tolerance="no fall by a tenth on random labels, where nothing is grokked",
-        about=lambda row: row.get("task") == "random labels",
+        about=control,
     ),
 ]

@@ -31,6 +31,10 @@ def uneven(row: Row) -> bool:
     return of_run(row) and row["entropy of labels"] < 0.9999
 
 
+def control(row: Row) -> bool:
+    return row.get("task") == "random labels"
+
+
 def together(row: Row) -> bool:
     return "runs" in row
 

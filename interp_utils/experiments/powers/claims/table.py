@@ -64,6 +64,17 @@ CLAIMS = [
         undecided=not_yet,
     ),
     Claim(
+        "(3, 3) mod 103 groks, too",
+        "§3.3",
+        '"other values of p were explored, including p = 101 and p = 103"',
+        "grokked",
+        exactly(True, "five times later than memorised"),
+        TABLE,
+        tolerance=FIVE,
+        about=one_of("(3, 3) mod 103"),
+        undecided=not_yet,
+    ),
+    Claim(
         "(4, 4) generalises at once",
         "§5.1",
         '"instant and precise generalization"',

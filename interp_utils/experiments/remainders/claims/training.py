@@ -158,7 +158,7 @@ CLAIMS = [
         "rank of the published best",
         exactly(1, "first of the search"),
         SEARCHED,
-        about=has("trials"),
+        about=has("rank of the published best"),
         undecided=other_settings("p = 23 for 1,000 steps, in which none generalises"),
     ),
 ]

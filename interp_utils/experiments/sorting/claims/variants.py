@@ -25,6 +25,7 @@ CLAIMS = [
         below(-0.1),
         CHANGES,
         tolerance="significant is over 0.1",
+        counts="comparisons",
         about=is_compared,
     ),
     *(
@@ -59,6 +60,7 @@ CLAIMS = [
         below(-0.3),
         CHANGES,
         tolerance="0.2",
+        counts="comparisons",
         about=is_compared,
     ),
     Claim(
@@ -79,6 +81,7 @@ CLAIMS = [
         below(0, "steps"),
         CHANGES,
         tolerance="none: any step earlier",
+        counts="comparisons",
         about=is_compared,
     ),
     Claim(
@@ -89,6 +92,7 @@ CLAIMS = [
         above(0, "steps"),
         CHANGES,
         tolerance="none: any step later",
+        counts="comparisons",
         about=is_compared,
     ),
     Claim(
@@ -120,6 +124,7 @@ CLAIMS = [
         above(0.02, "%"),
         CHANGES,
         tolerance="some is over 2 points more",
+        counts="comparisons",
         about=is_compared,
     ),
     Claim(
