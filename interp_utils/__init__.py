@@ -4,7 +4,6 @@ Names load when they are first used, so that importing this package costs next t
 """
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,10 +54,6 @@ if TYPE_CHECKING:
     from interp_utils.tasks import Task
     from interp_utils.training.ensemble import train_many
     from interp_utils.training.single import fork, train
-
-# cuBLAS reads this once, at the process's first product, and without it deterministic training on a
-# GPU is refused.
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 _HOME = {
     "CachedModel": "models.cached",

@@ -6,6 +6,8 @@ names that are elsewhere follow them there.
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -26,10 +28,18 @@ def default() -> torch.device:
 def resolve(device: Device = None) -> torch.device:
     """The device of this name, with its index; None is the default.
 
-    Raises ValueError for one that torch cannot use on this machine.
+    Where it is a CUDA GPU, the environment variable CUBLAS_WORKSPACE_CONFIG is set unless the user
+    has set it: cuBLAS reads it at the process's first product, and without it deterministic
+    training on a GPU is refused.
+    Raises ValueError for a device that torch cannot use on this machine.
     """
-    if device is None:
-        return default()
+    found = default() if device is None else _usable(device)
+    if found.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return found
+
+
+def _usable(device: torch.device | str) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:

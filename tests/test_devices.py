@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 
 import pytest
@@ -29,6 +30,19 @@ def available(monkeypatch, cuda: bool, mps: bool) -> None:
 def test_the_default_is_cuda_then_apples_gpu_then_the_cpu(monkeypatch, cuda, mps, expected):
     available(monkeypatch, cuda, mps)
     assert devices.default() == torch.device(expected) == devices.resolve()
+
+
+def test_a_gpu_can_train_deterministically(monkeypatch):
+    variable = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.setenv(variable, ":16:8")
+    available(monkeypatch, cuda=True, mps=False)
+    devices.resolve()
+    assert os.environ[variable] == ":16:8", "the user's own stays"
+    monkeypatch.delenv(variable)
+    devices.resolve("cpu")
+    assert variable not in os.environ
+    devices.resolve()
+    assert os.environ[variable] == ":4096:8"
 
 
 def test_a_device_that_torch_cannot_use_is_refused_by_name():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from interp_utils import TrainConfig, multitask, tasks, train
+from interp_utils import CachedModel, TrainConfig, ablation, answers, multitask, tasks, train
 from interp_utils.analysis import periods
 from tests.conftest import SMALL_MODEL
 
@@ -156,6 +156,17 @@ def test_a_clusters_own_answer_is_found_by_its_q_not_by_its_row(run, monkeypatch
     assert found["cluster's cost to its own answer"] == pytest.approx(cost[2], abs=1e-4)
     others = np.delete(cost, 2).mean()
     assert found["cluster's cost to other answers"] == pytest.approx(others, abs=1e-4)
+
+
+def test_other_embeddings_are_those_of_the_ablation(run):
+    model, W_E = CachedModel(run), run.weights()["embed.W_E"]
+    others = [W_E[:P], W_E[:P].roll(2, 0), torch.zeros_like(W_E[:P])]
+    found = multitask.with_embeddings(run, others, progress=False)
+    for rows, accuracy in zip(others, found, strict=True):
+        logits = ablation.with_digits(model, rows)
+        expected = answers.accuracies(logits, run.task.labels, MODULI, mask=run.task.test_mask)
+        assert accuracy.equal(expected)
+    assert not found[0].equal(found[1])
 
 
 def test_one_answer_per_input_has_no_list_of_answers(tmp_path):

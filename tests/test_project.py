@@ -131,6 +131,31 @@ def test_importing_loads_nothing_heavy(code, without):
     assert heavy.strip() == "[]"
 
 
+def test_importing_changes_nothing_of_the_users():
+    """Environment, torch's settings, plotly's template and renderer, warnings, random states."""
+    code = """
+import os, random, warnings
+import numpy, pandas, plotly.io, torch
+
+def state():
+    return (
+        dict(os.environ), warnings.filters[:], random.getstate(), torch.get_rng_state().tolist(),
+        numpy.random.get_state()[1].tolist(), torch.get_default_dtype(), torch.get_num_threads(),
+        torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(),
+        plotly.io.templates.default, plotly.io.renderers.default, list(plotly.io.templates),
+        pandas.options.display.max_rows, pandas.options.display.precision,
+    )
+
+before = state()
+import interp_utils
+for name in interp_utils.__all__:
+    getattr(interp_utils, name)
+print([i for i, (was, now) in enumerate(zip(before, state())) if was != now])
+"""
+    changed = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert changed.strip() == "[]"
+
+
 def test_every_public_name_is_there():
     import interp_utils
 
@@ -212,8 +237,17 @@ def test_docstrings_are_whole(path):
 
 
 def test_modules_are_a_page_or_two():
-    lines = {path: len(path.read_text().splitlines()) for path in MODULES}
-    assert {path.name: n for path, n in lines.items() if n > 340} == {}
+    """Those that are longer have a second idea, which waits for a module of its own."""
+    lines = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in MODULES}
+    assert {name for name, count in lines.items() if count > 260} == {
+        "analysis/group_progress.py",
+        "experiments/addition/claims.py",
+        "experiments/addition/findings.py",
+        "experiments/powers/claims.py",
+        "experiments/remainders/claims.py",
+        "experiments/sorting/claims.py",
+        "measures/group_readings.py",
+    }
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from interp_utils import Run, TrainConfig, cli, sweeps, tasks
-from interp_utils.cli import constructors, options, sweeping
+from interp_utils.cli import constructors, options, sweeping, varying
 from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
 from interp_utils.sweeps import search
@@ -602,7 +602,7 @@ def test_help_of_a_task(shell, name):
         example = cli.parser().parse_args(
             shlex.split(re.search(r"^  interp-utils (sweep .*)", out, re.M)[1])
         )
-        sweeping.check(example, sweeping.read_vary(example))
+        sweeping.check(example, varying.read_vary(example))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`interp-utils sweep`: what is varied, and what came out."""
+"""`interp-utils sweep`: its options, the study that it works on, and the best trials."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from interp_utils import cli, sweeps
-from interp_utils.cli import options, spelling, text
+from interp_utils.cli import options, text
+from interp_utils.cli.varying import Values, read_vary
 from interp_utils.configs import ModelConfig, RunConfig, TrainConfig
 from interp_utils.runs.run import Run
 from interp_utils.sweeps import studies
@@ -26,20 +27,6 @@ OBJECTIVES: dict[str, Callable[[Run], float]] = {
     "step-generalised": sweeps.step_generalised,
 }
 BEST = 5  # trials that are printed
-
-
-class Values(NamedTuple):
-    """Some values, or (low, high) of a range."""
-
-    of: tuple[Any, ...]
-    is_range: bool = False
-    log: bool = False
-
-    def suggest(self, trial: optuna.Trial, name: str) -> Any:
-        if not self.is_range:
-            return trial.suggest_categorical(name, self.of)
-        suggest = trial.suggest_int if type(self.of[0]) is int else trial.suggest_float
-        return suggest(name, *self.of, log=self.log)
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -134,59 +121,6 @@ def sweep(arguments: argparse.Namespace) -> int:
             "stopped; what was trained is saved, and the same command goes on from there"
         ) from None
     return _print_outcome(study, arguments)
-
-
-def read_vary(arguments: argparse.Namespace) -> dict[str, Values]:
-    """What is varied, by the option's name with underscores."""
-    known, vary = options.variables(arguments.task), {}
-    for spelt in arguments.vary:
-        name, _, values = spelt.partition("=")
-        key = name.replace("-", "_")
-        if key not in known or not values:
-            raise ValueError(
-                f"argument --vary: expected NAME=VALUES with the name of an option, got {spelt!r}; "
-                f"see interp-utils sweep {arguments.task} --help"
-            )
-        dest, hint = known[key]
-        if key in vary or dest in vars(arguments):
-            raise ValueError(f"{name} is given twice; give it its values once, in one --vary")
-        vary[key] = _read_values(name, values, hint)
-    missing = [
-        spelt
-        for name, spelt in options.required(arguments.task).items()
-        if name not in vary and f"task.{name}" not in vars(arguments)
-    ]
-    if missing:
-        raise ValueError(
-            f"the following arguments are required: {', '.join(missing)}, or a --vary of it"
-        )
-    return vary
-
-
-def _read_values(name: str, spelt: str, hint: Any) -> Values:
-    ends = spelt.split(":")
-    is_range, log = len(ends) > 1, ends[2:] == ["log"]
-    items = ends[:2] if is_range else spelt.split(",")
-    try:
-        values = tuple(spelling.read(hint, item) for item in items)
-    except (ValueError, TypeError):
-        raise ValueError(
-            f"argument --vary: expected {spelling.spell_hint(hint)} for each value of {name}, got "
-            f"{spelt!r}"
-        ) from None
-    if is_range:
-        numbers = all(type(value) in (int, float) for value in values)
-        if not (
-            numbers
-            and ends[2:] in ([], ["log"])
-            and values[0] < values[1]
-            and (values[0] > 0 or not log)
-        ):
-            raise ValueError(
-                "argument --vary: a range is LOW:HIGH, of numbers, or LOW:HIGH:log with LOW "
-                f"above 0, got {name}={spelt}"
-            )
-    return Values(values, is_range, log)
 
 
 def with_values(arguments: argparse.Namespace, values: Mapping[str, Any]) -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """Optuna studies whose trials are runs, worked on by any number of processes."""
 
-from interp_utils.sweeps.search import held_out_loss, run_name, step_generalised, sweep
+from interp_utils.sweeps.objectives import held_out_loss, step_generalised
+from interp_utils.sweeps.search import run_name, sweep
 from interp_utils.sweeps.studies import load
 
 __all__ = ["held_out_loss", "load", "run_name", "step_generalised", "sweep"]

@@ -2,14 +2,16 @@
 share it.
 
     <digest>/                    a run, named by all that it is made of: the same settings are the
-    same run, in every study study.journal                the study, unless a database holds it
+                                 same run, in every study
+    study.journal                the study, unless a database holds it
     folder.json                  tells this folder from others, whose workers may have the same
-    database .trials/<study>-<n>.lock     held by the worker that trains trial n
+                                 database
+    .trials/<study>-<n>.lock     held by the worker that trains trial n
 
-Whoever looks for something to do holds the folder's lock meanwhile, and leaves with the lock of one
-trial. The operating
-system frees both when a worker ends, however it ends: a trial that is running by the study but free
-by its lock has lost its worker, and the next one to come by goes on with its run.
+A worker that looks for something to do holds the folder's lock meanwhile, and leaves with the lock
+of one trial. The operating system frees both when the worker ends, however it ends. A trial that
+the study calls running and whose lock is free has lost its worker, and the next worker to come by
+goes on with its run.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ from tqdm.auto import tqdm
 
 from interp_utils.configs import FamilyConfig, TrainConfig
 from interp_utils.devices import Device
-from interp_utils.measures.milestones import first_sustained
 from interp_utils.runs import storage as disk
 from interp_utils.runs.manifest import MANIFEST
 from interp_utils.runs.run import Run
-from interp_utils.sweeps.studies import import_optuna, load, open_study
+from interp_utils.sweeps.objectives import held_out_loss
+from interp_utils.sweeps.studies import import_optuna, open_study
 from interp_utils.tasks import AnyTask
 from interp_utils.training import train
 
@@ -45,7 +47,7 @@ POLL_SECONDS = 2.0
 Make = Callable[["optuna.Trial"], tuple[AnyTask, FamilyConfig, TrainConfig]]
 Trials = int | Sequence[Mapping[str, Any]]
 
-__all__ = ["held_out_loss", "load", "run_name", "step_generalised", "sweep"]
+__all__ = ["run_name", "sweep"]
 
 
 def sweep(
@@ -88,20 +90,19 @@ def sweep(
     folder.mkdir(parents=True, exist_ok=True)
     with disk.exclusive(folder, wait=True):
         opened = open_study(folder, storage, study, about)
-        for params in () if isinstance(trials, int) else _new(opened, trials):
-            opened.enqueue_trial(params)
-    in_use: set[int] = (
-        set()
-    )  # trials whose run is being trained for another one, of the same settings
+        if not isinstance(trials, int):
+            for params in _new(opened, trials):
+                opened.enqueue_trial(params)
+    # Trials whose run is being trained for another trial of the same settings.
+    in_use: set[int] = set()
     with tqdm(desc=study, unit="trial", disable=not progress) as bar:
         while True:
             with ExitStack() as lock:
                 trial = _next_trial(opened, folder, trials, seed, in_use, lock)
                 counts = _counts(opened)
-                bar.n, bar.total = (
-                    counts["done"],
-                    trials if isinstance(trials, int) else counts.total() - counts["failed"],
-                )
+                given = isinstance(trials, int)
+                bar.total = trials if given else counts.total() - counts["failed"]
+                bar.n = counts["done"]
                 bar.refresh()
                 if trial is not None and not _work_on(
                     trial, make, objective or held_out_loss, folder, device, progress
@@ -112,40 +113,6 @@ def sweep(
                     return opened
                 in_use.clear()
                 time.sleep(POLL_SECONDS)  # the other workers may die
-
-
-def held_out_loss(run: Run, rows: int = 1) -> float:
-    """The mean test loss (validation loss of sequences) over the last logged rows, in nats."""
-    return float(np.mean(_held_out(run, "loss")[-rows:]))
-
-
-def step_generalised(run: Run, accuracy: float = 0.99) -> float:
-    """The first logged step from which the test (or validation) accuracy stays at least this;
-    infinity if it never does.
-    """
-    import pandas as pd
-
-    step = first_sustained(
-        pd.Series(_held_out(run, "accuracy"), run.raw_metrics["step"]) >= accuracy
-    )
-    return math.inf if step is None else float(step)
-
-
-def _held_out(run: Run, what: str) -> list[float]:
-    column = next(
-        (
-            run.raw_metrics[name]
-            for name in (f"test_{what}", f"validation_{what}")
-            if name in run.raw_metrics
-        ),
-        [None],
-    )
-    if None in column:
-        raise ValueError(
-            f"{run.path} has no held-out {what}: all its inputs are for training. Lower "
-            "frac_train, or take another objective"
-        )
-    return column
 
 
 def run_name(task: AnyTask, model: FamilyConfig, training: TrainConfig) -> str:
@@ -171,8 +138,8 @@ def _next_trial(
     in_use: set[int],
     lock: ExitStack,
 ) -> optuna.Trial | None:
-    """One that has lost its worker, or a new one; its lock is in `lock`. None where there is
-    nothing to do for now.
+    """A trial that has lost its worker, or a new one; `lock` then holds its lock. None where there
+    is nothing to do for now.
     """
     import optuna
 
@@ -184,23 +151,23 @@ def _next_trial(
                 return optuna.trial.Trial(study, trial_id)
             lock.close()  # its worker has just finished it
         counts = _counts(study)
-        if (
-            counts["done"] + counts["running"] >= trials
-            if isinstance(trials, int)
-            else not counts["waiting"]
-        ):
+        if isinstance(trials, int):
+            enough = counts["done"] + counts["running"] >= trials
+        else:
+            enough = not counts["waiting"]
+        if enough:
             return None
-        own = (
-            None
-            if seed is None
-            else int(np.random.SeedSequence([seed, counts.total()]).generate_state(1)[0])
-        )
-        study.sampler = optuna.samplers.TPESampler(
-            seed=own
-        )  # with one seed for all, workers would make the same suggestions
+        study.sampler = optuna.samplers.TPESampler(seed=_own_seed(seed, counts.total()))
         trial = study.ask()
         _locked(folder, study, trial.number, lock)
         return trial
+
+
+def _own_seed(seed: int | None, trial: int) -> int | None:
+    """With one seed for all trials, workers would make the same suggestions."""
+    if seed is None:
+        return None
+    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
 
 
 def _locked(folder: Path, study: optuna.Study, number: int, lock: ExitStack) -> bool:
@@ -246,9 +213,9 @@ def _work_on(
     except (FloatingPointError, optuna.TrialPruned) as error:
         trial.set_user_attr("reason", str(error))
         trial.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except OSError:  # it may go away; the trial stays as it is
+    except OSError:  # which may pass; the trial stays as it is
         raise
-    except Exception as error:  # it would come again
+    except Exception as error:  # which another worker would meet again
         trial.set_user_attr("reason", str(error))
         trial.study.tell(trial, state=optuna.trial.TrialState.FAIL)
         raise
@@ -258,7 +225,7 @@ def _work_on(
 
 
 def _new(study: optuna.Study, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no trial has or had, but for failed ones; each once."""
+    """The parameters that no trial has or had, failed trials aside; each once."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name != "FAIL"]
     there = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
     distinct = [dict(params) for i, params in enumerate(wanted) if params not in wanted[:i]]

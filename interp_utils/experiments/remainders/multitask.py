@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils import devices
+from interp_utils import devices, models
 from interp_utils.analysis import answers, fourier, periods, spectra
 from interp_utils.devices import Device
 from interp_utils.measures import milestones, trajectories
@@ -66,6 +66,25 @@ def ablate(
     logits, change = model.logits.flatten(0, 1)[test], change[test]
     fixed = [partial(_with_change, logits, change[:, group], W_L[group]) for group in groups]
     return answers.ablation_matrix(fixed, task.labels[test], task.n_classes, progress=progress)
+
+
+@torch.no_grad()
+def with_embeddings(
+    run: Run, embeddings: Iterable[Float[Tensor, "digit d_model"]], *, progress: bool = True
+) -> Float[Tensor, "component answer"]:
+    """Test accuracy of each answer with other embeddings of the digits, one after another: of what
+    `ablation.with_digits` returns, on test inputs and at the answer's position alone.
+    """
+    task, weights = run.task, run.weights()
+    test, digits = task.test_mask, task.operands[0].tokens
+    forward = models.logits_fn(run.config.model, task.tokens[test], answer_pos=task.answer_pos)
+
+    def replaced(rows: Float[Tensor, "digit d_model"]) -> Float[Tensor, "n c"]:
+        W_E = weights["embed.W_E"].index_copy(0, digits, rows)
+        return forward(weights | {"embed.W_E": W_E})
+
+    each = [partial(replaced, rows) for rows in embeddings]
+    return answers.ablation_matrix(each, task.labels[test], task.n_classes, progress=progress)
 
 
 def _with_change(

@@ -1,0 +1,81 @@
+"""What the documents name is there: paths, names of the package, commands and make's targets."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from interp_utils.cli import commands
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "interp_utils"
+DOCUMENTS = ["CONTRIBUTING.md", "README.md", "docs/architecture.md", "docs/glossary.md"]
+TARGETS = re.findall(
+    r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text().replace(" site:", ":"), re.M
+)
+NOT_OURS = {
+    "run.json",  # in every run's folder
+    "task.answer_pos",  # of instances
+    "run.steps",
+}
+
+
+def quoted() -> list[tuple[str, str]]:
+    """(document, what stands between two backquotes), without fenced code."""
+    found = []
+    for name in DOCUMENTS:
+        text = re.sub(r"```.*?```", "", (ROOT / name).read_text(), flags=re.S)
+        spans = (re.sub(r"\s+", " ", span) for span in re.findall(r"`([^`]+)`", text))
+        found += [(name, span) for span in dict.fromkeys(spans)]
+    return found
+
+
+def is_there(span: str) -> bool | None:
+    """None where a span is neither a path, nor a name with its module, a call, or a command."""
+    if re.search(r"\b(NN|NAME|name)\b|NN_", span) or span in NOT_OURS:
+        return None
+    if span.startswith("make "):
+        return span.split()[1] in TARGETS
+    if span.startswith("interp-utils "):
+        word = span.split()[1]
+        return word in commands.COMMANDS or word.startswith("--")
+    if re.fullmatch(r"[\w.-]+(/[\w.-]*)+|[\w-]+\.(py|md|json|yml|toml)", span):
+        return any((place / span).exists() for place in (ROOT, PACKAGE))
+    if re.fullmatch(r"\w+(\.\w+)+(\(\))?|\w+\(\)", span):
+        return has_name(span.removesuffix("()").split("."))
+    return None
+
+
+def has_name(parts: list[str]) -> bool:
+    """Whether a dotted name leads somewhere, from the package or from one of its public names."""
+    found = importlib.import_module("interp_utils")
+    for done, part in enumerate(parts):
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(".".join(["interp_utils", *parts[: done + 1]]))
+            except ImportError:
+                return False
+        found = getattr(found, part)
+    return True
+
+
+@pytest.mark.parametrize(("document", "span"), quoted())
+def test_what_documents_name_is_there(document, span):
+    assert is_there(span) is not False, f"{document} names {span}"
+
+
+def test_the_rooms_of_the_architecture_are_those_of_the_package():
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    named = {name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    there = {
+        path.name
+        for path in PACKAGE.iterdir()
+        if path.name[0] != "_" and path.suffix in ("", ".py")
+    }
+    assert named == there
+
+
+def test_a_name_that_is_not_there_is_found():
+    assert is_there("training/optimizers.py") is is_there("tasks.Operator") is False
+    assert is_there("make nothing") is is_there("interp-utils nothing") is is_there("x()") is False
