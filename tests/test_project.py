@@ -132,14 +132,14 @@ def test_importing_loads_nothing_heavy(code, without):
 
 
 def test_importing_changes_nothing_of_the_users():
-    """Environment, torch's settings, plotly's template and renderer, warnings, random states."""
+    """Environment, torch's settings, plotly's template and renderer, random states."""
     code = """
-import os, random, warnings
+import os, random
 import numpy, pandas, plotly.io, torch
 
 def state():
     return (
-        dict(os.environ), warnings.filters[:], random.getstate(), torch.get_rng_state().tolist(),
+        dict(os.environ), random.getstate(), torch.get_rng_state().tolist(),
         numpy.random.get_state()[1].tolist(), torch.get_default_dtype(), torch.get_num_threads(),
         torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(),
         plotly.io.templates.default, plotly.io.renderers.default, list(plotly.io.templates),
