@@ -22,7 +22,8 @@ from interp_utils import CachedModel, Run, analysis, circuits, measures, neurons
 from interp_utils.analysis.group_structure import describe
 from interp_utils.devices import for_double
 from interp_utils.group_tables import group_table
-from interp_utils.measures import group_readings, listed
+from interp_utils.measures import group_readings
+from interp_utils.measures.subject import Subject
 from tests import planted, planted_groups
 
 P = 7
@@ -266,7 +267,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "embeddings": random(P, 16),
         "frequencies": [1, 2],
         "clusters": neurons.frequency_clusters(post, threshold=0.3),
-        "subject": listed.Subject(model, [1, 2]),
+        "subject": Subject(model, [1, 2]),
         "which": torch.tensor([0, 3, 4]),
         "variant": "sum",
         "how": "mean",

@@ -13,7 +13,8 @@ from interp_utils.analysis import algorithm, fourier, neurons, progress
 from interp_utils.devices import Device
 from interp_utils.measures import applies, histories, milestones
 from interp_utils.measures.applies import DoesNotApply
-from interp_utils.measures.listed import MEASURES, Row, Subject, gradient_symmetricity
+from interp_utils.measures.listed import MEASURES, Row, gradient_symmetricity
+from interp_utils.measures.subject import Subject
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 
