@@ -4,6 +4,10 @@ BIN := .venv/bin
 WORKERS ?= 2
 # One thread each: threads of several processes that wait for each other on the same cores spin.
 SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
+# The longest notebooks first, each to whichever worker is free: none is left with one at the end.
+LONG := $(foreach number,07 04 10 08,$(wildcard notebooks/$(number)_*.ipynb))
+NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard notebooks/*.ipynb))
+ONE_BY_ONE := -n $(WORKERS) --dist load --maxschedchunk 1
 
 .PHONY: notebooks site pages check-site lab test claims check-claims test-tl4 stress bench figures clean
 
@@ -24,7 +28,7 @@ test: .venv/ready  ## ruff, the tests, and every notebook with shortened trainin
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
-	INTERP_FAST=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --nbmake --nbmake-timeout=600 notebooks
+	INTERP_FAST=1 $(BIN)/python -m pytest $(ONE_BY_ONE) --nbmake --nbmake-timeout=600 $(NOTEBOOKS)
 
 claims: .venv/ready  ## measure every shipped run again, and write docs/claims.md
 	$(BIN)/interp-utils claims
