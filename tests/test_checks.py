@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from interp_utils import Checks, Run, experiments, presets
+from interp_utils import Checks, Run, experiments, presets, tasks
 
 ROOT = Path(__file__).parents[1]
 MAIN = ROOT / "checkpoints" / "modular_addition"
@@ -67,6 +67,16 @@ def test_claims_about_grokked_models_are_not_about_a_memoriser():
     memoriser = Run.load(ROOT / "checkpoints" / "memoriser")
     table = shown(Checks(memoriser, "addition")({"neurons clustered": 0.9}))
     assert list(table["verdict"]) == ["not about this run"]
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(60, "not about this run"), (10**4, "holds")])
+def test_where_nobody_knows_the_training_pairs_accuracy_on_all_decides(steps, expected, tmp_path):
+    grokked = Run.load(ROOT / "checkpoints" / "p59_seed0").weights()
+    weights = grokked if steps > 60 else {name: 0 * weight for name, weight in grokked.items()}
+    task = tasks.modular_addition(59, train="unknown")
+    run = Run.from_checkpoints({steps: weights}, task, out=tmp_path / "run", progress=False)
+    table = shown(Checks(run, "addition")({"neurons clustered": 0.9}))
+    assert list(table["verdict"]) == [expected]
 
 
 def test_a_rule_may_ask_numbers_that_were_checked_before(main):

@@ -3,20 +3,38 @@ numbers by every public measure: token numbers, positions, row order, padding, o
 """
 
 import dataclasses
+import inspect
 import math
 import re
 import warnings
 
 import pytest
 import torch
+from torch import Tensor
 
-from interp_utils import CachedModel, ModelConfig, TrainConfig, fourier, models, tasks, train
+from interp_utils import CachedModel, TrainConfig, fourier, models, tasks, train
 from interp_utils.analysis import neurons, progress, sinusoids
-from interp_utils.measures import ablation, trajectories
+from interp_utils.measures import ablation, listed, trajectories
 from interp_utils.tasks import Layout
+from tests import arguments
+from tests.conftest import SMALL_MODEL
+from tests.test_precision import cast
 
-P = 11
-CONFIG = ModelConfig(d_model=24, n_heads=2, d_head=12, d_mlp=48, n_ctx=3)
+P = arguments.P
+CONFIG = dataclasses.replace(SMALL_MODEL, n_ctx=3)
+CPU = torch.device("cpu")
+# These give or take weights as they are: of all rows of W_E, or with what positions take back.
+OF_WEIGHTS = (
+    *("listed.sum_squared_weights", "trajectories.measure_model", "group_readings.parts"),
+    "stream.with_digits",
+)
+# Public functions of a model: one that is added is here by being there.
+OF_A_MODEL = [
+    name
+    for name, function in arguments.FUNCTIONS.items()
+    if re.search(r"\b(CachedModel|Subject)\b", str(inspect.signature(function)))
+    and not name.endswith(OF_WEIGHTS)
+]
 # What a re-laid model has other weights for: sums over all rows of W_E, padding and all.
 OF_ALL_WEIGHTS = "sum_squared_weights"
 
@@ -167,6 +185,32 @@ RELAID = [
 ]
 
 
+def measured(name, model, values):
+    """What a public function says of a model: numbers and tensors, in order."""
+    given = cast(arguments.arguments(name, values), torch.float64)
+    own = {"model": model, "sums": model.as_sums(), "subject": listed.Subject(model, [1, 2])}
+    given |= {key: value for key, value in own.items() if key in given}
+    return list(arguments.leaves(arguments.FUNCTIONS[name](**given)))
+
+
+@pytest.mark.parametrize("name", OF_A_MODEL)
+def test_every_public_function_of_a_model_says_the_same(weights, small_run, name):
+    values = arguments.table(small_run, arguments.Place(CPU, CPU))
+    task = tasks.modular_addition(P, frac_train=0.6)
+    expected = measured(name, CachedModel(exactly(weights), task), values)
+    for change in RELAID:
+        changed, layout, build = change(weights)
+        task = tasks.modular_addition(P, frac_train=0.6, layout=layout)
+        found = measured(name, CachedModel(exactly(changed, **build), task), values)
+        for own, other in zip(found, expected, strict=True):
+            if isinstance(own, Tensor):
+                torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-8, equal_nan=True)
+            elif isinstance(own, float):
+                assert own == pytest.approx(other, rel=1e-6, abs=1e-8, nan_ok=True), change
+            else:
+                assert own == other, change
+
+
 def require_equal(found, expected):
     assert found.keys() == expected.keys()
     for name, value in found.items():
@@ -275,11 +319,11 @@ def test_a_task_without_an_operation_is_refused_by_what_needs_one(weights):
 
 
 def test_a_stated_layout_that_is_not_the_models_gives_no_number(weights):
-    with pytest.raises(ValueError, match="needs a model with d_vocab = 13, this one has 12"):
-        CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(["a", "b", 12])))
-    with pytest.raises(ValueError, match="needs a model with d_vocab_out = 20, this one has 11"):
+    with pytest.raises(ValueError, match="needs a model with d_vocab = 9, this one has 8"):
+        CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(["a", "b", 8])))
+    with pytest.raises(ValueError, match="needs a model with d_vocab_out = 20, this one has 7"):
         CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(d_vocab_out=20)))
-    four = tasks.modular_addition(P, layout=Layout(["a", "b", 11, 11]))
+    four = tasks.modular_addition(P, layout=Layout(["a", "b", 7, 7]))
     with pytest.raises(ValueError, match=r"inputs of 4 tokens, this model takes 3 \(n_ctx\)"):
         CachedModel(exactly(weights), four)
 
