@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def at_least_float32(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, given float32 for every tensor of half precision (float16 or bfloat16).
+    """The function, which is given float32 for every tensor of half precision (float16, bfloat16).
 
     In half precision a loss of 2e-9 is 0, a sum of squares is infinite above 65,504, and a share of
     variance is off in its third digit. float32 and float64 stay what they are.

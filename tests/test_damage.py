@@ -403,8 +403,8 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
             {"step": 25.0, "versions": None},
             "these entries are missing or of another type: step, versions",
         ),
-        ({"step": 61}, "its step 61 is not in 0 .. 28"),
-        ({"step": -1}, "its step -1 is not in 0 .. 28"),
+        ({"step": 61}, "the step 61 is not in 0 .. 28"),
+        ({"step": -1}, "the step -1 is not in 0 .. 28"),
         (
             {"step": 26},
             r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: "
@@ -428,7 +428,7 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
             "ModelConfig.d_model must be an integer of at least 1, got '16'",
         ),
         ({("train", "lr"): -1.0}, "TrainConfig.lr must be a finite number above 0.0, got -1.0"),
-        ({("task", "d_vocab"): 8.0}, "its task is not described by name, params and sizes"),
+        ({("task", "d_vocab"): 8.0}, "the task is not described by name, params and sizes"),
     ],
 )
 def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message):
@@ -455,9 +455,9 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
         ({("train", "optimiser"): "muon"}, r"TrainConfig.optimiser must be one of .*, got 'muon'"),
         ({("model", "act_fn"): "solu"}, r"ModelConfig.act_fn must be one of .*, got 'solu'"),
         ({("model", "family"): "mamba"}, "the model is of the family 'mamba', known are .*import"),
-        ({("origin", "more"): 7}, r"its origin has the fields \['more'\] for"),
+        ({("origin", "more"): 7}, r"the origin has the fields \['more'\] for"),
         ({"calendar": {}}, "a manifest has no calendar"),
-        ({("task", "kind"): "phasor"}, "its task is of the kind 'phasor', known are .*import"),
+        ({("task", "kind"): "phasor"}, "the task is of the kind 'phasor', known are .*import"),
         ({("task", "cipher"): 3}, r"a task of the kind 'table' does not have \['cipher'\]"),
     ],
 )
@@ -545,13 +545,21 @@ def replace(folder: Path, name: str, content: bytes) -> None:
         ("grid", {"n_classes": [6]}, r"labels of column 0 must be in 0 .. 5, got 0 .. 6"),
         ("grid", {"d_vocab": 9}, "modular_addition needs ModelConfig.d_vocab = 9, got 8"),
         ("grid", {"positions": [0, 0]}, r"two operands stand at one position: \[0, 0\]"),
-        ("sequence", {"n_test": 10**12}, "its test lists are of another number or size"),
-        ("sequence", {"n_values": 10**12}, "its validation lists are of another number or size"),
-        ("sequence", {"length": [1, 10**9]}, "its validation lists are of another number or size"),
+        ("sequence", {"n_test": 10**12}, "the stored test lists are of another number or size"),
+        (
+            "sequence",
+            {"n_values": 10**12},
+            "the stored validation lists are of another number or size",
+        ),
+        (
+            "sequence",
+            {"length": [1, 10**9]},
+            "the stored validation lists are of another number or size",
+        ),
         (
             "sequence",
             {"seed": 1},
-            "its validation and test lists are not those that its description makes",
+            "the stored validation and test lists are not those that the task's description makes",
         ),
     ],
 )

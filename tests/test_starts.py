@@ -438,13 +438,13 @@ def test_weights_of_another_model_are_refused(short, tmp_path, change, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"step": 60}, "its step 40 is before its origin"),
+        ({"step": 60}, "the step 40 is before that of the origin"),
         ({"step": -1}, "counts updates that are not before step -1"),
         ({"optimiser_since": 41}, "counts updates that are not before step 20"),
         ({"moments": 1}, "does not say whether there were moments"),
-        ({"weights": "abc"}, "its origin's weights are no sha256"),
-        ({"manifest": 3}, "its origin's manifest are no sha256"),
-        ({"run": 7}, "its origin's run has no name"),
+        ({"weights": "abc"}, "the origin's weights are no sha256"),
+        ({"manifest": 3}, "the origin's manifest are no sha256"),
+        ({"run": 7}, "the origin's run has no name"),
     ],
 )
 def test_a_manifest_that_lies_about_its_origin(short, tmp_path, changes, message):

@@ -47,7 +47,7 @@ def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> floa
 def grid_class_means(
     grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]
 ) -> Float[Tensor, "k_u k_v *rest"]:
-    """The same on pairs; where both are bijections, the grid in the order of its new names."""
+    """`class_means` on pairs; where both names are bijections, the grid in the new names' order."""
     return class_means(class_means(grid, u).transpose(0, 1), v).transpose(0, 1)
 
 
@@ -114,8 +114,8 @@ def grid_frequency_shares(
     names_v: Int[Tensor, "k_v"],
     p: int,
 ) -> Float[Tensor, "freq neuron"]:
-    """The same on pairs: share of each neuron's variance that products of {1, cos, sin} of f u and
-    f v explain (all but the constant); row 0 is zero.
+    """`frequency_shares` on pairs: the share of each neuron's variance in products of {1, cos, sin}
+    of f u and f v (all but the constant); row 0 is zero.
 
     With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has
     NaN.

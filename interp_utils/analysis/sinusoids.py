@@ -115,7 +115,8 @@ def single_cosine_shares(
     values = activations @ direction
     components = fourier.sum_components(values)[2 * k - 1 : 2 * k + 1].square()
     shares = (components / (values - values.mean()).square().sum()).tolist()
-    return shares[0], shares[1] if len(shares) > 1 else 0.0
+    cosine, sine = shares if len(shares) > 1 else [*shares, 0.0]  # of p / 2 there is no sine
+    return cosine, sine
 
 
 @at_least_float32

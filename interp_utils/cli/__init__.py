@@ -1,4 +1,4 @@
-"""The same things from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`,
+"""The suite from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`,
 `verify`, `ship`, `claims`.
 
 Only what --help needs is imported here; a command brings torch with it when it runs.

@@ -1,4 +1,4 @@
-"""What each command does and prints. It takes the parsed arguments and returns an exit code."""
+"""What each command does and prints. Each takes parsed arguments and returns an exit code."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Values(NamedTuple):
-    """Some values, or (low, high) of a range."""
+    """What an option is tried with: a list of values, or the ends (low, high) of a range."""
 
     of: tuple[Any, ...]
     is_range: bool = False

@@ -79,7 +79,7 @@ def remeasured(run: Run) -> dict[str, tuple[float, float]]:
     logged = {name: column[row] for name, column in run.raw_metrics.items() if name in measured}
     if not logged:
         raise ValueError(
-            "its log has none of the numbers that this version measures; read it with the version "
+            "the log has none of the numbers that this version measures; read it with the version "
             "that wrote it"
         )
     return {

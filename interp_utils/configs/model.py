@@ -41,7 +41,7 @@ class FamilyConfig(Config):
 
     def for_task(self: C, task: AnyTask) -> C:
         """The same configuration with the sizes that the task determines. Raises ValueError where
-        it has other ones.
+        the configuration has other sizes.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""How it is trained."""
+"""How a model is trained."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def excluded_on_neurons(subject: Subject) -> Iterator[Row]:
 
 def restricted_on_neurons(subject: Subject) -> Iterator[Row]:
     """Restricted loss and accuracy at the neurons: the MLP's linear path alone, with the logits'
-    mean. It means nothing where there is no such path.
+    mean. The measure means nothing where there is no such path.
     """
     model, on = subject.sums, subject.logits_of_neurons_on_keys
     logits = wide(model.logits).mean((0, 1)) + on

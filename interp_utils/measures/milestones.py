@@ -83,15 +83,18 @@ def generalisation(
     this step is not looked at, so that runs of different length can be compared; a run that has not
     generalised by then may still do so.
     """
-    accuracy = metrics.set_index("step").loc[:until]
-    memorised, generalised = (
-        None
-        if len(accuracy) < 5 or not (high := accuracy[f"{split}_accuracy"] > level).iloc[-5:].all()
-        else first_sustained(high)
-        for split in ("train", "test")
-    )
+    logged = metrics.set_index("step").loc[:until]
+    memorised = _came_to_stay(logged["train_accuracy"] > level)
+    generalised = _came_to_stay(logged["test_accuracy"] > level)
     late = memorised is not None and generalised is not None and generalised >= factor * memorised
     return Generalisation(memorised, generalised, late)
+
+
+def _came_to_stay(high: pd.Series) -> int | None:
+    """The step from which a condition holds, to the end and for five logged steps at least."""
+    if len(high) < 5 or not high.iloc[-5:].all():
+        return None
+    return first_sustained(high)
 
 
 def steps_by_answer(

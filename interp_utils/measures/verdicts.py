@@ -191,7 +191,8 @@ def _neurons(sums: CachedModel | None, why_not: str) -> Iterator[Verdict]:
         where = f", layer {layer}" if cfg.n_layers > 1 else ""
         clusters = neurons.frequency_clusters(sums.activation("post", layer))
         share = devices.double(clusters.clustered).mean().item()
-        question, word = f"has each neuron one frequency{where}?", "yes" if share > MOST else "no"
+        question = f"has each neuron one frequency{where}?"
+        word = "yes" if share > MOST else "no"
         yield Verdict(question, word, share, "share of neurons", rule)
 
 

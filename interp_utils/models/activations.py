@@ -41,7 +41,8 @@ class Activations:
         edits: Sequence[Edit] = (),
     ) -> None:
         if hasattr(model, "raw_metrics"):  # a run
-            model, task = model.model(), model.task if task is None else task
+            task = model.task if task is None else task
+            model = model.model()
         model = getattr(model, "_orig_mod", model)  # of torch.compile
         require_model_and_task(model, task)
         require_fit(model, task)
@@ -74,9 +75,8 @@ class Activations:
         Raises ValueError for a name that the model does not have (with near names), or a position
         out of range.
         """
-        return self._get(
-            (self.hook_name(name, layer), self.task.answer_pos if pos == "answer" else pos)
-        )
+        place = self.task.answer_pos if pos == "answer" else pos
+        return self._get((self.hook_name(name, layer), place))
 
     def fetch(self, *names: tuple[str, int] | str) -> None:
         """Computes several activations in one pass: fetch(("post", 0), ("pattern", 0))."""
@@ -155,10 +155,12 @@ class Activations:
         activations that a cache would have wrong.
         """
         rows = inputs.to(self.device)
-        hooks = [
-            (name, setting(name, edit[0][rows], edit[1]) if isinstance(edit, tuple) else edit)
-            for name, edit in self.edits
-        ]
+        hooks: list[Hook] = []
+        for name, edit in self.edits:
+            if isinstance(edit, tuple):
+                values, pos = edit
+                edit = setting(name, values[rows], pos)
+            hooks.append((name, edit))
         return faithful_hooks(self.model, hooks, names) if is_bridge(self.model) else (hooks, {})
 
     def _batch_size(self) -> int:

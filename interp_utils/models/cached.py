@@ -119,10 +119,12 @@ class CachedModel(Activations):
         if same and task.outputs == tuple(self._outputs.tolist()):
             return self
         rows = self.task.sum_rows().to(self.device)
-        edits = [
-            (name, (edit[0][rows], edit[1]) if isinstance(edit, tuple) else edit)
-            for name, edit in self.edits
-        ]
+        edits: list[Edit] = []
+        for name, edit in self.edits:
+            if isinstance(edit, tuple):
+                values, pos = edit
+                edit = values[rows], pos
+            edits.append((name, edit))
         return CachedModel(self.model, task, memory=self.memory, edits=edits)
 
     def require_operands(self, what: str) -> None:

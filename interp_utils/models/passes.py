@@ -85,7 +85,7 @@ class AllPositions:
 
 
 def noting(ran: set[str], name: str, hook: Callable) -> Callable:
-    """The same hook, which leaves its name in `ran`."""
+    """The hook, which also adds its name to `ran` when it runs."""
 
     def noting(activation: Tensor, *, hook: nn.Module, own: Callable = hook) -> Tensor | None:
         ran.add(name)

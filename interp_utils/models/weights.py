@@ -91,7 +91,7 @@ def _anchors(names: Iterable[str], anchor: str) -> list[str]:
 
 
 def without_prefix(weights: Mapping[str, Tensor], anchor: str) -> dict[str, Tensor]:
-    """The same weights without what stands before all of their names, e.g. "_orig_mod." of
+    """The weights without the prefix that all of their names have, e.g. "_orig_mod." of
     torch.compile or "module." of DataParallel.
 
     Raises ValueError, naming the prefix, where only some names have it.

@@ -27,7 +27,8 @@ def export(
             f"{run.path} is at step {run.step} of {run.config.train.steps}; finish it before "
             "exporting it"
         )
-    last, dtype = run.steps[-1], torch.float16 if half else torch.float32
+    last = run.steps[-1]
+    dtype = torch.float16 if half else torch.float32
     contents = {TASK: storage.tensors_to_bytes(storage.compact(run.task.tensors()))}
     contents[metrics_name(run.step)] = storage.json_bytes(run.raw_metrics)
     for step in sorted({last, *(run.steps if steps is None else steps)}):

@@ -70,8 +70,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def not_known(path: Path, error: ValueError, manifest: Mapping[str, Any]) -> ValueError:
-    """The same error, with the file and the version that wrote it: what is unknown is whole, for
-    the manifest has a digest of itself.
+    """The error, with the file and the version that wrote it. The file is not damaged, because the
+    manifest has a digest of itself: this version does not know what another one wrote.
     """
     wrote = manifest["versions"].get("interp-utils", "an unknown version")
     return type(error)(
@@ -107,9 +107,9 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     )
     step, files, task = manifest["step"], manifest["files"], manifest["task"]
     if not 0 <= step <= train.steps:
-        raise ValueError(f"its step {step} is not in 0 .. {train.steps}")
+        raise ValueError(f"the step {step} is not in 0 .. {train.steps}")
     if "origin" in manifest and Origin.from_json(manifest["origin"]).step > step:
-        raise ValueError(f"its step {step} is before its origin")
+        raise ValueError(f"the step {step} is before that of the origin")
     required, optional = {TASK, metrics_name(step)}, {state_name(step)}
     if step == train.steps:  # or `model()` would be an earlier one
         required.add(snapshot_name(step))
@@ -142,7 +142,7 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
         or type(task.get("params")) is not dict
         or any(type(size) is not int for size in sizes)
     ):
-        raise ValueError("its task is not described by name, params and sizes")
+        raise ValueError("the task is not described by name, params and sizes")
 
 
 def make_manifest(

@@ -34,9 +34,7 @@ def of_task(logits: Float[Tensor, "n c"], task: Task, loss_fn: LossFn) -> dict[s
         for name, values in (("loss", losses), ("accuracy", right))
         for split, mask in splits.items()
     }
-    weights = torch.tensor(
-        task.weights or (1.0,) * len(task.n_classes), dtype=losses.dtype, device=losses.device
-    )
+    weights = torch.tensor(task.answer_weights, dtype=losses.dtype, device=losses.device)
     totals = {
         name: (mean * weights).sum() if name.endswith("loss") else mean.mean()
         for name, mean in means.items()

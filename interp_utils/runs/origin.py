@@ -44,19 +44,19 @@ class Origin:
         """Raises ValueError where it is no origin: it was read from a file."""
         counts = (self.step, self.optimiser_since, self.filter_since)
         if any(type(count) is not int for count in counts):
-            raise ValueError("its origin has no steps")
+            raise ValueError("the origin has no steps")
         if type(self.moments) is not bool or type(self.imported) is not bool:
-            raise ValueError("its origin does not say whether there were moments, or an import")
+            raise ValueError("the origin does not say whether there were moments, or an import")
         if not 0 <= max(self.optimiser_since, self.filter_since) <= self.step or min(counts) < 0:
-            raise ValueError(f"its origin counts updates that are not before step {self.step}")
+            raise ValueError(f"the origin counts updates that are not before step {self.step}")
         for name, required in (("weights", True), ("manifest", False)):
             value = getattr(self, name)
             if value is None and not required:
                 continue
             if type(value) is not str or not DIGEST.fullmatch(value):
-                raise ValueError(f"its origin's {name} are no sha256")
+                raise ValueError(f"the origin's {name} are no sha256")
         if self.run is not None and type(self.run) is not str:
-            raise ValueError("its origin's run has no name")
+            raise ValueError("the origin's run has no name")
 
     def __str__(self) -> str:
         if self.imported:
@@ -73,7 +73,7 @@ class Origin:
         """Raises UnknownSetting for unknown or missing fields."""
         names = {field.name for field in dataclasses.fields(cls)}
         if {"imported", *values} != names:  # which was added
-            raise UnknownSetting(f"its origin has the fields {sorted(values)} for {sorted(names)}")
+            raise UnknownSetting(f"the origin has the fields {sorted(values)} for {sorted(names)}")
         return cls(**values)
 
 

@@ -130,9 +130,9 @@ def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     def shrink(tensor: Tensor) -> Tensor:
         largest = int(tensor.max())
-        return tensor.to(
-            torch.uint8 if largest < 2**8 else torch.int16 if largest < 2**15 else torch.int64
-        )
+        if largest < 2**8:
+            return tensor.to(torch.uint8)
+        return tensor.to(torch.int16 if largest < 2**15 else torch.int64)
 
     return {name: shrink(tensor) for name, tensor in tensors.items()}
 

@@ -180,7 +180,9 @@ class RunWriter:
                 file.unlink()
 
     def _require_same(self) -> None:
-        """This very run, or one that is to go on for more steps than it was to have."""
+        """Raises ValueError unless the run on disk is the one that is asked for, or the same run
+        that was to have fewer steps, and is to go on.
+        """
         config = self.run.config
         require_same_origin(self.path, self.run.origin, self.origin)
         stored = {  # with what was added to each since it was written
@@ -250,5 +252,5 @@ class RunWriter:
 
 
 def _explained(error: OSError, path: Path, message: str) -> OSError:
-    """The same error, saying what it means."""
+    """The error with a message that says what it means for the run."""
     return type(error)(error.errno, message.format(error.strerror), str(path))

@@ -37,16 +37,15 @@ def load(out: str | Path, storage: str | Path | None = None, study: str = "sweep
     study.
     """
     optuna = import_optuna()
-    if (
-        "://" not in str(storage)
-        and not (journal := Path(storage or Path(out) / JOURNAL)).is_file()
-    ):
+    journal = Path(storage or Path(out) / JOURNAL)
+    if "://" not in str(storage) and not journal.is_file():
         raise FileNotFoundError(
             f"there is no sweep in {Path(out).resolve()}: {journal} is missing; if a database "
             "holds it, say which"
         )
     opened = _open_storage(Path(out), storage)
-    if study not in (names := optuna.get_all_study_names(opened)):
+    names = optuna.get_all_study_names(opened)
+    if study not in names:
         raise ValueError(f"there is no study {study!r} in this storage; it has {names}")
     return optuna.load_study(study_name=study, storage=opened)
 

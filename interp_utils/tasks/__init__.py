@@ -28,8 +28,8 @@ for _found in pkgutil.iter_modules(__path__):
 def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
     """The task that a run has stored.
 
-    Raises UnknownKind where it is of a kind, or says something, that this version does not know,
-    ValueError where what was stored is not what its description makes.
+    Raises UnknownKind for a task whose kind, or a part of whose description, this version does not
+    know, ValueError where the stored tensors are not those that the description makes.
     """
     if "kind" not in about:
         about, tensors = importlib.import_module(f"{__name__}.legacy").upgrade(about, tensors)

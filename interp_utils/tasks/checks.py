@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def plain_numbers(made: Callable[P, R]) -> Callable[P, R]:
-    """The same function, which takes numbers of NumPy and torch for the Python numbers they are."""
+    """The function, but numbers of NumPy and torch are taken for the Python numbers they are."""
 
     @functools.wraps(made)
     def with_plain_numbers(*args: P.args, **kwargs: P.kwargs) -> R:

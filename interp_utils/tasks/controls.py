@@ -15,11 +15,11 @@ __all__ = ["random_labels"]
 
 @plain_numbers
 def random_labels(task: Task, seed: int = 0) -> Task:
-    """The same inputs and training pairs with the labels in random order: a model can only memorise
-    it.
+    """The task with its labels in random order, and the same inputs and training pairs: a model can
+    only memorise them.
 
     Each class keeps its number of inputs. Where an input has several answers, they stay together.
-    The coordinates of the task's operation stay, so that one can look for what is not there.
+    The coordinates of the task's operation stay, so that a measure can look for what is not there.
     """
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(task)))
     operation = task.operation and dataclasses.replace(task.operation, holds=False)

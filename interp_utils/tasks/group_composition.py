@@ -84,8 +84,10 @@ def group_composition(
         mask = given_mask(train, (n, n))
     else:
         mask = train_mask(n * n, frac_train, seed, split)
-    about |= {"train": "given" if known else "unknown"} if train is not None else {}
-    about |= {"frac_train": frac_train, "seed": seed, "split": split} if train is None else {}
+    if train is None:
+        about |= {"frac_train": frac_train, "seed": seed, "split": split}
+    else:
+        about["train"] = "given" if known else "unknown"
     layout = layout or Layout()
     x, y = pairs(n, n).unbind(1)
     tokens, operands, d_vocab = layout.write(x, y, n, n)

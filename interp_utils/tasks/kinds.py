@@ -11,7 +11,7 @@ KINDS: dict[str, type[Restorable]] = {}
 
 
 class UnknownKind(ValueError):
-    """No task is of this kind, or none that was imported; or it says what this version's do not."""
+    """No imported class of tasks has this kind, or the class does not know what was stored."""
 
 
 class Restorable:
@@ -49,7 +49,7 @@ def kind_of(about: Mapping[str, Any]) -> type[Restorable]:
     """The class that restores what is described. Raises UnknownKind where there is none."""
     if about["kind"] not in KINDS:
         raise UnknownKind(
-            f"its task is of the kind {about['kind']!r}, known are {sorted(KINDS)}: import the "
+            f"the task is of the kind {about['kind']!r}, known are {sorted(KINDS)}: import the "
             f"module that defines this kind, then load it again"
         )
     return KINDS[about["kind"]]

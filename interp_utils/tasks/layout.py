@@ -144,7 +144,8 @@ class Layout:
         tokens = torch.stack([columns.get(x, torch.full_like(a, 0) + _token(x)) for x in inputs], 1)
         operands = (Operand(inputs.index("a"), of_a), Operand(inputs.index("b"), of_b))
         largest = max(int(of_a.max()), int(of_b.max()), *constants, 0)
-        return tokens, operands, largest + 1 if self.d_vocab is None else self.d_vocab
+        d_vocab = largest + 1 if self.d_vocab is None else self.d_vocab
+        return tokens, operands, d_vocab
 
 
 def _token(entry: str | int) -> int:

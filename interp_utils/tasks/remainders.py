@@ -43,8 +43,8 @@ class Remainders(Task):
 
     @property
     def masked(self) -> tuple[int, ...]:
-        weights = self.weights or (1.0,) * len(self.n_classes)
-        return tuple(q for q, weight in zip(self.n_classes, weights, strict=True) if weight == 0)
+        weight_of = zip(self.n_classes, self.answer_weights, strict=True)
+        return tuple(q for q, weight in weight_of if weight == 0)
 
     def about(self) -> dict[str, Any]:
         return super().about() | {"places": list(self.places)}

@@ -39,7 +39,7 @@ class Sorting(StreamTask):
 
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Sorting:
-        """Raises ValueError if what was stored is not what its description makes."""
+        """Raises ValueError if the stored lists are not those that the description makes."""
         params = dict(about["params"])
         if isinstance(params["length"], list):
             params["length"] = tuple(params["length"])
@@ -49,11 +49,12 @@ class Sorting(StreamTask):
         for name in ("validation", "test"):
             shape = (params[f"n_{name}"], 2 * longest + 2)
             if tuple(tensors[name].shape) != shape or tensors[name][0, 0] != params["n_values"]:
-                raise ValueError(f"its {name} lists are of another number or size")
+                raise ValueError(f"the stored {name} lists are of another number or size")
         task = sorting(**params)
         if any(not own.equal(tensors[name].long()) for name, own in task.tensors().items()):
             raise ValueError(
-                "its validation and test lists are not those that its description makes"
+                "the stored validation and test lists are not those that the task's "
+                "description makes"
             )
         return task
 

@@ -83,16 +83,16 @@ class Sequences:
         return self._with(self.tokens.to(device), self.labels.to(device))
 
     def a_major(self) -> Sequences:
-        """Itself: its inputs are no grid."""
+        """These sequences: their inputs are no grid, whose order they could have."""
         return self
 
     def take(self, rows: np.ndarray | Tensor) -> Sequences:
-        """Some of the inputs, by row."""
+        """The inputs of these rows, with their labels."""
         chosen = torch.as_tensor(rows)
         return self._with(self.tokens[chosen], self.labels[chosen])
 
     def join(self, other: Sequences) -> Sequences:
-        """These inputs, then those."""
+        """These inputs, followed by those of `other`."""
         tokens = torch.cat([self.tokens, other.tokens])
         return self._with(tokens, torch.cat([self.labels, other.labels]))
 

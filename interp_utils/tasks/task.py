@@ -82,6 +82,11 @@ class Task(Restorable):
         return self.tokens.shape[0]
 
     @property
+    def answer_weights(self) -> tuple[float, ...]:
+        """The weight of each answer in the training loss: `weights`, or 1 for all."""
+        return self.weights or tuple(1.0 for _ in self.n_classes)
+
+    @property
     def n_ctx(self) -> int:
         """Tokens per input."""
         return self.tokens.shape[1]
@@ -148,7 +153,7 @@ class Task(Restorable):
             operation.require_bijections()
             if self.n_classes != (operation.modulus,):
                 raise ValueError(
-                    f"its sums mod {operation.modulus} are some of {self.n_classes[0]} classes; "
+                    f"the sums mod {operation.modulus} are some of {self.n_classes[0]} classes; "
                     f"leave out of the task the classes that are never an answer"
                 )
         except ValueError as error:

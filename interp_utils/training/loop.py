@@ -117,12 +117,14 @@ def _see_losses(members: Sequence[Member], trainer: AnyTrainer) -> None:
     for member, own in zip(members, losses.T.tolist(), strict=True):
         logged = member.logged
         for step, loss in enumerate(own, trainer.step - len(losses)):
-            if step != logged:  # that row has it
+            if step != logged:  # whose row of metrics has the loss
                 member.see(loss, step)
 
 
 def _save(members: Sequence[Member], trainer: AnyTrainer, is_snapshot: bool) -> None:
-    """Those that are not yet on disk and finite: a good state is never replaced by a broken one."""
+    """Saves the members whose state is not yet on disk and whose weights are finite: a good state
+    is never replaced by a broken one.
+    """
     step = trainer.step
     if all(member.writer.step == step for member in members):
         return

@@ -72,7 +72,7 @@ class Member:
         elif highest.keys() == {"train_loss"} and highest["train_loss"].numel() == 1:
             self.highest = highest["train_loss"].item()
         else:
-            raise ValueError("its highest loss is not one number")
+            raise ValueError("the highest loss is not one number")
 
     def save(self, step: int, state: State, snapshot: bool) -> None:
         highest = {"train_loss": torch.tensor(self.highest, dtype=torch.float64)}

@@ -84,7 +84,7 @@ class _Finite:
         self.config, self.task, self.device = config, task.to(device), device
         self.loss_fn = LOSSES[config.train.loss]
         self.weights = torch.tensor(
-            task.weights or (1.0,) * len(task.n_classes),
+            task.answer_weights,
             dtype=torch.float64,
             device=devices.for_double(device),
         )

@@ -26,12 +26,12 @@ class Optimiser(Protocol):
     state: State  # group -> weight's name -> tensor; what a resumed training needs
 
     def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
-        """Update `step` = 0, 1, ... of the weights, in place. Steps must come in order."""
+        """Update `step` = 0, 1, ... of the weights, in place. Steps come in order."""
 
 
 @runtime_checkable
 class MembersOptimiser(Protocol):
-    """The same for many models, whose weights are the rows of one tensor."""
+    """An optimiser of many models at once, whose weights are the rows of one tensor."""
 
     state: dict[str, Float[Tensor, "member parameter"]]
 

@@ -120,7 +120,7 @@ class StackedTrainer:
         return self.weights.isfinite().all(1).tolist()
 
     def states(self) -> list[State]:
-        """Those of a `Trainer` of each member."""
+        """The state of each member, as its own `Trainer` would have it."""
         buffers = {"weights": self.weights, **self.optimiser.state}
         named = {group: self._named(buffer.detach().cpu()) for group, buffer in buffers.items()}
         named["weights"] |= {name: weight.cpu() for name, weight in self.frozen.items()}

@@ -29,8 +29,9 @@ class Start:
 
 
 def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
-    """A start at step 0 from weights as `models.from_weights` takes them, in float32. Those that
-    the configuration does not train may be missing: they have their initial values, mostly zero.
+    """A start at step 0 from weights as `models.from_weights` takes them, in float32.
+    Weights that the configuration does not train may be missing: their values are then the
+    initial ones, mostly zero.
 
     Raises ValueError for weights of another model, or other values of a weight that is not trained.
     """

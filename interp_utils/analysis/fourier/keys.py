@@ -164,7 +164,7 @@ def check_keys(p: int, keys: Iterable[int]) -> list[int]:
 
 
 def _brief(value: object) -> str:
-    """Its repr, cut where it is long."""
+    """The repr of a value, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]} ..."
 

@@ -26,19 +26,14 @@ from interp_utils.tasks import Task
 
 Row = dict[str, Any]
 PUBLISHED_DIMENSIONS = 37  # of 256, those that the paper draws
-CLUSTER_SHARE, CLUSTER_SIZE = (
-    0.3,
-    3,
-)  # a cluster's neurons have this share of variance in a wave of its period, and there are so many
+# The neurons of a cluster, so many at least, have this share of their variance in a wave of its
+# period.
+CLUSTER_SHARE, CLUSTER_SIZE = 0.3, 3
 
 
 def trained(task: Task) -> list[int]:
     """Indices of the answers that the loss trains: all, but those that T_masked leaves out."""
-    return [
-        answer
-        for answer, weight in enumerate(task.weights or (1.0,) * len(task.n_classes))
-        if weight > 0
-    ]
+    return [answer for answer, weight in enumerate(task.answer_weights) if weight > 0]
 
 
 def clusters(waves: periods.Waves, moduli: tuple[int, ...]) -> dict[int, Int[Tensor, "k"]]:

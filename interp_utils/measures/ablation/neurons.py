@@ -39,7 +39,9 @@ def without_neurons(
     *,
     layer: int | None = None,
 ) -> Logits:
-    """Some neurons (a frequency's cluster, say) set to zero or to their means over all inputs."""
+    """Logits with some neurons (a frequency's cluster, say) set to zero, or to their means over all
+    inputs.
+    """
     check_how(how)
     post = model.activation(_post(model, layer)).clone()
     indices = chosen(which, post.shape[-1], "neurons")

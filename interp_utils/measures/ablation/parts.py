@@ -34,8 +34,8 @@ def hook(model: CachedModel, name: str, layer: int | None = None) -> str:
 
 
 def chosen(which: int | Iterable[int] | Int[Tensor, "k"] | None, n: int, what: str) -> list[int]:
-    """Some of 0 .. n - 1; None is all of them, an int is one. Raises TypeError for what is no
-    integer (a bool, a mask), ValueError for another one.
+    """The chosen ones of 0 .. n - 1; None is all of them, an int is one. Raises TypeError for what
+    is no integer (a bool, a mask), ValueError for an integer out of range.
     """
     if which is None:
         return list(range(n))

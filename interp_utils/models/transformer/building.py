@@ -181,12 +181,10 @@ def _places(
             yield name, module.bias, weight.flatten()
         elif weight.ndim == 2:
             yield name, module.weight, weight.T
+        elif which == "O":
+            yield name, module.weight, weight.flatten(0, 1).T
         else:
-            yield (
-                name,
-                module.weight,
-                weight.flatten(0, 1).T if which == "O" else weight.transpose(1, 2).flatten(0, 1),
-            )
+            yield name, module.weight, weight.transpose(1, 2).flatten(0, 1)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

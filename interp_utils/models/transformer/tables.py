@@ -75,8 +75,8 @@ def from_tables(config: ModelConfig) -> Callable[..., Tensor]:
 
 
 def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
-    """The same for many answers per input. Keys, values and queries are sums of a row for the token
-    and one for the position.
+    """The table forward of many answers per input. Keys, values and queries are sums of a row for
+    the token and one for the position.
     """
     after_attention = _after_attention(config)
 
