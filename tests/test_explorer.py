@@ -77,7 +77,7 @@ def test_what_is_shown_is_what_the_measures_say(run, page):
         centred = logits - logits.mean((0, 1))
         for k in range(1, P // 2 + 1):
             on = progress.project(logits, [k]).square().sum() / centred.square().sum()
-            assert shown.arrays["logits"][index, k - 1] == pytest.approx(on.item(), abs=1e-5)
+            assert shown.arrays["logits"][index, k] == pytest.approx(on.item(), abs=1e-5)
         post = model.activation("post", 0)[..., shown.neurons]
         assert np.allclose(shown.grids["neurons"][index], post.permute(2, 0, 1), atol=1e-6)
     W_E = model.W_E[0]
@@ -227,5 +227,6 @@ def test_a_model_without_keys_shows_its_largest_frequencies(run, monkeypatch):
     shown = history(run, progress=False)
     assert not shown.found
     assert len(shown.keys) == 4
+    assert (shown.arrays["logits"][:, 0] == 0).all(), "the constant"
     largest = np.argsort(shown.arrays["logits"][-1])[-4:]
-    assert shown.keys == sorted(int(k) + 1 for k in largest)
+    assert shown.keys == sorted(largest.tolist())

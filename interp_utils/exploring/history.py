@@ -119,8 +119,8 @@ def _keys(logits: Tensor) -> tuple[list[int], bool]:
     try:
         return fourier.key_frequencies(logits), True
     except ValueError:
-        largest = _logit_shares(logits).topk(min(4, len(logits) // 2)).indices
-        return sorted(int(k) + 1 for k in largest), False
+        by_share = _logit_shares(logits).argsort(descending=True).tolist()
+        return sorted([k for k in by_share if k > 0][:4]), False
 
 
 def _neurons(model: CachedModel, keys: Sequence[int], layer: int) -> list[int]:
@@ -166,7 +166,7 @@ def _snapshot(
         "excluded": progress.mean_loss(progress.remove(logits, keys), task.labels, mask=train),
         "test_accuracy": progress.accuracy(logits, task.labels, mask=masks.get("test")),
         "logits": _logit_shares(logits),
-        "embedding": fourier.frequency_shares(W_E)[1:].nan_to_num(0),
+        "embedding": fourier.frequency_shares(W_E).nan_to_num(0),
         "circles": torch.stack([W_E @ plane for plane in axes]),
         "attention": model.attention_to(0, layer)[..., list(heads)].permute(2, 0, 1),
     }
@@ -174,7 +174,7 @@ def _snapshot(
         post = model.activation("post", layer)[..., list(shown)]
         values["neurons"] = post.permute(2, 0, 1)
         shares = fourier.neuron_variance_by_frequency(post).nan_to_num(0)
-        values["neuron_shares"] = shares[1:].T
+        values["neuron_shares"] = shares.T
     return {
         name: np.asarray(torch.as_tensor(value).detach().cpu(), dtype=np.float32)
         for name, value in values.items()
@@ -182,9 +182,10 @@ def _snapshot(
 
 
 def _logit_shares(logits: Tensor) -> Tensor:
-    """Of the logits' variance over pairs, the share on cos, sin w_k(a + b), by frequency 1 .. p //
-    2; 0 where nothing varies.
+    """Of the logits' variance over pairs, the share on cos, sin w_k(a + b), by frequency 0 .. p //
+    2; 0 for the constant, and where nothing varies.
     """
-    on = fourier.by_frequency(fourier.sum_components(logits).square())[1:].sum(-1)
+    on = fourier.by_frequency(fourier.sum_components(logits).square()).sum(-1)
+    on[0] = 0
     total = (logits - logits.mean((0, 1))).square().sum()
     return on / total if total > 0 else torch.zeros_like(on)

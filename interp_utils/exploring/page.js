@@ -56,7 +56,7 @@
   const legend = { showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 10 } },
     margin: { l: 44, r: 8, t: 24, b: 32 } };
 
-  const frequencies = Array.from({ length: data.logits.shape[1] }, (_, index) => index + 1);
+  const frequencies = Array.from({ length: data.logits.shape[1] }, (_, index) => index);
   const chosen = { circle: 0, neuron: 0, head: 0, step: 0 };
   const cursor = () => [{ type: "line", x0: steps[chosen.step], x1: steps[chosen.step], y0: 0, y1: 1, yref: "paper",
     line: { color: style("--ink"), width: 1.5, dash: "dot" } }];
@@ -70,7 +70,8 @@
     const bars = { type: "bar", x: frequencies, y: at(name, ...where), marker: { color: frequencies.map(colour) },
       hovertemplate: "frequency %{x}: %{y:.3f}<extra></extra>" };
     const height = axis("share", { range: [0, Math.min(1, 1.05 * most) || 1] });
-    return Plotly.newPlot(id, [bars], layout(axis("frequency k"), height, { bargap: 0.15 }), config);
+    const k = axis("frequency k", { range: [0.5, frequencies.length - 0.5] }); // 0 is the constant
+    return Plotly.newPlot(id, [bars], layout(k, height, { bargap: 0.15 }), config);
   }
 
   function heat(id, name, flat, bounds) {
@@ -114,7 +115,7 @@
     if (curves.test_loss) lines.push(line(curves.step, curves.test_loss, "test", COLOURS[1]));
     lines.push(line(steps, at("restricted"), "restricted (all pairs)", COLOURS[2], { line: { color: COLOURS[2], dash: "dash" } }));
     lines.push(line(steps, at("excluded"), "excluded (train)", COLOURS[3], { line: { color: COLOURS[3], dash: "dash" } }));
-    const race = keys.map((k) => line(steps, steps.map((_, step) => at("logits", step)[k - 1]), `k = ${k}`, colour(k),
+    const race = keys.map((k) => line(steps, steps.map((_, step) => at("logits", step)[k]), `k = ${k}`, colour(k),
       { mode: "lines+markers", marker: { size: 3 } }));
     return Promise.all([
       Plotly.newPlot("losses", lines, layout(axis("training step"),
@@ -132,7 +133,7 @@
     $("now").textContent = `step ${steps[chosen.step].toLocaleString("en")}`;
     const shown = (name) => Number(at(name)[chosen.step]).toPrecision(3);
     const accuracy = (100 * at("test_accuracy")[chosen.step]).toFixed(1);
-    const winning = keys.filter((k) => at("logits", chosen.step)[k - 1] > 0.05);
+    const winning = keys.filter((k) => at("logits", chosen.step)[k] > 0.05);
     $("numbers").textContent = `test accuracy ${accuracy} % · restricted ${shown("restricted")} · excluded ${shown("excluded")} · `
       + `above 5 % of the logits: ${winning.join(", ") || "none"}`;
   }
