@@ -107,6 +107,25 @@ def test_an_untrained_model_is_neither():
     assert said["has each neuron one frequency?"] == "no"
 
 
+def test_a_model_that_is_told_wrongly_is_said_to_be():
+    """Shapes fit, and the numbers are other tokens than was said."""
+    run = Run.load(CHECKPOINTS / "p59_seed0")
+    layout = tasks.Layout(tokens=[*range(1, 59), 0])
+    found = report(run.model(), tasks.modular_addition(59, layout=layout))
+    assert found.table["verdict"]["does it know all pairs?"] == "no"
+    assert "another form" in found.table["note"]["does it know all pairs?"]
+
+
+def test_pairs_are_drawn_by_split_where_it_is_known(grokked):
+    run = Run.load(CHECKPOINTS / "p59_seed0")
+    drawn = [torch.as_tensor(trace.z).isfinite() for trace in grokked.figures["pairs"].data]
+    assert drawn[0].flatten().equal(run.task.train_mask)
+    assert drawn[1].flatten().equal(run.task.test_mask)
+    unknown = report(run.model(), tasks.modular_addition(59, train="unknown"))
+    (everything,) = unknown.figures["pairs"].data
+    assert torch.as_tensor(everything.z).isfinite().all()
+
+
 def test_unknown_training_pairs_are_said(grokked):
     run = Run.load(CHECKPOINTS / "p59_seed0")
     nobody_knows = {"split_known": False, "train_mask": torch.zeros(59 * 59, dtype=torch.bool)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,10 @@ def _table(found: verdicts.Findings) -> pd.DataFrame:
 def _figures(
     model: CachedModel, sums: CachedModel | None, found: verdicts.Findings
 ) -> dict[str, go.Figure]:
-    figures = {"pairs": _pairs(model), "ablations": _ablations(found.losses)}
+    figures = {
+        "pairs": _pairs(model),
+        "ablations": _ablations(found.losses, model.logits.shape[-1]),
+    }
     if len(found.losses) == 1:
         del figures["ablations"]
     if sums is not None:
@@ -121,14 +125,22 @@ def _figures(
 
 
 def _pairs(model: CachedModel) -> go.Figure:
-    losses = answers.losses(model.logits, model.task.labels).unflatten(0, model.task.grid)
-    return plots.heatmap(
-        losses.clamp(min=1e-12).log10(),
+    """A panel for each split, where these are known: else all pairs in one."""
+    losses = answers.losses(model.logits, model.task.labels).clamp(min=1e-12).log10()
+    splits = model.task.splits
+    names = {"train": "training pairs", "test": "the others"}
+    shown = {name: splits[split] for split, name in names.items() if split in splits}
+    panels = {
+        name: losses.where(mask, torch.nan).unflatten(0, model.task.grid)
+        for name, mask in (shown or {"all": splits["all"]}).items()
+    }
+    return plots.heatmaps(
+        panels,
         title="Loss of every pair",
         x_title="b",
         y_title="a",
         color_title="log10 of nats",
-        diverging=False,
+        columns=len(panels),
     )
 
 
@@ -180,10 +192,14 @@ def _neurons(sums: CachedModel) -> go.Figure:
     )
 
 
-def _ablations(losses: dict[str, float]) -> go.Figure:
+def _ablations(losses: dict[str, float], n_classes: int) -> go.Figure:
     names, values = list(losses), list(losses.values())
     figure = plots.style.new_figure()
     figure.add_scatter(x=values, y=names, mode="markers", marker={"size": 11, "color": plots.RED})
+    guess = math.log(n_classes)
+    figure.add_vline(x=guess, line={"dash": "dash", "color": plots.style.BLACK})
+    above = {"y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(x=math.log10(guess), text="guessing", **above)
     figure.update_layout(title="Loss with a part removed", height=200 + 40 * len(names))
     figure.update_xaxes(title="cross-entropy over all pairs (nats)", type="log")
     figure.update_yaxes(autorange="reversed")

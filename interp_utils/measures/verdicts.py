@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
 NOT_MEASURED = "not measured"
+ANOTHER_FORM = "a model that is known to be right has another form than its task says"
 KNOWS, GUESSES = 0.99, 0.5  # shares of right answers
 MOST = 0.5  # of variance
 CLOCK = 0.4  # distance irrelevance, Zhong et al. 2023
@@ -73,7 +74,8 @@ def _accuracies(model: CachedModel) -> Iterator[Verdict]:
             yield Verdict(question, NOT_MEASURED, math.nan, "share right", rule, note)
             continue
         yield _known(question, model, splits[split], rule)
-    yield _known("does it know all pairs?", model, splits["all"], rule)
+    of_all = _known("does it know all pairs?", model, splits["all"], rule)
+    yield of_all._replace(note=ANOTHER_FORM) if of_all.verdict == "no" else of_all
 
 
 def _known(question: str, model: CachedModel, mask: Tensor, rule: str) -> Verdict:
