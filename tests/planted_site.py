@@ -27,6 +27,8 @@ y &= \begin{cases} 0 & a < b \\ 1 & \text{otherwise} \end{cases}
 \end{align}
 
 ## A section with a [link](02_more.ipynb)
+
+And one to a page of [docs](../docs/claims.md).
 """
 
 

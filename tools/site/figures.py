@@ -17,10 +17,13 @@ GALLERY_BYTES = 400_000  # the front page is to open at once
 
 def for_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The same notebook with every plotly figure as HTML, its code folded, and no widgets: a
-    progress bar says nothing once it is over.
+    progress bar says nothing once it is over. Pages of docs/ are one folder nearer than they are
+    in the repository.
     """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../docs/", "](../")
         if cell.cell_type != "code":
             continue
         cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
