@@ -50,6 +50,7 @@ def figures() -> list[go.Figure]:
             [0, 100], torch.ones(2, 6), title="A spectrum", y_title="power", keys=[2]
         ),
         panels.update_layout(title="Three panels & a legend", width=1400),
+        plots.one_layer({"neurons": "W_in: 4 x 8"}, title="A drawing, which has no data"),
     ]
 
 

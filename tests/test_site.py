@@ -14,6 +14,7 @@ import pytest
 from tests import planted_site
 
 ROOT = Path(__file__).parents[1]
+GROUND = "getComputedStyle(e).backgroundColor)"
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("sphinx") is None or importlib.util.find_spec("playwright") is None,
     reason="the extra `site` is not installed",
@@ -80,6 +81,9 @@ def test_pages_with_figures_are_whole_on_a_desk(site, browser, dark):
         visit.go(file)
         if visit.look():
             wrong[file.name] = visit.problems
+        grounds = "[...document.querySelectorAll('.text_html')].map((e) => " + GROUND
+        if dark and set(visit.page.evaluate(grounds)) - {"rgba(0, 0, 0, 0)"}:
+            wrong[file.name] = ["outputs on a light ground"]
         scripts = "[...document.scripts].filter((s) => s.src.includes('plotly')).length"
         if visit.page.evaluate(scripts) != 1:
             wrong[file.name] = ["plotly.js is not there once"]

@@ -36,7 +36,9 @@ def for_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def as_html(figure: dict[str, Any], as_picture: bool = False) -> str:
     """A figure as data in the page, for site.js to draw: a picture is still, and scales as one."""
-    shown = {name: figure[name] for name in ("data", "layout", "frames") if figure.get(name)}
+    shown = {"data": figure.get("data", []), "layout": figure["layout"]}  # a drawing has no data
+    if figure.get("frames"):
+        shown["frames"] = figure["frames"]
     data = json.dumps(shown, separators=(",", ":")).replace("</", "<\\/")
     kind = "plotly-picture" if as_picture else "plotly-figure"
     height = "" if as_picture else f' style="min-height:{shown["layout"].get("height", 450)}px"'
