@@ -106,7 +106,7 @@ def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
     )
     for column, n in enumerate(panels.values(), start=1):
         radius = to_numpy(n)
-        dots = go.Scatterpolargl(
+        dots = go.Scatterpolar(
             r=radius,
             theta=np.degrees(n.cpu().double().numpy() % (2 * np.pi)).astype(np.float32),
             mode="markers",
