@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.analysis import algorithm, answers, fourier, progress, sparsity
 from interp_utils.measures import applies
 from interp_utils.measures.applies import DoesNotApply
@@ -201,14 +201,16 @@ def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) ->
     """Loss and accuracy on each split; of several answers, level says whose: "answer 7" has 7
     classes.
     """
-    task = model.task
-    several = task.labels.ndim > 1
+    task, several = model.task, model.task.labels.ndim > 1
     n_classes = task.n_classes if several else None
     levels = [{"level": f"answer {q}"} for q in task.n_classes] if several else [{}]
+    of_input = {
+        "loss": answers.losses(logits, task.labels, n_classes),
+        "accuracy": answers.predictions(logits.flatten(0, -2), n_classes) == task.labels,
+    }
     for split, mask in task.splits.items():
-        of_split = {"split": split, **about}
-        loss = answers.mean_losses(logits, task.labels, n_classes, mask=mask)
-        right = answers.accuracies(logits, task.labels, n_classes, mask=mask)
-        for name, values in (("loss", loss), ("accuracy", right)):
+        for name, found in of_input.items():
+            values = devices.double(found[mask]).mean(0)
             for level, value in zip(levels, values.flatten().tolist(), strict=True):
-                yield {"measure": f"{measure}{name}", **of_split, **level, "value": value}
+                about_row = {"split": split, **about, **level}
+                yield {"measure": f"{measure}{name}", **about_row, "value": value}
