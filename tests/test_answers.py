@@ -101,6 +101,9 @@ def test_zero_padding_counts_answers_without_a_positive_logit_as_wrong():
     found = answers.accuracies(logits, labels, n_classes, zero_padded=True)
     assert torch.allclose(found, expected)
     assert found[0].item() == pytest.approx(0.375, abs=0.01)
+    flat = answers.predictions(logits, n_classes, zero_padded=True)
+    on_grid = answers.predictions(logits[:, None], n_classes, zero_padded=True)
+    assert on_grid.squeeze(1).equal(flat), "whatever the axes are"
     usual = answers.accuracies(logits, labels, n_classes)
     assert usual[0].item() == pytest.approx(0.5, abs=0.01) and usual[2] == found[2]
 
@@ -136,13 +139,17 @@ def test_what_does_not_fit_is_refused(task, logits, as_a_user):
         answers.mean_losses(random(9, 53), torch.arange(9), 52)
     with pytest.raises(ValueError, match="of 5 answers: pass n_classes, the number of classes"):
         answers.losses(random(9, 53), torch.zeros(9, 5, dtype=torch.long))
-    with pytest.raises(ValueError, match="answers of .* classes need .* logits side by side, got"):
+    found = f"logits side by side, got {logits.shape[-1] - 1}$"
+    with pytest.raises(ValueError, match=f"answers of .* classes need .* {found}"):
         answers.split(logits[..., :-1], task.n_classes)
     with pytest.raises(
         ValueError,
         match=r"answers need labels of shape \(inputs, .*one answer has labels of shape",
     ):
         answers.accuracies(logits, task.labels[:, :1], task.n_classes)
+    for of_one in (answers.mean_loss, answers.accuracy):
+        with pytest.raises(ValueError, match="are of several answers: take answers.mean_losses"):
+            of_one(logits, task.labels)
     with pytest.raises(ValueError, match="the mask selects no input"):
         answers.mean_losses(
             logits, task.labels, task.n_classes, mask=torch.zeros(len(task), dtype=torch.bool)

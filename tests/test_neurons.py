@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from interp_utils.analysis import neurons
@@ -76,12 +77,13 @@ def test_terms_add_up_to_what_the_frequency_explains():
     torch.testing.assert_close(found.alone + found.products, clusters.variance_explained)
 
 
-def test_harmonics_are_multiples_of_the_frequency_mod_p():
-    p, k, n = 11, 4, planted.numbers(11)
+@pytest.mark.parametrize(("p", "k"), [(11, 4), (13, 5)])
+def test_harmonics_are_multiples_of_the_frequency_mod_p(p, k):
+    n = planted.numbers(p)
     w = planted.angle(p, k)
     a, b = w * n[:, None], w * n[None, :]
     neuron = 5 + torch.cos(a) * torch.cos(b) + torch.sin(2 * a) + 0 * b
-    shares = neurons.harmonics(neuron[..., None].double(), k)  # twice 4 is 8, that is 3 mod 11
+    shares = neurons.harmonics(neuron[..., None].double(), k)  # 2 k is p - 2 k, which is 3 here
     expected = torch.zeros(4, 4, dtype=torch.float64)
     expected[1, 1], expected[2, 0] = 1 / 3, 2 / 3
     torch.testing.assert_close(shares, expected)

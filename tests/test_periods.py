@@ -28,7 +28,7 @@ def test_classes_find_planted_heads_and_digits_and_dead_neurons_have_none():
     p, task = 23, remainder_task(23)
     n = torch.arange(p * p)
     function_of_7, function_of_low = random(7)[n % 7], random(p, seed=1)[n % p]
-    values = torch.stack([function_of_7, function_of_low, torch.full_like(function_of_7, 3.0)], 1)
+    values = torch.stack([function_of_7, function_of_low, torch.full_like(function_of_7, 3.3)], 1)
     of_answers = periods.class_shares(values, task.labels)
     assert of_answers[primes_below(23).index(7), 0].item() == pytest.approx(1)
     assert of_answers[:, 2].isnan().all() and not of_answers[:, :2].isnan().any()

@@ -88,6 +88,11 @@ def test_a_planted_difference_is_found_and_none_is_not():
         rank_tests.kruskal_wallis(planted, groups).p_value < 0.001
         and rank_tests.spearman(planted, groups.double()).p_value < 0.001
     )
+    for n in (198, 199):  # none of the relabellings is as extreme
+        assert rank_tests.kruskal_wallis(planted, groups, n).p_value == pytest.approx(1 / (n + 1))
+    usual = rank_tests.kruskal_wallis(noise[0], groups)
+    assert usual == rank_tests.kruskal_wallis(noise[0], groups, 9999, 0)
+    assert rank_tests.spearman(planted, groups.double()).p_value == pytest.approx(1e-4)
     assert rank_tests.spearman(-planted, groups.double()).statistic == pytest.approx(
         -rank_tests.spearman(planted, groups.double()).statistic
     )

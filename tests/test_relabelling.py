@@ -162,3 +162,14 @@ def test_waves_that_are_one_on_these_names_count_once():
     assert 0.05 < one < 0.8
     assert relabelling.share_on(values, names, [1], 12) == pytest.approx(one)
     assert relabelling.share_on(values, names, [1, 5], 12) == pytest.approx(one)
+
+
+def test_best_shares_are_of_each_neuron_that_varies():
+    """A product of one frequency has one, the sum of two frequencies half, a constant none."""
+    p = 11
+    names = torch.arange(p)
+    waves = {f: torch.cos(angle(p, f) * names.double()) for f in (2, 3)}
+    product, other = (waves[f][:, None] * waves[f] for f in (2, 3))
+    grid = torch.stack([product, product + other, torch.ones(p, p).double()], -1)
+    found = relabelling.best_frequency_shares(grid, names, names, p)
+    assert found.tolist() == pytest.approx([1, 0.5])

@@ -99,6 +99,9 @@ def test_participation_ratio_and_count_for():
     assert spectra.count_for(torch.full((10,), 0.1)).item() == 9, (
         "nine tenths, whatever rounding says"
     )
+    assert spectra.count_for(torch.full((30,), 0.1, dtype=torch.float64), 0.5).item() == 15, (
+        "and half"
+    )
     parts = random(30).square()
     total, largest_first = parts.sum().item(), sorted(parts.tolist(), reverse=True)
     count = next(n for n in range(1, 31) if sum(largest_first[:n]) >= 0.75 * total)

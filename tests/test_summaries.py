@@ -7,7 +7,7 @@ from interp_utils.analysis import algorithm, answers, fourier, sparsity
 from tests import planted
 
 
-@pytest.mark.parametrize("p", [11, 12])
+@pytest.mark.parametrize("p", [10, 11, 12, 15])
 def test_cosine_fit_recovers_planted_amplitudes(p):
     amplitudes = {1: 3.0, 4: -2.0, p // 2: 0.5}
     logits = planted.clock(p, amplitudes)
@@ -19,7 +19,8 @@ def test_cosine_fit_recovers_planted_amplitudes(p):
     assert torch.allclose(fit.approximation, logits, atol=1e-10) and math.isclose(
         fit.variance_explained, 1
     )
-    partial = algorithm.cosine_fit(logits, [1])
+    partial, small = (algorithm.cosine_fit(x, [1]) for x in (logits, 1e-3 * logits))
+    assert math.isclose(small.variance_explained, partial.variance_explained), "whatever the scale"
     energy = {k: A**2 * (p**3 if 2 * k == p else p**3 / 2) for k, A in amplitudes.items()}
     assert math.isclose(partial.variance_explained, energy[1] / sum(energy.values()), rel_tol=1e-9)
 
@@ -95,6 +96,15 @@ def test_fourier_density_of_planted_embeddings():
         torch.eye(p, dtype=torch.float64).index_fill(0, torch.tensor([6]), 0.0)
     )
     assert math.isclose(sparsity.fourier_density(lonely).fcr, 4 / 5, rel_tol=1e-9)
+    uneven = 10 * torch.rand(p, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    norms = fourier.transform(uneven).norm(dim=1)[1:]
+    cosines, sines = norms[0::2].tolist(), norms[1::2].tolist()
+    pairs = list(zip(cosines, sines, strict=True))
+    large = [[x > eta * max(of) for x in of] for eta in (0.5, 0.8) for of in (cosines, sines)]
+    for eta, (c, s) in {0.5: large[:2], 0.8: large[2:]}.items():
+        density = sparsity.fourier_density(uneven, eta)
+        assert math.isclose(density.ffd, sum(c + s) / 10)
+    assert math.isclose(density.fcr, sum(min(pair) / max(pair) for pair in pairs) / 5)
     with pytest.raises(ValueError, match="odd p, got 10"):
         sparsity.fourier_density(torch.rand(10, 2))
 
@@ -107,7 +117,7 @@ def test_values_that_do_not_vary_are_refused():
 
 
 def test_sequence_accuracy_counts_what_is_asked():
-    labels = torch.tensor([[-1, 2, 0], [-1, 1, -1], [1, 1, 1]])
-    logits = torch.nn.functional.one_hot(torch.tensor([[0, 2, 0], [2, 1, 0], [1, 0, 1]]), 3).float()
+    labels = torch.tensor([[-1, 2, 0], [-1, 1, -1], [1, 0, 1]])
+    logits = torch.nn.functional.one_hot(torch.tensor([[0, 2, 0], [2, 1, 0], [1, 3, 1]]), 4).float()
     whole, token = answers.sequence_accuracy(logits, labels)
     assert (whole, token) == (pytest.approx(2 / 3), pytest.approx(5 / 6))
