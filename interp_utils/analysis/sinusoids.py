@@ -32,7 +32,7 @@ class AttentionFit(NamedTuple):
 @at_least_float32
 def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
     """Least squares: attention to a = c + alpha (cos w_k a - cos w_k b) + beta (sin w_k a - sin w_k
-    b) (Nanda et al. 2023, appendix).
+    b) (Nanda et al. 2023, table 2).
     """
     p = fourier.check_grid(attention)
     fourier.check_keys(p, [k])
@@ -61,7 +61,7 @@ class LineFit(NamedTuple):
 @at_least_float32
 def fit_line(difference: Float[Tensor, "a b"], attention: Float[Tensor, "a b"]) -> LineFit:
     """Least squares: attention to a = c + m (s_a - s_b), in place of the sigmoid of that difference
-    of scores (Nanda et al. 2023, appendix).
+    of scores (Nanda et al. 2023, appendix A.1).
     """
     mean_of_x, mean_of_y = difference.mean(), attention.mean()
     x, y = difference - mean_of_x, attention - mean_of_y

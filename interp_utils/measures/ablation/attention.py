@@ -84,7 +84,7 @@ def with_attention_to_a(
 
 def linear_attention(model: CachedModel, *, layer: int | None = None) -> Float[Tensor, "p p head"]:
     """Each head's attention to a as its best line in the difference of scores, c + m (s_a - s_b),
-    in place of their sigmoid (Nanda et al. 2023, appendix).
+    in place of their sigmoid (Nanda et al. 2023, appendix A.1).
     """
     model.require_operands("attention to a and b")
     name = hook(model, "attn_scores", layer)
