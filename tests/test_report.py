@@ -105,6 +105,9 @@ def test_an_untrained_model_is_neither():
     assert said["does it know its training pairs?"] == "no"
     assert said["circuit or memoriser?"] == "neither yet"
     assert said["has each neuron one frequency?"] == "no"
+    for question in ("are the keys enough?", "are the keys needed?"):
+        assert said[question] == "not measured", "it has no answer that could be kept or lost"
+        assert "guessing already" in found.table["note"][question]
 
 
 def test_a_model_that_is_told_wrongly_is_said_to_be():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
 NOT_MEASURED = "not measured"
+NOTHING_TO_LOSE = "its loss is above that of guessing already"
 ANOTHER_FORM = "a model that is known to be right has another form than its task says"
 KNOWS, GUESSES = 0.99, 0.5  # shares of right answers
 MOST = 0.5  # of variance
@@ -140,15 +141,19 @@ def _progress(sums: CachedModel | None, keys: list[int] | None, note: str) -> It
         yield Verdict(on, NOT_MEASURED, math.nan, "nats", on_rule, note)
         yield Verdict(off, NOT_MEASURED, math.nan, "nats", off_rule, note)
         return
-    logits, labels = sums.logits, sums.task.labels
+    logits, labels, guess = sums.logits, sums.task.labels, math.log(sums.logits.shape[-1])
+    before = progress.mean_loss(logits, labels)
+    if before > guess:
+        yield Verdict(on, NOT_MEASURED, math.nan, "nats", on_rule, NOTHING_TO_LOSE)
+        yield Verdict(off, NOT_MEASURED, math.nan, "nats", off_rule, NOTHING_TO_LOSE)
+        return
     restricted = progress.mean_loss(progress.restrict(logits, keys), labels)
-    enough = restricted <= HARMLESS * progress.mean_loss(logits, labels)
+    enough = restricted <= HARMLESS * before
     yield Verdict(on, "yes" if enough else "no", restricted, "nats", on_rule)
     mask = sums.task.splits.get("train")
     excluded = progress.mean_loss(progress.remove(logits, keys), labels, mask=mask)
-    needed = excluded > math.log(logits.shape[-1])
     word = "" if mask is not None else "on all pairs: the training pairs are not known"
-    yield Verdict(off, "yes" if needed else "no", excluded, "nats", off_rule, word)
+    yield Verdict(off, "yes" if excluded > guess else "no", excluded, "nats", off_rule, word)
 
 
 def _algorithm(sums: CachedModel | None, mechanism: Verdict) -> Iterator[Verdict]:
@@ -237,5 +242,5 @@ def _cannot_ablate(model: CachedModel, needs: str, before: float, guess: float) 
     if needs == "mlp" and (cfg.attn_only or not cfg.d_mlp):
         return "the model has no MLP"
     if before > guess:
-        return "its loss is above that of guessing already"
+        return NOTHING_TO_LOSE
     return ""
