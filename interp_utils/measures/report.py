@@ -201,6 +201,7 @@ def _ablations(losses: dict[str, float], n_classes: int) -> go.Figure:
     above = {"y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
     figure.add_annotation(x=math.log10(guess), text="guessing", **above)
     figure.update_layout(title="Loss with a part removed", height=200 + 40 * len(names))
-    figure.update_xaxes(title="cross-entropy over all pairs (nats)", type="log")
+    powers = {"type": "log", "exponentformat": "power"}
+    figure.update_xaxes(title="loss over all pairs (nats)", **powers)
     figure.update_yaxes(autorange="reversed")
     return figure

@@ -89,7 +89,9 @@
     const height = layout.height ?? 450;
     delete layout.width;
     Object.assign(layout, { autosize: true, height });
-    if (width < NARROW) {
+    if (figure.data.length === 0) {
+      layout.width = Math.max(width, NARROW); // a drawing scrolls: its words are as wide anywhere
+    } else if (width < NARROW) {
       const tall = stacked(figure, width);
       layout.margin = { ...layout.margin, l: 50, r: 12 };
       if (layout.title?.text) {
