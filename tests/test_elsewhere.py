@@ -42,6 +42,7 @@ SAVED = {
         "model": {f"module._orig_mod.{name}": weight for name, weight in WEIGHTS.items()}
     },
     "with buffers": {**WEIGHTS, "blocks.0.attn.mask": torch.ones(3, 3).tril()},
+    "of NumPy": {name: weight.numpy() for name, weight in WEIGHTS.items()},
     "a demo's file": {
         "model": WEIGHTS,
         "checkpoints": [WEIGHTS, WEIGHTS],
@@ -182,6 +183,13 @@ def test_where_several_orientations_fit_it_can_be_said():
     assert plain.equal(turned)
     with pytest.raises(ValueError, match="orientation must be one of .*, got 'mine'"):
         models.from_weights(config, weights, orientation="mine")
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
+def test_what_are_no_real_numbers_is_refused(dtype):
+    theirs = {**WEIGHTS, "embed.W_E": WEIGHTS["embed.W_E"].to(dtype)}
+    with pytest.raises(ValueError, match=f"embed.W_E must have real numbers, got {dtype}"):
+        models.from_weights(CONFIG, theirs)
 
 
 def test_a_shape_that_fits_no_orientation_is_named():

@@ -306,6 +306,17 @@ def test_a_layout_that_makes_no_task_says_why(layout, message):
         tasks.modular_addition(3, layout=layout)
 
 
+@pytest.mark.usefixtures("as_a_user")
+def test_what_is_no_layout_is_refused():
+    with pytest.raises(TypeError, match=r"a tasks.Layout, e.g. Layout\(\['b', 'a', 3\]\), got"):
+        tasks.modular_addition(3, layout=["b", "a", 3])
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_the_classes_of_one_answer_may_be_a_number():
+    assert dataclasses.replace(tasks.modular_addition(53), n_classes=53).n_classes == (53,)
+
+
 def test_rows_in_any_order_are_put_on_the_grid():
     task = tasks.modular_subtraction(5)
     order = torch.randperm(25, generator=torch.Generator().manual_seed(0))
@@ -322,6 +333,11 @@ def test_the_users_training_pairs_take_the_place_of_a_split():
     mask = torch.rand(25, generator=torch.Generator().manual_seed(0)) < 0.4
     for train in (mask, mask.view(5, 5), mask.view(5, 5).nonzero(), mask.view(5, 5).numpy()):
         assert tasks.modular_addition(5, train=train).train_mask.equal(mask)
+    columns = mask.view(5, 5).nonzero().unbind(1)
+    for train in (columns, tuple(column.numpy() for column in columns)):
+        assert tasks.modular_addition(5, train=train).train_mask.equal(mask)
+    with pytest.raises(ValueError, match=r"may be the pairs \[0, 1\] and \[2, 3\], or these as a"):
+        tasks.modular_addition(5, train=(torch.tensor([0, 1]), torch.tensor([2, 3])))
     unknown = tasks.modular_addition(5, train="unknown")
     assert not unknown.train_mask.any()
     with pytest.raises(

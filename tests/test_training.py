@@ -315,3 +315,21 @@ def test_gradients_by_embeddings_with_gradients_off(small_run, mode):
         off = trajectories.gradient_symmetricity(model)
     model = CachedModel(small_run.model(), small_run.task)
     assert off == trajectories.gradient_symmetricity(model)
+
+
+@pytest.mark.parametrize("forward", ["table", "hooked"])
+def test_torchs_default_precision_changes_nothing(forward, tmp_path):
+    task, config = tasks.modular_addition(7, 0.6), TrainConfig(steps=3, dropout=0.1)
+    config = dataclasses.replace(config, forward=forward, dropout=0.1 * (forward == "table"))
+    runs = []
+    for default in (torch.float32, torch.float64):
+        torch.set_default_dtype(default)
+        try:
+            out = tmp_path / str(default)
+            runs.append(train(task, SMALL_MODEL, config, out=out, progress=False))
+        finally:
+            torch.set_default_dtype(torch.float32)
+    single, double = runs
+    for name, weight in single.weights().items():
+        assert weight.equal(double.weights()[name]), name
+    assert single.metrics.equals(double.metrics)

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 
@@ -23,13 +25,15 @@ def check_weights(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int,
     for name, shape in shapes.items():
         if tuple(weights[name].shape) != shape:
             raise ValueError(f"{name} must have shape {shape}, got {tuple(weights[name].shape)}")
+        if not weights[name].is_floating_point():
+            raise ValueError(f"{name} must have real numbers, got {weights[name].dtype}")
         if not weights[name].isfinite().all():
             raise ValueError(f"{name} has values that are not finite (NaN or infinity)")
 
 
 def state_dict_in(saved: Any, anchor: str) -> dict[str, Tensor]:
-    """The tensors by name in what was saved: `saved` itself, or the one state dict among its
-    entries, e.g. {"model": ..., "optimizer": ...}.
+    """The tensors by name in what was saved: `saved` itself (its arrays may be NumPy's), or the one
+    state dict among its entries, e.g. {"model": ..., "optimizer": ...}.
 
     anchor: the name of a weight that every model of the kind has, perhaps after a prefix.
     Raises TypeError/ValueError where there is none, more than one, or a list of them.
@@ -42,8 +46,12 @@ def state_dict_in(saved: Any, anchor: str) -> dict[str, Tensor]:
         raise ValueError(_of_a_list("weights", saved))
     if not isinstance(saved, Mapping):
         raise TypeError(f"expected a dict of tensors by name, got a {type(saved).__name__}")
+    saved = {
+        name: torch.as_tensor(weight) if isinstance(weight, np.ndarray) else weight
+        for name, weight in saved.items()
+    }
     if _is_state_dict(saved):
-        return dict(saved)
+        return saved
     inside = [found for found in _state_dicts(saved, "weights") if _anchors(found[1], anchor)]
     if len(inside) == 1:
         return dict(inside[0][1])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
-from interp_utils.tasks.splits import PUBLISHED_SEED, Split, given_mask, train_mask
+from interp_utils.tasks.splits import PUBLISHED_SEED, Pairs, Split, given_mask, train_mask
 from interp_utils.tasks.task import Task
 
 __all__ = [
@@ -25,7 +23,7 @@ __all__ = [
     "sums_task",
 ]
 
-Train = Tensor | np.ndarray | Sequence[Sequence[int]] | Literal["unknown"]
+Train = Pairs | Literal["unknown"]
 
 
 @plain_numbers
@@ -147,6 +145,8 @@ def sums_task(
     params: of the split, "frac_train", "seed" and "split", among what people are to read.
     """
     layout = layout or Layout()
+    if not isinstance(layout, Layout):
+        raise TypeError(f"layout must be a tasks.Layout, e.g. Layout({layout!r}), got {layout!r}")
     n_a, n_b = len(operation.u), len(operation.v)
     a, b = pairs(n_a, n_b).unbind(1)
     tokens, operands, d_vocab = layout.write(a, b, n_a, n_b)

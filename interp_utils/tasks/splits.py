@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 __all__ = ["Split", "permutation", "train_mask"]
 
+Columns = tuple[Tensor | np.ndarray, Tensor | np.ndarray]  # all a, all b
+Pairs = Tensor | np.ndarray | Sequence[Sequence[int]] | Columns
 Split = Literal["random", "grokking_demo", "paper"]
 PUBLISHED_SEED: dict[str, int] = {"random": 0, "grokking_demo": 598, "paper": 0}
 
@@ -60,19 +62,17 @@ def _check_split(split: str) -> None:
         raise ValueError(f"split must be one of {get_args(Split)}, got {split!r}")
 
 
-def given_mask(
-    train: Tensor | np.ndarray | Sequence[Sequence[int]], grid: tuple[int, int]
-) -> Bool[Tensor, "n"]:
+def given_mask(train: Pairs, grid: tuple[int, int]) -> Bool[Tensor, "n"]:
     """The training pairs of a model that was trained elsewhere, as a mask over the grid, a-major.
 
-    train: a mask, flat or on the grid, or the pairs (a, b) themselves, "k 2".
+    train: a mask, flat or on the grid; the pairs (a, b) themselves, "k 2"; or (all a, all b).
     Raises ValueError for anything else, or a pair that is not on the grid.
     """
     n = grid[0] * grid[1]
     expected = f"train must be a mask of {n} pairs, pairs (a, b) of shape (k, 2), or 'unknown'"
     if isinstance(train, str):
         raise ValueError(f"{expected}; got {train!r}")
-    given = torch.as_tensor(train)
+    given = torch.as_tensor(_rows(train))
     if given.dtype == torch.bool and given.numel() == n and given.ndim <= 2:
         return given.detach().cpu().flatten().clone()
     whole = given.ndim == 2 and given.shape[1] == 2 and not given.is_floating_point()
@@ -86,3 +86,17 @@ def given_mask(
     mask = torch.zeros(n, dtype=torch.bool)
     mask[a * grid[1] + b] = True
     return mask
+
+
+def _rows(train: Any) -> Any:
+    """Pairs as rows, where they were given as two columns. Raises ValueError where both fit."""
+    columns = isinstance(train, tuple) and len(train) == 2
+    if not columns or any(getattr(each, "ndim", None) != 1 for each in train):
+        return train
+    a, b = (torch.as_tensor(each) for each in train)
+    if len(a) == len(b) == 2:
+        raise ValueError(
+            f"train may be the pairs {a.tolist()} and {b.tolist()}, or these as a and b: give the "
+            "pairs as rows of one tensor"
+        )
+    return torch.stack([a, b], 1) if len(a) == len(b) else train

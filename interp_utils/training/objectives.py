@@ -144,8 +144,8 @@ def dropout_masks(config: RunConfig, step: int, n: int, device: torch.device) ->
         if config.train.dropout_mask == "step"
         else (2, n, config.model.d_model)
     )
-    kept = torch.rand(shape, generator=generator) >= config.train.dropout
-    return (kept / (1 - config.train.dropout)).to(device)
+    kept = torch.rand(shape, generator=generator, dtype=torch.float32) >= config.train.dropout
+    return (kept.float() / (1 - config.train.dropout)).to(device)
 
 
 class _Fresh:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from interp_utils.configs import ModelConfig
 
+DRAWN = torch.float32  # whatever torch's default is: another precision draws other numbers
+
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Shape of every weight under HookedTransformer's name, in the one order this suite uses."""
@@ -83,15 +85,15 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
 
     def draw(name: str, shape: tuple[int, ...]) -> Tensor:
         if is_scale(name):
-            return torch.ones(shape)
+            return torch.ones(shape, dtype=DRAWN)
         if is_bias(name) or is_shift(name):
-            return torch.zeros(shape)
+            return torch.zeros(shape, dtype=DRAWN)
         if config.init == "transformer_lens":
             std = 0.8 / config.d_model**0.5
         else:
             std = (config.d_vocab_out if name == "unembed.W_U" else config.d_model) ** -0.5
-        drawn = std * torch.randn(shape, generator=generator)
-        return drawn if name in trained else torch.zeros(shape)
+        drawn = std * torch.randn(shape, generator=generator, dtype=DRAWN)
+        return drawn if name in trained else torch.zeros_like(drawn)
 
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}
 
