@@ -1,6 +1,7 @@
 """Ablations against the same edit made on the weights, on a model whose every weight is random."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -391,3 +392,46 @@ def test_there_is_no_equals_where_an_operand_is_read():
     assert "no attention to =" not in ablation.table(model, [1]).index
     with pytest.raises(DoesNotApply, match='where an operand stands: there is no "="'):
         ablation.table(model, [1], ["no attention to ="])
+
+
+@pytest.mark.skipif(not models.has_hooked_transformer(), reason="no HookedTransformer here")
+@pytest.mark.parametrize(
+    ("settings", "left_out"),
+    [
+        (
+            {"parallel_attn_mlp": True},
+            {"MLP skip zero", "MLP skip mean", "attention skip zero"},
+        ),
+        (
+            {"use_local_attn": True, "window_size": 1, "attn_types": ["local"]},
+            {"attention sine"},
+        ),
+    ],
+    ids=["parallel", "attention to itself alone"],
+)
+def test_the_table_leaves_out_what_means_nothing_for_a_model(settings, left_out):
+    from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+    config = HookedTransformerConfig(
+        n_layers=1,
+        d_model=16,
+        n_heads=2,
+        d_head=8,
+        d_mlp=32,
+        n_ctx=3,
+        d_vocab=8,
+        d_vocab_out=7,
+        act_fn="relu",
+        normalization_type=None,
+        device="cpu",
+        seed=0,
+        **settings,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = CachedModel(HookedTransformer(config), tasks.modular_addition(7))
+    names = set(ablation.table(model, [1, 2]).index)
+    assert set(ablation.ABLATIONS) - names == left_out
+    for name in left_out:
+        with pytest.raises(DoesNotApply, match=f"{name} means nothing here: "):
+            ablation.table(model, [1, 2], [name])

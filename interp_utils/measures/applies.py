@@ -45,6 +45,12 @@ def require_mlp(model: CachedModel) -> None:
         raise DoesNotApply("this model has no MLP: it is of attention alone")
 
 
+def require_one_after_the_other(model: CachedModel) -> None:
+    """Raises DoesNotApply where the MLP does not read what attention has added to."""
+    if getattr(model.model.cfg, "parallel_attn_mlp", False):
+        raise DoesNotApply("attention and MLP of this model are parallel: neither skips the other")
+
+
 def in_sums(model: CachedModel) -> CachedModel:
     """The model on the grid of the coordinates of which the label is the sum. Raises DoesNotApply
     where its task has none.

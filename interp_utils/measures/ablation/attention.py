@@ -114,7 +114,9 @@ def sine_attention(
 
 
 def head_frequencies(model: CachedModel, *, layer: int | None = None) -> list[int]:
-    """The frequency that most of each head's attention to a varies with, over the grid."""
+    """The frequency that most of each head's attention to a varies with, over the grid; 0 for one
+    that does not vary.
+    """
     shares = fourier.neuron_variance_by_frequency(_attention_to_a(model, layer))
     return shares.nan_to_num(0).argmax(0).tolist()
 

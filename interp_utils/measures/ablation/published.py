@@ -56,7 +56,10 @@ def _linear(model: CachedModel, keys: Sequence[int]) -> Logits:
 
 
 def _sine(model: CachedModel, keys: Sequence[int]) -> Logits:
-    return with_attention_to_a(model, sine_attention(model, head_frequencies(model)))
+    frequencies = head_frequencies(model)
+    if 0 in frequencies:
+        raise DoesNotApply(f"attention to a of head {frequencies.index(0)} does not vary")
+    return with_attention_to_a(model, sine_attention(model, frequencies))
 
 
 def _polynomial(model: CachedModel, keys: Sequence[int]) -> Logits:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils.measures.ablation.parts import How, Logits, check_how, hook, mean_of_inputs
-from interp_utils.measures.applies import has_mlp, require_mlp
+from interp_utils.measures.applies import has_mlp, require_mlp, require_one_after_the_other
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
@@ -20,6 +20,7 @@ def without_attention_skip(
     """The residual stream after attention is attention's output alone (plus the mean of what
     skips it), at every position.
     """
+    require_one_after_the_other(model)
     before, added = hook(model, "resid_pre", layer), hook(model, "attn_out", layer)
     after = hook(model, "resid_mid" if has_mlp(model) else "resid_post", layer)
     return _without_skip(model, before, added, after, how)
@@ -30,6 +31,7 @@ def without_mlp_skip(model: CachedModel, how: How = "zero", *, layer: int | None
     at every position.
     """
     require_mlp(model)
+    require_one_after_the_other(model)
     before, added = hook(model, "resid_mid", layer), hook(model, "mlp_out", layer)
     return _without_skip(model, before, added, hook(model, "resid_post", layer), how)
 
