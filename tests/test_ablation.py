@@ -235,8 +235,8 @@ def test_the_mean_of_a_head_is_its_own():
 
 def test_logits(model):
     for variant in ("sum", "block3x3", "sum_3d"):
-        kept = ablation.with_logits_on(model, [2], variant)
-        removed = ablation.without_frequency(model, 2, variant)
+        kept = ablation.with_logits_on(model, [2], variant=variant)
+        removed = ablation.without_frequency(model, 2, variant=variant)
         assert close(kept + removed, model.logits + model.logits.mean((0, 1)))
 
 

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from typing import Literal, get_args, get_origin
 
 import pytest
@@ -13,7 +14,7 @@ from interp_utils import CachedModel, ModelConfig, TrainConfig, tasks
 from interp_utils.analysis.characters import real_irreps
 from interp_utils.group_tables import group_table
 from tests import planted
-from tests.arguments import FUNCTIONS, Place, arguments, table
+from tests.arguments import FUNCTIONS, Place, arguments, functions, table
 
 CPU = torch.device("cpu")
 C3 = group_table("C3")
@@ -113,3 +114,29 @@ def test_another_position_is_refused(small_run):
     ):
         with pytest.raises(ValueError, match=f"pos must be .*got '{WRONG}'"):
             at()
+
+
+# What people pass by name; two functions that build ablations pass a layer on as it is.
+BY_NAME = {"any_labels", "layer", "level", "mask", "threshold", "variant"}
+PASS_ON = ("ablation.parts.hook", "applies.the_layer")
+
+
+def test_masks_and_options_are_passed_by_name():
+    by_place = {
+        f"{name}: {parameter.name}"
+        for name, function in functions(interp_utils).items()
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name in BY_NAME and parameter.default is not parameter.empty
+        if parameter.kind is not parameter.KEYWORD_ONLY and not name.endswith(PASS_ON)
+    }
+    assert by_place == set()
+
+
+def test_a_progress_bar_is_switched_off_by_the_same_word_everywhere():
+    named = {
+        parameter
+        for function in functions(interp_utils).values()
+        for parameter in inspect.signature(function).parameters
+        if re.search("progress|verbose|silent|quiet", parameter)
+    }
+    assert named == {"progress"}

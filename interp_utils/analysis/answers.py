@@ -83,7 +83,7 @@ def mean_losses(
     """Mean loss of each answer over the inputs of the mask, in nats; float64. Raises ValueError for
     an empty mask.
     """
-    rows, own = selected(logits, labels, mask)
+    rows, own = selected(logits, labels, mask=mask)
     return devices.double(cross_entropy(rows, own, n_classes)).mean(0)
 
 
@@ -99,7 +99,7 @@ def accuracies(
     """Fraction of the inputs of the mask whose largest logit is the label's, of each answer;
     float64. zero_padded: see `predictions`.
     """
-    rows, own = selected(logits, labels, mask)
+    rows, own = selected(logits, labels, mask=mask)
     sizes = class_counts(rows, own, n_classes)
     found = predictions(rows, sizes if own.ndim == 2 else None, zero_padded=zero_padded)
     return devices.double(found == own).mean(0)
@@ -181,6 +181,7 @@ def sequence_accuracy(
 def selected(
     logits: Float[Tensor, "*grid c"],
     labels: Int[Tensor, "n *answer"],
+    *,
     mask: Bool[Tensor, "n"] | None = None,
 ) -> tuple[Float[Tensor, "m c"], Int[Tensor, "m *answer"]]:
     """The rows of logits and labels that a mask selects, on the logits' device. Raises

@@ -84,6 +84,7 @@ def key_irreps(
     logits: Float[Tensor, "x y z"],
     table: Int[Tensor, "g g"],
     irreps: Irreps,
+    *,
     threshold: float = KEY_SIMILARITY,
 ) -> list[int]:
     """The non-trivial irreps whose similarity in the logits is above the threshold, in order."""

@@ -178,7 +178,7 @@ def nearest_line(vectors: Float[Tensor, "n d"], lines: Lines) -> Nearest:
 
 @exactly
 def null_share_on_lines(
-    lines: Lines, threshold: float = 0.99, draws: int = 20_000, seed: int = 0
+    lines: Lines, *, threshold: float = 0.99, draws: int = 20_000, seed: int = 0
 ) -> float:
     """The fraction of random directions whose beta is above the threshold."""
     random = torch.Generator().manual_seed(seed)

@@ -141,7 +141,7 @@ def single_excluded_losses(
     """
     p = check_addition(logits, labels, any_labels=any_labels)
     _check_variant(variant, get_args(SumVariant))
-    rows, own = selected(logits, labels, mask)
+    rows, own = selected(logits, labels, mask=mask)
     sums = fourier.sum_of_pair(p, logits.device).flatten()
     if mask is not None:
         sums = sums[mask.to(sums.device)]

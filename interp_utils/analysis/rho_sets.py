@@ -95,6 +95,7 @@ def occupancy(
     energy: Float[Tensor, "neuron"],
     lines: Lines,
     orbit: int,
+    *,
     threshold: float = 0.99,
 ) -> Float[Tensor, "line line"]:
     """Energy of the neurons with b on line i and c on line j of one orbit, as a share of all

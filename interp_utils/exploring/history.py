@@ -61,6 +61,7 @@ def history(
     run: Run,
     neurons_shown: Sequence[int] | None = None,
     heads_shown: Sequence[int] | None = None,
+    *,
     layer: int = 0,
     device: Device = None,
     progress: bool = True,

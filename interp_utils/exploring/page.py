@@ -27,6 +27,7 @@ def explorer(
     run: Run,
     neurons: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
+    *,
     layer: int = 0,
     device: Device = None,
     progress: bool = True,

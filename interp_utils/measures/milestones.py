@@ -74,7 +74,7 @@ class Generalisation(NamedTuple):
 
 
 def generalisation(
-    metrics: pd.DataFrame, until: int | None = None, level: float = 0.99, factor: float = 5.0
+    metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
 ) -> Generalisation:
     """When training and test accuracy came to stay above the level, to the end and for five logged
     steps at least.

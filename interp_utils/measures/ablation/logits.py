@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def with_logits_on(
-    model: CachedModel, keys: Sequence[int], variant: progress.Variant = "sum"
+    model: CachedModel, keys: Sequence[int], *, variant: progress.Variant = "sum"
 ) -> Logits:
     """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3"
     for the paper's 40 components.
@@ -21,7 +21,9 @@ def with_logits_on(
     return progress.restrict(on_sums(model).logits, keys, variant=variant)
 
 
-def without_frequency(model: CachedModel, k: int, variant: progress.Variant = "block3x3") -> Logits:
+def without_frequency(
+    model: CachedModel, k: int, *, variant: progress.Variant = "block3x3"
+) -> Logits:
     """The logits without all terms of one frequency."""
     return progress.remove(on_sums(model).logits, [k], variant=variant)
 

@@ -101,7 +101,7 @@ ABLATIONS: dict[str, Ablation] = {
     "neurons off directions": Ablation(_off_directions, "section 4.4"),
     "logits as cosines": Ablation(_cosines, "section 4.4"),
     "logits on key components": Ablation(
-        lambda model, keys: with_logits_on(model, keys, "block3x3"), "section 4.4"
+        lambda model, keys: with_logits_on(model, keys, variant="block3x3"), "section 4.4"
     ),
 }
 
