@@ -164,8 +164,8 @@ def check_keys(p: int, keys: Iterable[int]) -> list[int]:
 
 
 def _brief(value: object) -> str:
-    """The repr of a value, cut where it is long."""
-    text = repr(value)
+    """The repr of a value on one line, cut where it is long."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:60]} ..."
 
 
