@@ -22,7 +22,7 @@ from interp_utils import CachedModel, Run, analysis, circuits, measures, neurons
 from interp_utils.analysis.group_structure import describe
 from interp_utils.devices import for_double
 from interp_utils.group_tables import group_table
-from interp_utils.measures import group_readings
+from interp_utils.measures import group_readings, group_sides
 from interp_utils.measures.subject import Subject
 from tests import planted, planted_groups
 
@@ -71,8 +71,9 @@ def _whole(function: Callable) -> Callable:
 FUNCTIONS = functions(interp_utils.losses, analysis, measures, interp_utils.group_tables)
 # On groups: computed in float64 on the CPU, wherever their arguments are (`precision.exactly`).
 ON_GROUPS = (
-    *("characters", "cosets", "group_circuits", "group_progress", "group_readings"),
-    *("group_structure", "irreps", "isotypic", "ladder", "rho_sets", "subgroups"),
+    *("characters", "cosets", "group_circuits", "group_neurons", "group_progress"),
+    *("group_readings", "group_sides", "group_structure", "irreps", "isotypic", "ladder"),
+    *("rho_sets", "subgroups"),
 )
 
 
@@ -133,10 +134,11 @@ def of_groups() -> dict[str, Any]:
         "cluster": torch.tensor([0, 1, 0, 0, 1]),
         "family": torch.tensor([0, 1, 2, 0, 1]),
     }
-    side = group_readings.read_side(x, group, False)
+    side = group_sides.read_side(x, group, False)
     of_functions = {
         "order_by_coset.family": 0,
         "beyond_chance.side": side,
+        "group_sides.measure.sides": dict.fromkeys("xyz", side),
         **{f"{name}.side": x for name in ("dominant_irrep", "dominant_part", "on_best_cosets")},
     }
     return {f"groups.{name}": value for name, value in values.items()} | of_functions

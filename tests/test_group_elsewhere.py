@@ -5,7 +5,14 @@ import math
 
 import torch
 
-from interp_utils import cosets, group_circuits, group_progress, group_readings, group_structure
+from interp_utils import (
+    cosets,
+    group_circuits,
+    group_progress,
+    group_readings,
+    group_sides,
+    group_structure,
+)
 from interp_utils.analysis.group_structure import Group
 from interp_utils.group_tables import group_table
 from tests import planted_groups
@@ -32,8 +39,8 @@ def test_a_model_of_the_other_convention_is_read_on_its_own_table():
     assert network.logits.argmax(2).equal(own.table)
     x, _ = cosets.sides(network.pre)
     for group, right, left in ((own, "right", "left"), (ours, "left", "right")):
-        assert group_readings.mean_alpha(x, group, right) > 1 - 1e-9
-        assert group_readings.mean_alpha(x, group, left) < 0.99
+        assert group_sides.mean_alpha(x, group, right) > 1 - 1e-9
+        assert group_sides.mean_alpha(x, group, left) < 0.99
     assert accuracy(network, own) == 1 > 0.5 > accuracy(network, ours)
     fits = [of_characters(network, group) for group in (own, ours)]
     assert fits[0] > 2 * fits[1], "logits of one product are no characters of the other"

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from interp_utils import CachedModel, ModelConfig, models, tasks
-from interp_utils.analysis import cosets
+from interp_utils.analysis import cosets, rho_sets
 from interp_utils.analysis.group_structure import describe
 from interp_utils.group_tables import group_table
-from interp_utils.measures import group_circuits, group_readings
+from interp_utils.measures import group_circuits, group_readings, group_sides
 from interp_utils.measures.group_readings import Parts
 from tests import planted, planted_groups
 
@@ -44,7 +44,7 @@ def test_a_planted_rho_set_network_is_exact_in_every_reading(s5):
         "accuracy", "test accuracy", "additive share", "irrep share", "rank one", "share99",
         "F_coset", "F_coset x", "F_coset y", "F_coset z", "x on right", "y on left", "W_L on keys",
         "W_E on keys", "isotypic FVE", "irrep-pure", "on cosets", "both", "rank one of both",
-        "cosets beyond chance",
+        "cosets beyond chance", "irrep share on cosets",
     ]  # fmt: skip
     for name in ones:
         low = 0.4 if name == "isotypic FVE" else 1 - 1e-9  # one-sided parts of the logits remain
@@ -70,8 +70,8 @@ def test_sides_swap_with_the_table(s5):
     x, _ = cosets.sides(planted_groups.rho_set_network(s5, "standard", 5).pre)
     mirrored = describe(s5.table.T)
     for group, right in ((s5, 1.0), (mirrored, 0.0)):
-        assert group_readings.share_on(x, group, "right") == right
-        assert group_readings.share_on(x, group, "left") == 1 - right
+        assert group_sides.share_on(x, group, "right") == right
+        assert group_sides.share_on(x, group, "left") == 1 - right
 
 
 def test_the_ladder_costs_nothing_but_for_its_control(s5):
@@ -92,6 +92,21 @@ def test_two_vectors_a_are_two_circuits(s5):
     )
     (circuit,) = group_circuits.circuits(as_parts(both, s5.table), s5).values()
     assert circuit["vectors a"] == 2 and circuit["one a"] < 0.95
+    assert (circuit["a spans"], circuit["dimension"]) == (2, 4)
+    assert circuit["largest a"] > circuit["largest a by chance"]
+
+
+def test_vectors_a_that_fill_a_plane_are_clusters_by_chance_alone(s5):
+    plane = torch.nn.functional.normalize(planted.random(300, 2), dim=1)
+    a = torch.cat([plane, torch.zeros(300, 2).double()], 1)
+    energy = planted.random(300).square()
+    shares = rho_sets.cluster_energies(rho_sets.clusters(a, energy), energy)
+    null = rho_sets.null_largest(a, energy)
+    assert (shares > 0.05).sum() > 3, "which would be several vectors a"
+    assert null.min() < shares.max() < null.max()
+    fixed = a[torch.arange(300) % 4]  # four of them
+    largest = rho_sets.cluster_energies(rho_sets.clusters(fixed, energy), energy).max()
+    assert largest > rho_sets.null_largest(fixed, energy).quantile(0.99)
 
 
 def test_noise_is_no_reading(s5):

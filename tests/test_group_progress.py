@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from interp_utils import progress
-from interp_utils.analysis import group_progress
+from interp_utils.analysis import group_neurons, group_progress
 from interp_utils.analysis.characters import real_irreps
 from interp_utils.analysis.isotypic import projectors
 from interp_utils.group_tables import group_table
@@ -105,7 +105,7 @@ def test_neurons_shares_are_as_planted(s4):
         chi["standard_sign"][table],
     )
     hidden = torch.stack([of_x, of_y, of_product, 3 * of_x + 4 * of_y + 1], -1)
-    shares = group_progress.neuron_shares(hidden, table, blocks)
+    shares = group_neurons.neuron_shares(hidden, table, blocks)
     assert math.isclose(shares.x[blocks.index("standard"), 0].item(), 1)
     assert math.isclose(shares.y[blocks.index("2d"), 1].item(), 1)
     assert math.isclose(shares.product[blocks.index("standard_sign"), 2].item(), 1)
@@ -122,7 +122,7 @@ def test_two_sided_shares_are_as_planted_and_add_to_one(s4):
     rows = [blocks.index(name) for name in ("2d", "standard")]
     product = blocks.characters[rows[0]][:, None] * blocks.characters[rows[1]]
     hidden = torch.stack([product, *planted.random(3, 24, 24)], -1)
-    shares = group_progress.two_sided_shares(hidden, table, blocks)
+    shares = group_neurons.two_sided_shares(hidden, table, blocks)
     assert math.isclose(shares[rows[0], rows[1], 0].item(), 1)
     assert torch.allclose(shares.sum((0, 1)), torch.ones(4).double())
     P = projectors(table, blocks)

@@ -38,11 +38,17 @@ def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str,
     Rungs of cosets are missing for a group without subgroups of small index.
     """
     mean = pre.mean((0, 1))
+    for name, x, y in sides(pre, group):
+        yield name, mean + x[:, None] + y
+
+
+@exactly
+def sides(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str, Side, Side]]:
+    """Name, replaced x side and replaced y side of every rung: what `rungs` adds to the mean."""
     x, y = cosets.sides(pre)
     for name in RUNGS:
         if group.families is not None or name in ("additive", "irrep", "rank one", "line"):
-            new_x, new_y = (_replaced(side, name, group, flip) for side, flip in ((x, 0), (y, 1)))
-            yield name, mean + new_x[:, None] + new_y
+            yield name, *(_replaced(side, name, group, flip) for side, flip in ((x, 0), (y, 1)))
 
 
 @exactly

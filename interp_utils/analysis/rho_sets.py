@@ -80,6 +80,27 @@ def clusters(
 
 
 @exactly
+def null_largest(
+    vectors: Float[Tensor, "neuron d"],
+    energy: Float[Tensor, "neuron"],
+    draws: int = 100,
+    seed: int = 0,
+) -> Float[Tensor, "draw"]:
+    """The largest cluster's share of energy for random directions in the place of the vectors, of
+    the same energies and the same mean of a a^T: vectors that fill a plane fall into clusters too.
+    """
+    random = torch.Generator().manual_seed(seed)
+    weights = (energy / energy.sum()).sqrt()
+    _, s, V = torch.linalg.svd(weights[:, None] * vectors, full_matrices=False)
+    largest = []
+    for _ in range(draws):
+        normal = torch.randn(len(vectors), len(s), generator=random, dtype=vectors.dtype)
+        directions = torch.nn.functional.normalize(normal * s @ V, dim=1)
+        largest.append(cluster_energies(clusters(directions, energy), energy).max())
+    return torch.stack(largest)
+
+
+@exactly
 def cluster_energies(
     cluster: Int[Tensor, "neuron"], energy: Float[Tensor, "neuron"]
 ) -> Float[Tensor, "cluster"]:

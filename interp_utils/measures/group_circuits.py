@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,10 +12,12 @@ from torch import Tensor
 
 from interp_utils.analysis import cosets, irreps, ladder, progress, rho_sets
 from interp_utils.analysis.group_structure import Group
-from interp_utils.measures.group_readings import Parts, mean_by_energy
+from interp_utils.measures.group_readings import Parts
+from interp_utils.measures.group_sides import mean_by_energy
 from interp_utils.precision import exactly
 
 FEW = 0.05  # share of energy from which a cluster of vectors a counts
+SPANNED = 0.01  # share of energy from which the vectors a have a dimension
 
 
 @exactly
@@ -22,11 +26,12 @@ def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
     """Loss and accuracy over all pairs, test accuracy, and log10(loss / full loss) of every rung
     of the ladder (`analysis.ladder`). What skips the MLP is kept exactly.
     """
-    skip = model.logits - model.act(model.pre) @ model.W_L
+    skip = model.logits - _read_out(model, model.pre)
     full = progress.mean_loss(model.logits, model.labels)
+    mean = model.pre.mean((0, 1))
     rows = {}
-    for name, pre in ladder.rungs(model.pre, group):
-        logits = model.act(pre) @ model.W_L + skip
+    for name, x, y in ladder.sides(model.pre, group):
+        logits = skip + _read_out(model, (mean + own + y for own in x))
         loss = progress.mean_loss(logits, model.labels)
         rows[name] = {
             "loss": loss,
@@ -36,6 +41,11 @@ def climb(model: Parts, group: Group) -> dict[str, dict[str, float]]:
         if model.train is not None and not model.train.all():
             rows[name]["test accuracy"] = progress.accuracy(logits, model.labels, mask=~model.train)
     return rows
+
+
+def _read_out(model: Parts, pre: Iterable[Tensor]) -> Tensor:
+    """Logits "x y z" of pre-activations, x by x: no grid of neurons is made."""
+    return torch.stack([model.act(of_x) @ model.W_L for of_x in pre])
 
 
 @exactly
@@ -58,13 +68,17 @@ def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
 
 @exactly
 @torch.no_grad()
-def circuits(model: Parts, group: Group) -> dict[str, dict[str, float]]:
+def circuits(model: Parts, group: Group) -> dict[str, dict[str, Any]]:
     """Each irrep's neurons as rho-set circuits, by the irrep's name; those of dimension 1, and
     those with less than 1 % of the energy of all x sides, are left out.
 
     vectors a:   clusters of a (cos^2 > .98) that have at least 5 % of the irrep's energy.
     largest a:   the share of energy in the largest cluster.
+    largest a by chance: what 1 % of random directions that spread alike reach (`null_largest`).
     one a:       the largest eigenvalue of the mean of a a^T: 1 for one a, 1 / d for random ones.
+    spread of a: all its eigenvalues, from large to small.
+    a spans:     how many of them are at least .01.
+    dimension:   of the irrep.
     a agrees:    mean cos^2 between the x side's a and the y side's.
     read-out:    mean |cos(C, A B)|.
     pairs:       of the largest cluster, the best orbit's share of pairs (b, c) that neurons occupy.
@@ -81,14 +95,20 @@ def circuits(model: Parts, group: Group) -> dict[str, dict[str, float]]:
     return found
 
 
-def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[str, float]:
+def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[str, Any]:
     cluster = rho_sets.clusters(circuit.a, circuit.energy)
     shares = rho_sets.cluster_energies(cluster, circuit.energy)
+    spread = rho_sets.concentration(circuit.a, circuit.energy)
+    null = rho_sets.null_largest(circuit.a, circuit.energy)
     row = {
         "neurons": float(len(circuit.energy)),
         "vectors a": float((shares >= FEW).sum()),
         "largest a": shares.max().item(),
-        "one a": rho_sets.concentration(circuit.a, circuit.energy)[0].item(),
+        "largest a by chance": null.quantile(0.99).item(),
+        "one a": spread[0].item(),
+        "spread of a": spread.tolist(),
+        "a spans": float((spread >= SPANNED).sum()),
+        "dimension": float(circuit.a.shape[1]),
         "a agrees": mean_by_energy(circuit.agree, circuit.energy),
         "read-out": mean_by_energy(circuit.read_out, circuit.energy),
     }

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils.analysis import (
-    cosets,
-    group_progress,
-    irreps,
-    isotypic,
-    progress,
-)
+from interp_utils.analysis import cosets, group_neurons, group_progress, isotypic, progress
 from interp_utils.analysis.group_structure import Group
-from interp_utils.analysis.subgroups import CosetSide, check_side
+from interp_utils.measures import group_sides
 from interp_utils.precision import exactly
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
-
-ON_LINE = 0.99  # cos^2 from which a vector counts as on a special line
-EXACT = 0.95  # purity, and share of rank one, from which a function counts as one irrep's
 
 
 class Parts(NamedTuple):
@@ -92,53 +81,6 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Side(NamedTuple):
-    """One side of the neurons: functions on the group, and their readings, per neuron.
-
-    u: "g neuron". energy: |u|^2. irrep: the dominant one. purity: its share. rank_one: of its
-    coefficients. outer: b (y side: c), inner: a, unit vectors of that irrep, "neuron d", padded
-    with zeros. beta: cos^2 to the nearest special line (NaN in irreps without lines or of dimension
-    1). family, alpha: the best family of cosets (alpha NaN without families).
-    """
-
-    u: Tensor
-    energy: Tensor
-    irrep: Tensor
-    purity: Tensor
-    rank_one: Tensor
-    beta: Tensor
-    family: Tensor
-    alpha: Tensor
-
-
-@exactly
-def read_side(u: Float[Tensor, "g neuron"], group: Group, flip: bool) -> Side:
-    """Readings of the x side, or (flip) of the y side or the read-out's rows."""
-    share = isotypic.share(u, group.table, group.irreps)
-    purity, irrep = share.nan_to_num(0).max(0)
-    rank_one, beta = torch.full_like(purity, math.nan), torch.full_like(purity, math.nan)
-    for row in irrep.unique().tolist():
-        own, nu = irrep == row, group.irreps.indicators[row].item()
-        A = irreps.coefficients(u[:, own], group.rho[row], nu)
-        rank_one[own] = irreps.rank_one_share(A, nu)
-        if nu == 1 and group.irreps.dimensions[row] > 1 and len(group.lines[row].vectors):
-            vectors = irreps.leading_vectors(A)
-            outer = vectors.right if flip else vectors.left
-            beta[own] = irreps.nearest_line(outer, group.lines[row]).beta
-    family, alpha = torch.zeros_like(irrep), torch.full_like(purity, math.nan)
-    if group.families is not None:
-        family, alpha = cosets.best_family(u, group.families)
-    return Side(u, u.square().sum(0), irrep, purity, rank_one, beta, family, alpha)
-
-
-@exactly
-def mean_by_energy(values: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
-    """Energy-weighted mean over those that are not NaN; NaN if none is left."""
-    there = ~values.isnan()
-    total = energy[there].sum()
-    return ((values[there] * energy[there]).sum() / total).item() if total > 0 else math.nan
-
-
 def key_names(group: Group, keys: list[int]) -> list[str]:
     return [group.irreps.names[key] for key in keys]
 
@@ -154,14 +96,10 @@ def measure(model: Parts, group: Group, keys: list[int] | None = None) -> dict[s
     """
     if keys is None:
         keys = group_progress.key_irreps(model.logits, group.table, group.irreps)
-    x, y = cosets.sides(model.pre)
-    sides = {"x": read_side(x, group, False), "y": read_side(y, group, True)}
-    read_out = model.W_L.T - model.W_L.T.mean(0)
-    sides["z"] = read_side(read_out, group, True)
     return {
         **_losses(model),
         **_irreps(model, group, keys),
-        **_readings(sides, group),
+        **group_sides.measure(group_sides.read(model.pre, model.W_L, group), group),
         "additive share": cosets.additive_share(model.pre),
         **_attention(model),
         **_progress(model, group, keys),
@@ -184,7 +122,7 @@ def _losses(model: Parts) -> dict[str, float]:
 def _irreps(model: Parts, group: Group, keys: list[int]) -> dict[str, Any]:
     fit = group_progress.character_fit(model.logits, group.table, group.irreps)
     iso = group_progress.logit_shares(model.logits, group.table, group.irreps)
-    shares = group_progress.neuron_shares(model.post, group.table, group.irreps)
+    shares = group_neurons.neuron_shares(model.post, group.table, group.irreps)
     centred = model.post - model.post.mean((0, 1))
     on = {
         "W_E": isotypic.weight_shares(model.W_E, group.table, group.irreps),
@@ -204,94 +142,6 @@ def _irreps(model: Parts, group: Group, keys: list[int]) -> dict[str, Any]:
             for name, share in on.items()
         },
     }
-
-
-def _readings(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
-    both = Side(*(torch.cat([sides["x"][i], sides["y"][i]], -1) for i in range(len(Side._fields))))
-    row: dict[str, Any] = {
-        "irrep share": mean_by_energy(both.purity, both.energy),
-        "rank one": mean_by_energy(both.rank_one, both.energy),
-        "share99": mean_by_energy(
-            torch.where(both.beta.isnan(), both.beta, (both.beta > ON_LINE).double()), both.energy
-        ),
-        "F_coset": cosets.coset_share(both.alpha, both.energy),
-        "mean alpha": mean_by_energy(both.alpha, both.energy),
-        "cosets beyond chance": beyond_chance(both, group),
-        "irreps of neurons": _energy_by_irrep(both, group),
-        **_both_readings(both),
-    }
-    for name, side in sides.items():
-        row[f"F_coset {name}"] = cosets.coset_share(side.alpha, side.energy)
-    if group.families is not None:
-        for name, where in (("x", "right"), ("y", "left")):
-            row[f"{name} on {where}"] = share_on(sides[name].u, group, where)
-    return row
-
-
-@exactly
-def beyond_chance(side: Side, group: Group) -> float:
-    """Share of energy with alpha above what 1 % of random functions of the same irrep reach, and
-    above .90; of the functions of irreps in which that tells anything. NaN where there are none.
-    """
-    level = group.chance[side.irrep]
-    above = torch.where(level.isnan(), level, (side.alpha > level).double())
-    return mean_by_energy(above, side.energy)
-
-
-def _both_readings(side: Side) -> dict[str, float]:
-    """Of the energy: irrep-pure (95 %), constant on cosets, both; and how much of what is both is a
-    rho-set function, of rank one. Functions of an irrep of dimension 1 are left out.
-    """
-    told = ~side.beta.isnan() & ~side.alpha.isnan()
-    pure, constant = side.purity >= EXACT, side.alpha >= cosets.THRESHOLD
-    energy = torch.where(told, side.energy, 0.0)
-    total = energy.sum()
-    if total == 0:
-        return {}
-    both = energy[pure & constant].sum()
-    one = energy[pure & constant & (side.rank_one >= EXACT)].sum()
-    row = {
-        "irrep-pure": (energy[pure].sum() / total).item(),
-        "on cosets": (energy[constant].sum() / total).item(),
-        "both": (both / total).item(),
-    }
-    return row | ({"rank one of both": (one / both).item()} if both > 0 else {})
-
-
-def _energy_by_irrep(side: Side, group: Group) -> dict[str, float]:
-    energy = torch.zeros(len(group.irreps.names)).double().index_add_(0, side.irrep, side.energy)
-    return dict(zip(group.irreps.names, (energy / energy.sum()).tolist(), strict=True))
-
-
-@exactly
-def mean_alpha(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> float:
-    """Energy-weighted mean of the best alpha on cosets of one side, "left" or "right"."""
-    return mean_by_energy(cosets.alphas(u, _of_side(group, side)).amax(0), u.square().sum(0))
-
-
-@exactly
-def share_on(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> float:
-    """Of the functions that are constant on cosets (alpha of .90) of one side, "left" or "right",
-    and not of the other: the share of energy on this side. NaN where these have less than 1 % of
-    all energy: b^T rho(x) a is on both sides where b and a are on special lines.
-    """
-    check_side(side)
-    other: CosetSide = "left" if side == "right" else "right"
-    here, there = (
-        cosets.alphas(u, _of_side(group, of)).amax(0) >= cosets.THRESHOLD for of in (side, other)
-    )
-    told, energy = here != there, u.square().sum(0)
-    if energy[told].sum() < 0.01 * energy.sum():
-        return math.nan
-    return mean_by_energy(here[told].double(), energy[told])
-
-
-def _of_side(group: Group, side: CosetSide) -> cosets.Families:
-    """Raises ValueError for another side, or a group without families."""
-    check_side(side)
-    if group.families is None:
-        raise ValueError("this group has no subgroup whose cosets were listed")
-    return group.families.select(torch.tensor([of == side for of in group.families.sides]))
 
 
 def _attention(model: Parts) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Composition in finite groups: Chughtai et al. 2023, Stander et al. 2024, Wu et al. 2025."""
 
 from interp_utils.experiments.base import Experiment, one_layer
-from interp_utils.experiments.groups import claims, row
+from interp_utils.experiments.groups import about, claims, findings, row, together
 from interp_utils.experiments.groups.recipes import RECIPES
 from interp_utils.runs.run import Run
 from interp_utils.tasks import GroupComposition
@@ -19,8 +19,10 @@ EXPERIMENT = Experiment(
     row=row.row,
     history=row.history,
     claims=claims.CLAIMS,
-    own=claims.OWN,
-    share=8,
-    together=row.together,
-    intro=lambda rows: claims.INTRO,
+    own=findings.OWN,
+    share=20,
+    together=together.together,
+    intro=lambda rows: about.INTRO,
+    table=about.table,
+    beside=about.beside,
 )

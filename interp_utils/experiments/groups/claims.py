@@ -1,33 +1,41 @@
 """What was published of models that compose in groups, and the rules that decide it.
 
-Chughtai et al. 2023 (2302.03025): irreps. Wu et al. 2025 (2410.07476): rho-sets; read second-hand.
-Their models are MLPs on S5 for the most part, trained ten times as long; these are transformers.
+Chughtai et al. 2023 (2302.03025): irreps. Stander et al. 2024 (2312.06581): cosets. Wu et al. 2025
+(2410.07476): rho-sets. Read second-hand.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from interp_utils.experiments.claims import Claim
-from interp_utils.experiments.groups.row import EXACT, generalised
+from interp_utils.experiments.claims import Claim, Undecided, ended_early, other_settings
+from interp_utils.experiments.groups.row import generalised
 from interp_utils.experiments.rules import Row, Rule, above, below, exactly
 
 IRREPS, RHO_SETS = "Chughtai et al. 2023", "Wu et al. 2025"
 COSETS = "Stander et al. 2024"
-RUNGS = ("irrep", "rank one", "coset")
-
-
-def with_snapshot(row: Row) -> bool:
-    return generalised(row) and "F_coset, first" in row
 
 
 def memoriser(row: Row) -> bool:
-    return "labels" in row and row["test accuracy"] < 0.5
+    """A control that is right on its training pairs alone: with little data, or random labels."""
+    control = "labels" in row and (row["labels"] == "random" or row["fraction"] < 0.5)
+    return control and row["test accuracy"] < 0.1
+
+
+def of_all(row: Row) -> bool:
+    return "sets of key irreps" in row
 
 
 def on_few(share: float, row: Row) -> bool:
     """Above .9 in key irreps that a random matrix would have at most two thirds in."""
     return share > 0.9 and row["on keys by chance"] < 2 / 3
+
+
+def by_chance(p_value: str) -> Undecided:
+    """What chance does once in 20 times or more often fulfils nothing."""
+    return lambda row, fulfilled: (
+        "chance does as much" if fulfilled and row[p_value] >= 0.05 else None
+    )
 
 
 NOTEBOOK = "11"
@@ -36,19 +44,10 @@ LOGITS = f"{NOTEBOOK} · Are the logits characters?"
 LOSSES = f"{NOTEBOOK} · Restricted and excluded loss, at three levels"
 CONSTANT = f"{NOTEBOOK} · Are neurons constant on cosets?"
 VECTORS = f"{NOTEBOOK} · One vector a, or several?"
-LADDER = f"{NOTEBOOK} · Which reading? A ladder on one scale"
-ATTENTION = f"{NOTEBOOK} · Do heads look at one operand?"
 CHOICE = f"{NOTEBOOK} · Which irreps do models choose?"
-TIME = f"{NOTEBOOK} · Which reading comes first?"
-INTRO = [
-    "Published of MLPs and transformers on S5, 40 to 60 % of the pairs, a learning rate of 1e-3",
-    "and up to 250,000 steps; read second-hand. Here: transformers on S4, 80 % of the pairs, 1e-2,",
-    "4,000 steps. A row says what holds of these, and leaves undecided whether it does of those.",
-    "On S4 most functions of an irrep pass the published threshold of .90 for cosets by chance:",
-    "rows on cosets ask for more than 1 % of random functions reach.",
-]
 FEW = Rule("above 90 % in key irreps with at most two thirds of all functions", on_few, low=0.9)
 CHANCE = "what is on cosets as 1 % of random functions of its irrep are counts as chance"
+OF_MLPS = other_settings("of MLPs; these are transformers")
 claim = partial(Claim, about=generalised)
 
 CLAIMS = [
@@ -107,13 +106,14 @@ CLAIMS = [
         tolerance="none: worse than a guess, on the training pairs",
     ),
     claim(
-        "neurons of an irrep share one vector a",
-        RHO_SETS,
-        "approximately constant",
-        "most vectors a",
-        exactly(1),
-        VECTORS,
-        tolerance="clusters (cos² > .98) with 5 % of the energy",
+        "restricted loss tells a circuit from memory",
+        IRREPS,
+        "it shows the circuit",
+        "restricted, characters",
+        above("loss"),
+        LOSSES,
+        tolerance="none: a memoriser's must not be below its loss, on all pairs",
+        about=memoriser,
     ),
     claim(
         "other seeds choose other irreps",
@@ -122,7 +122,51 @@ CLAIMS = [
         "sets of key irreps",
         above(1),
         CHOICE,
-        about=lambda row: "sets of key irreps" in row,
+        about=of_all,
+    ),
+    claim(
+        "each computes in irreps of its own",
+        IRREPS,
+        "weak universality holds",
+        "W_L on keys",
+        Rule(
+            "as for the read-out, and without keys worse than a guess",
+            lambda share, row: on_few(share, row) and row["excluded, hidden"] > row["guess"],
+        ),
+        CHOICE,
+        tolerance="10 points; a circuit of more than its irreps is not asked for",
+    ),
+    claim(
+        "irreps of low dimension are learned more often",
+        IRREPS,
+        "lower dimension first",
+        "low dimensions",
+        above("high dimensions"),
+        CHOICE,
+        tolerance="undecided where Fisher's p is .05 or more; dimension 4 against 5 and 6",
+        about=of_all,
+        undecided=by_chance("low dimensions: p"),
+    ),
+    claim(
+        "the irrep of dimension 6 is never learned",
+        IRREPS,
+        "0 of 50 (MLPs, S5)",
+        "runs with 6d",
+        exactly(0),
+        CHOICE,
+        tolerance="undecided where even draws would do so once in 20 times",
+        about=of_all,
+        undecided=by_chance("no 6d by chance"),
+    ),
+    claim(
+        "standard is commoner than standard (x) sign",
+        RHO_SETS,
+        "49 against 17 of 50 (MLPs, S5): the smaller orbit",
+        "runs with standard",
+        above("runs with standard_sign"),
+        CHOICE,
+        about=of_all,
+        undecided=OF_MLPS,
     ),
     claim(
         "almost every neuron is constant on cosets",
@@ -132,12 +176,13 @@ CLAIMS = [
         above(0.9, "%"),
         CONSTANT,
         tolerance=f"a tenth of the energy; {CHANCE}",
+        undecided=ended_early,
     ),
     claim(
         "neurons on cosets do not realise representations",
         COSETS,
         "no representations",
-        "irrep share",
+        "irrep share on cosets",
         below(0.5, "%"),
         CONSTANT,
         tolerance="half of a side's energy in one irrep",
@@ -151,61 +196,15 @@ CLAIMS = [
         CONSTANT,
         tolerance="5 % of what is both",
     ),
-]
-own = partial(Claim, source="-", says="-", about=generalised)
-OWN = [
-    own(
-        "neurons are of one irrep and of rank one when they generalise",
-        measure="irrep share, first",
-        rule=Rule(
-            "above 80 %, as is rank one",
-            lambda share, row: min(share, row["rank one, first"]) > 0.8,
-            low=0.8,
-        ),
-        notebook=TIME,
-        tolerance="a fifth of the energy, when test accuracy first passes .85",
-        about=with_snapshot,
-    ),
-    own(
-        "and constant on cosets only later",
-        measure="cosets beyond chance, first",
-        rule=Rule(
-            "below that at the end by 30 points",
-            lambda first, row: first < row["cosets beyond chance"] - 0.3,
-        ),
-        notebook=TIME,
-        tolerance=CHANCE,
-        about=with_snapshot,
-    ),
-    *(
-        own(
-            f"the reading {rung!r} is exact",
-            measure=f"cost of {rung}",
-            rule=below(EXACT),
-            notebook=LADDER,
-            tolerance="a factor of two in loss; costs are powers of ten",
-        )
-        for rung in RUNGS
-    ),
-    own(
-        "other conjugates' cosets destroy it",
-        measure="cost of shuffled",
-        rule=above(3),
-        notebook=LADDER,
-        tolerance="1,000 times the loss; costs are powers of ten",
-    ),
-    own(
-        "pre-activations are a function of x plus one of y",
-        measure="additive share",
-        rule=above(0.99, "%"),
-        notebook=ATTENTION,
-        tolerance="1 % of their variance",
-    ),
-    own(
-        "each head looks at one operand alone",
-        measure="attention as a switch",
-        rule=above(0.95, "%"),
-        notebook=ATTENTION,
-        tolerance="5 % of attention, mean over heads",
+    claim(
+        "neurons of an irrep share one vector a",
+        RHO_SETS,
+        "approximately constant (MLPs, S5)",
+        "vectors a",
+        exactly(1),
+        VECTORS,
+        counts="irreps",
+        tolerance="clusters (cos² > .98) with 5 % of the energy",
+        undecided=OF_MLPS,
     ),
 ]

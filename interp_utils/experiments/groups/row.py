@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 
 from interp_utils.analysis import cosets, group_progress, irreps
 from interp_utils.analysis.group_structure import Group, describe
-from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.rules import Row
 from interp_utils.measures import group_circuits, group_readings, milestones
 from interp_utils.measures.group_readings import Parts
@@ -35,6 +34,16 @@ READINGS = (
 )
 
 
+@functools.lru_cache(maxsize=4)
+def _described(numbers: tuple[tuple[int, ...], ...]) -> Group:
+    return describe(torch.tensor(numbers))
+
+
+def group_of(run: Run) -> Group:
+    """The group that a run's task composes in, worked out once for all runs on it."""
+    return _described(tuple(map(tuple, run.task.table.tolist())))
+
+
 def load(run: Run, step: int | None = None, device: torch.device | str | None = None) -> Parts:
     """The tensors of a run's model, last or at a step."""
     return group_readings.parts(CachedModel(run.model(step, device), run.task))
@@ -45,12 +54,13 @@ def row(run: Run, device: torch.device | str | None = None) -> Row:
     readings of the first snapshot that generalises, where the run keeps one. What a model does not
     have is left out.
     """
-    group = describe(run.task.table)
+    group = group_of(run)
     model = load(run, device=device)
     found = group_readings.measure(model, group)
     keys = [group.irreps.index(name) for name in found["key irreps"]]
     whole = {
         **about(run),
+        "dimensions": dict(zip(group.irreps.names, group.irreps.dimensions.tolist(), strict=True)),
         **found,
         **chance(found, group),
         **rungs(model, group),
@@ -58,22 +68,6 @@ def row(run: Run, device: torch.device | str | None = None) -> Row:
         **at_first(run, group, keys),
     }
     return {name: value for name, value in whole.items() if not _is_nan(value)}
-
-
-def together(rows: Rows, docs: Path) -> Rows:
-    """How many different sets of key irreps the runs of one group that generalised have."""
-    found: Rows = {}
-    for group in dict.fromkeys(own["group"] for own in rows.values()):
-        alike = [own for own in rows.values() if own["group"] == group and generalised(own)]
-        sets = {tuple(own["key irreps"]) for own in alike}
-        if len(alike) > 1:
-            common = set.intersection(*(set(own) for own in sets))
-            found[f"all runs on {group}"] = {
-                "runs": len(alike),
-                "sets of key irreps": len(sets),
-                "irreps of all": sorted(common),
-            }
-    return found
 
 
 def generalised(row: Row) -> bool:
@@ -134,27 +128,35 @@ def rungs(model: Parts, group: Group) -> Row:
 
 
 def circuits(model: Parts, group: Group) -> Row:
-    """Each irrep's circuit, and of them the most vectors a, the least that one a is, weighted by
-    nothing: irreps with a hundredth of the energy count.
+    """Each irrep's circuit, and lists over them: how many vectors a they have (clusters), the
+    largest cluster over what is left to chance, dimensions of the irrep that no a has, and pairs
+    of lines that the largest has. Weighted by nothing: irreps with a hundredth of the energy count.
     """
     found = group_circuits.circuits(model, group)
-    if not found:
-        return {"circuits": {}}
+    spread = {name: own.pop("spread of a") for name, own in found.items()}
     return {
         "circuits": found,
-        "most vectors a": max(own["vectors a"] for own in found.values()),
-        "least shared a": min(own["one a"] for own in found.values()),
+        "vectors a": [own["vectors a"] for own in found.values()],
+        "a over chance": [own["largest a"] / own["largest a by chance"] for own in found.values()],
+        "dimensions without a": [own["dimension"] - own["a spans"] for own in found.values()],
+        "spread of a": spread,
+        "pairs of lines": [own["pairs"] for own in found.values() if "pairs" in own],
     }
 
 
 def at_first(run: Run, group: Group, keys: Sequence[int]) -> Row:
-    """Readings of the first snapshot, beside the last, whose test accuracy is above .85."""
+    """Readings of the first snapshot, beside the last, whose test accuracy is above .85, and what
+    each rung of the ladder takes from that accuracy.
+    """
     accuracy = run.metrics.set_index("step")["test_accuracy"]
     steps = [step for step in run.steps[:-1] if (accuracy[step] or 0) > FIRST]
     if not steps:
         return {}
-    found = group_readings.measure(load(run, steps[0]), group, list(keys))
-    early = {f"{name}, first": found[name] for name in READINGS}
+    model = load(run, steps[0])
+    found = group_readings.measure(model, group, list(keys))
+    early = {f"{name}, first": found[name] for name in ("test accuracy", *READINGS)}
+    for name, rung in group_circuits.climb(model, group).items():
+        early[f"lost to {name}, first"] = found["test accuracy"] - rung["test accuracy"]
     return {"first step above .85": steps[0], **early}
 
 
@@ -167,7 +169,7 @@ def history(
     """All readings at every snapshot, a row a step, with the last model's key irreps."""
     import pandas as pd
 
-    group = describe(run.task.table)
+    group = group_of(run)
     last = load(run, device=device)
     keys = group_progress.key_irreps(last.logits, group.table, group.irreps)
     rows = []
@@ -180,5 +182,7 @@ def history(
         model = load(run, step, device)
         measured = group_readings.measure(model, group, keys)
         kept = {name: value for name, value in measured.items() if isinstance(value, float)}
+        for head, share in enumerate(measured["attention to x"]):
+            kept[f"head {head}: attention to x"] = share
         rows.append({"step": step, **kept, **rungs(model, group)})
     return pd.DataFrame(rows)
