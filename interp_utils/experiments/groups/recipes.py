@@ -14,7 +14,7 @@ from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.experiments.base import Recipe
 from interp_utils.tasks import GroupComposition
 
-QUICK = TrainConfig(lr=3e-3, steps=2000, snapshot_every=100)  # S5 mostly generalises by 1,600
+QUICK = TrainConfig(lr=3e-3, steps=2000, snapshot_every=100)
 SMALL = TrainConfig(lr=1e-2, steps=4000, snapshot_every=500)  # S4, in half a minute
 
 
@@ -45,9 +45,11 @@ def named(recipe: Recipe) -> Recipe:
 S4 = composition("S4", 0.8, SMALL)
 S4_SNAPSHOTS = {0: (2500,), 1: (2000,), 2: (), 3: (2500,), 4: (3000,)}
 S5 = composition("S5", 0.6, QUICK)
-# Of each run the first whose test accuracy is above .85, if any; of seed 0 a series through its
-# rise.
+S5_LONGER = dataclasses.replace(S5, train=until(QUICK, 3000))  # seeds that had not by 2,000
+# Of each run the first snapshot whose test accuracy is above .85, if any; of seed 0 a series
+# through its rise.
 S5_SNAPSHOTS = {0: (300, 500, *range(700, 1600, 100), 1700), 1: (1200,), 3: (1500,)}
+S5_SNAPSHOTS_LONGER = {4: (2500,), 6: ()}
 A5 = composition("A5", 0.6, TrainConfig(lr=3e-3, steps=6000, snapshot_every=500))
 D15 = composition("D15", 0.6, TrainConfig(lr=3e-3, steps=12_000, snapshot_every=500))
 LITTLE = composition("S4", 0.4, until(SMALL, 1000))
@@ -64,6 +66,10 @@ RECIPES = {
     **{
         f"groups_S5_seed{seed}": shipping(S5.seeded(seed), *snapshots)
         for seed, snapshots in S5_SNAPSHOTS.items()
+    },
+    **{
+        f"groups_S5_seed{seed}": shipping(S5_LONGER.seeded(seed), *snapshots)
+        for seed, snapshots in S5_SNAPSHOTS_LONGER.items()
     },
     "groups_S5_little_data_seed0": S5_LITTLE.seeded(0),
     "groups_S5_random_labels_seed0": S5_RANDOM.seeded(0),
