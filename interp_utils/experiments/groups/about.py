@@ -9,10 +9,10 @@ INTRO = [
     "Published of MLPs and transformers on S5, 40 to 60 % of the pairs, a learning rate of 1e-3",
     "and up to 250,000 steps; read second-hand. Here: the transformer of Chughtai et al. on S5,",
     "60 % of the pairs, 3e-3, 2,000 steps, or 3,000 where a seed had not generalised by then;",
-    "those that had not by their end decide nothing. Claims about MLPs alone are undecided. Beside,",
-    "deciding nothing: S4, 80 % of the pairs, 1e-2, 4,000 steps, where most functions of an irrep",
-    "pass the published threshold of .90 for cosets by chance: rows on cosets ask for more than",
-    "1 % of random functions reach.",
+    "those that had not by their end decide nothing. Claims about MLPs alone are undecided.",
+    "Beside them, deciding nothing: S4, 80 % of the pairs, 1e-2, 4,000 steps, where most functions",
+    "of an irrep pass the published threshold of .90 for cosets by chance: rows on cosets ask for",
+    "more than 1 % of random functions reach.",
 ]
 
 
