@@ -89,10 +89,12 @@ def write(folder: Path) -> list[Path]:
     wide = "<table><tr>" + "<td>a wide table</td>" * 30 + "</tr></table>"
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "bar"}
     image = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'}
+    link = {"text/markdown": "The next is [02](02_more.ipynb).", "text/plain": ""}
     outputs = [
         nb.new_output("stream", name="stdout", text="a line " * 60 + "\n"),
         nb.new_output("display_data", data=widget),
         nb.new_output("display_data", data=image),
+        nb.new_output("display_data", data=link),
         nb.new_output("execute_result", data={"text/html": wide, "text/plain": ""}),
     ]
     code = "x = 1\n" * 80 + "y = " + " + ".join(["x"] * 80)

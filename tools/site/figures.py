@@ -12,6 +12,7 @@ import nbformat
 
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOTEBOOK = re.compile(r"\]\((\w+)\.ipynb\)")
 GALLERY_BYTES = 400_000  # the front page is to open at once
 
 
@@ -29,8 +30,11 @@ def for_page(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         for output in cell.outputs:
-            if PLOTLY in output.get("data", {}):
-                output["data"] = {"text/html": as_html(output["data"][PLOTLY])}
+            data = output.get("data", {})
+            if PLOTLY in data:
+                output["data"] = {"text/html": as_html(data[PLOTLY])}
+            elif "text/markdown" in data:  # MyST follows links in cells, and not in outputs
+                data["text/markdown"] = NOTEBOOK.sub(r"](\1.html)", data["text/markdown"])
     return notebook
 
 
