@@ -7,7 +7,7 @@ side: each answer has a range of adjacent logits, and a softmax of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 
 import torch
@@ -48,16 +48,54 @@ def cross_entropy_float64(
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023,
     released code). On the CPU where the logits' device has no float64.
     """
+    return _by_answer(torch.nn.functional.log_softmax, logits, labels, n_classes)
+
+
+@at_least_float32
+def stablemax_cross_entropy(
+    logits: Float[Tensor, "batch c"],
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None = None,
+) -> Float[Tensor, "batch *answer"]:
+    """-log of StableMax, s(z_label) / sum_j s(z_j) with s(z) = z + 1 from zero on and 1 / (1 - z)
+    below, in float64: on the CPU where the logits' device has none.
+
+    Larger logits do not make it vanish as fast as softmax: it falls as 1 / z, not as exp(-z).
+
+    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), section
+    4.1.
+    """
+    return _by_answer(_log_stablemax, logits, labels, n_classes)
+
+
+def _log_stablemax(logits: Float[Tensor, "batch c"], dim: int) -> Float[Tensor, "batch c"]:
+    logs = logits.clamp(min=0).log1p() - (-logits).clamp(min=0).log1p()  # log s(z)
+    return logs - logs.logsumexp(dim, keepdim=True)
+
+
+def _by_answer(
+    log_probabilities: Callable[..., Tensor],
+    logits: Float[Tensor, "batch c"],
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None,
+) -> Float[Tensor, "batch *answer"]:
+    """Minus the log probability of each answer's label, in float64."""
     logits = devices.double(logits)
     labels = labels.to(logits.device)
     sizes = class_counts(logits, labels, n_classes)
-    if labels.ndim == 1:
-        return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    answers = zip(logits.split(sizes, 1), labels.unbind(1), strict=True)
-    return torch.stack([cross_entropy_float64(own, label) for own, label in answers], 1)
+    of_answers = labels[:, None] if labels.ndim == 1 else labels
+    losses = [
+        -log_probabilities(own, dim=1).gather(1, label[:, None])[:, 0]
+        for own, label in zip(logits.split(sizes, 1), of_answers.unbind(1), strict=True)
+    ]
+    return losses[0] if labels.ndim == 1 else torch.stack(losses, 1)
 
 
-LOSSES = {"relative": cross_entropy, "float64_log_softmax": cross_entropy_float64}
+LOSSES = {
+    "relative": cross_entropy,
+    "float64_log_softmax": cross_entropy_float64,
+    "stablemax": stablemax_cross_entropy,
+}
 
 
 def class_counts(

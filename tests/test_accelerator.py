@@ -158,6 +158,14 @@ TRAININGS = {
         dataclasses.replace(SCHEDULE, grokfast="ma", grokfast_window=3),
     ),
     "adam": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, optimiser="adam")),
+    "muon": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, optimiser="muon")),
+    "sgd, StableMax, perpGrad, constant norm": (
+        ADDITION,
+        SMALL_MODEL,
+        dataclasses.replace(
+            SCHEDULE, optimiser="sgd", loss="stablemax", perp_grad=True, weight_norm=5.0
+        ),
+    ),
     "mini-batches": (ADDITION, SMALL_MODEL, dataclasses.replace(SCHEDULE, batch_size=8)),
     "hooked mini-batches": (
         ADDITION,

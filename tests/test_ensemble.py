@@ -16,8 +16,9 @@ from interp_utils.losses import cross_entropy
 from interp_utils.models import logits_fn, members_logits_fn
 from interp_utils.runs import export, storage
 from interp_utils.training import ensemble
+from interp_utils.training.adam import adam_
 from interp_utils.training.members import evenly
-from interp_utils.training.optimisers import MEMBERS_OPTIMISERS, adam_
+from interp_utils.training.optimisers import MEMBERS_OPTIMISERS
 from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 from interp_utils.training.trainer import Trainer
 from tests import conftest
@@ -509,13 +510,13 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
         ),
         (
             {"train_configs": TrainConfig(steps=1, dropout=0.1)},
-            "neither weighted losses nor dropout nor gradient filters",
+            "neither weighted losses nor dropout nor Grokfast",
         ),
         (
             {"train_configs": TrainConfig(steps=1, grokfast="ema")},
-            "neither weighted losses nor dropout nor gradient filters",
+            "neither weighted losses nor dropout nor Grokfast",
         ),
-        ({"tasks": "weights"}, "neither weighted losses nor dropout nor gradient filters"),
+        ({"tasks": "weights"}, "neither weighted losses nor dropout nor Grokfast"),
         (
             {"train_configs": [TrainConfig(steps=1)] * 2},
             "give names, the folders in .* of these 2 configurations",
@@ -559,11 +560,11 @@ def test_every_part_of_a_configuration_is_stacked_or_refused():
     """
     model = (
         "d_model n_heads d_head d_mlp n_layers act_fn biases init positions attention seed "
-        "n_ctx d_vocab d_vocab_out normalization"
+        "n_ctx d_vocab d_vocab_out normalization init_scale"
     )
     training = (
         "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every "
-        "forward loss deterministic optimiser"
+        "forward loss deterministic optimiser momentum weight_norm perp_grad"
     )
     training += (
         " dropout dropout_mask grokfast grokfast_lambda grokfast_alpha grokfast_window "

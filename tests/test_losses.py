@@ -1,9 +1,11 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interp_utils.losses import cross_entropy, cross_entropy_float64
+from interp_utils.losses import cross_entropy, cross_entropy_float64, stablemax_cross_entropy
 
 
 def exact(logits, labels):
@@ -85,3 +87,31 @@ def test_nan_stays_nan():
     logits, labels = logits_at_margin(1.0, n=2, classes=3)
     logits[0, 0] = float("nan")
     assert cross_entropy(logits, labels).isnan().tolist() == [True, False]
+
+
+def test_stablemax_is_literally_its_definition():
+    generator = torch.Generator().manual_seed(0)
+    logits = 5 * torch.randn(9, 6, generator=generator)
+    logits[0, :3] = 0.0  # where the two halves meet
+    labels = torch.arange(9) % 6
+    losses = []
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        s = [z + 1 if z >= 0 else 1 / (1 - z) for z in row]
+        losses.append(-math.log(s[label] / sum(s)))
+    assert stablemax_cross_entropy(logits, labels).tolist() == pytest.approx(losses, rel=1e-12)
+    logits = logits.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: stablemax_cross_entropy(x[1:], labels[1:]), logits)
+    stablemax_cross_entropy(logits, labels).sum().backward()
+    assert logits.grad[0, 1] != 0  # at zero the slope is one from both sides
+
+
+def test_stablemax_of_several_answers_is_that_of_each():
+    logits, labels = torch.randn(7, 5), torch.tensor([[0, 2], [1, 1]])[torch.arange(7) % 2]
+    both = stablemax_cross_entropy(logits, labels, (2, 3))
+    for answer, own in enumerate(logits.split([2, 3], 1)):
+        assert both[:, answer].equal(stablemax_cross_entropy(own, labels[:, answer]))
+
+
+def test_stablemax_does_not_vanish_where_softmax_does():
+    logits, labels = logits_at_margin(60.0)
+    assert stablemax_cross_entropy(logits, labels).min() > 0.1 > cross_entropy(logits, labels).max()

@@ -183,6 +183,36 @@ def test_random_labels_keep_all_but_what_there_is_to_learn():
     assert control.params == {**task.params, "labels_seed": 3}
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_noisy_labels_are_wrong_for_that_share_of_the_training_pairs(share):
+    task = tasks.modular_addition(11, 0.5)
+    noisy = tasks.noisy_labels(task, share, seed=3)
+    wrong = noisy.labels != task.labels
+    assert wrong.sum() == round(share * 60) and not wrong[task.test_mask].any()
+    assert noisy.labels.equal(tasks.noisy_labels(task, share, seed=3).labels)
+    assert noisy.operation.holds == (share == 0)
+    assert noisy.params == {**task.params, "wrong_labels": share, "labels_seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("task", "share", "message"),
+    [
+        (tasks.modular_addition(5), 1.1, r"is a number in \[0, 1\], got 1.1"),
+        (tasks.modular_addition(5), True, r"is a number in \[0, 1\], got True"),
+        (
+            tasks.modular_addition(5, train="unknown"),
+            0.1,
+            "which inputs .* are for training is unknown",
+        ),
+        (tasks.remainders(5), 0.1, "has several answers per input"),
+    ],
+    ids=["share", "bool", "unknown", "answers"],
+)
+def test_noisy_labels_need_one_answer_and_a_known_split(as_a_user, task, share, message):
+    with pytest.raises(ValueError, match=message):
+        tasks.noisy_labels(task, share)
+
+
 @pytest.mark.parametrize(
     ("p", "a", "b"), [(113, 1, 1), (113, 7, 7), (101, 9, 8), (10, 2, 3), (2, 1, 5), (13, 10**30, 4)]
 )

@@ -61,10 +61,13 @@ class ModelConfig(FamilyConfig):
             with nothing to train; None for none.
     init:   std of every weight matrix: "transformer_lens" 0.8 / sqrt(d_model); "paper" 1 /
             sqrt(d_model), with 1 / sqrt(d_vocab_out) for W_U (Nanda et al. 2023, released code).
+    init_scale: every initial weight matrix times this (Liu et al. 2022, Omnigrok).
     """
 
     family: ClassVar[str] = "transformer"
-    added: ClassVar[frozenset[str]] = frozenset({"positions", "attention", "normalization"})
+    added: ClassVar[frozenset[str]] = frozenset(
+        {"positions", "attention", "normalization", "init_scale"}
+    )
 
     d_model: int = 128
     n_heads: int = 4
@@ -77,6 +80,7 @@ class ModelConfig(FamilyConfig):
     positions: bool = True
     attention: Attention = "causal"
     normalization: Normalization | None = None
+    init_scale: float = 1.0
     seed: int = 0
     n_ctx: int | None = None
     d_vocab: int | None = None
@@ -96,6 +100,7 @@ class ModelConfig(FamilyConfig):
         self._require_one_of("attention", Attention)
         if self.normalization is not None:
             self._require_one_of("normalization", Normalization)
+        self._require_real("init_scale", above=0.0)
         self._require(type(self.positions) is bool, "positions", "True or False")
 
     def for_task(self, task: AnyTask) -> ModelConfig:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 from interp_utils.configs.base import Config
 
 Forward = Literal["auto", "table", "hooked"]
-Loss = Literal["relative", "float64_log_softmax"]
+Loss = Literal["relative", "float64_log_softmax", "stablemax"]
 DropoutMask = Literal["step", "sample"]
-Optimiser = Literal["adamw", "adam"]
+Optimiser = Literal["adamw", "adam", "sgd", "muon"]
 Grokfast = Literal["none", "ema", "ma"]
 GrokfastStart = Literal["first", "zero"]
 
@@ -29,15 +29,21 @@ class TrainConfig(Config):
     forward:        "table" the exact fast forward for one-layer models, "hooked"
                     HookedTransformer's own, "auto" the first where it applies.
     loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is
-                    the published one, whose digits are lost below 1e-16.
+                    the published one, whose digits are lost below 1e-16; "stablemax" puts
+                    StableMax in softmax's place (see `losses`).
     deterministic:  bitwise the same weights on the same machine, resumed or not.
     dropout:        probability with which each dimension of the residual stream is zeroed in
                     training, after attention and again after the MLP; the others are divided by 1 -
                     dropout.
     dropout_mask:   whether all inputs of a "step" share a mask (Syrkis and Søgaard 2024, released
                     code) or each "sample" has its own.
-    optimiser:      "adamw", in which weight decay is decoupled from the gradient, or "adam", in
-                    which it is an L2 penalty (see `training.optimisers`).
+    optimiser:      "adamw" and "muon", in which weight decay is decoupled from the gradient, "adam"
+                    and "sgd", in which it is an L2 penalty (see `training.optimisers`).
+    momentum:       of "sgd" and of the matrices of "muon".
+    weight_norm:    after every update all trained weights together are scaled to this L2 norm (Liu
+                    et al. 2022, Omnigrok); None lets it change.
+    perp_grad:      the optimiser gets each tensor's gradient without its component along the tensor
+                    (Prieto et al. 2025), see `training.filters`.
     grokfast:       gradient filter before the optimiser: "ema" or "ma" (Lee et al. 2024), see
                     `training.filters`.
     grokfast_lambda: the share of the slow gradient that is added.
@@ -51,6 +57,9 @@ class TrainConfig(Config):
         {
             "batch_size",
             "optimiser",
+            "momentum",
+            "weight_norm",
+            "perp_grad",
             "dropout",
             "dropout_mask",
             "grokfast",
@@ -74,6 +83,9 @@ class TrainConfig(Config):
     loss: Loss = "relative"
     deterministic: bool = True
     optimiser: Optimiser = "adamw"
+    momentum: float = 0.95
+    weight_norm: float | None = None
+    perp_grad: bool = False
     dropout: float = 0.0
     dropout_mask: DropoutMask = "step"
     grokfast: Grokfast = "none"
@@ -98,7 +110,12 @@ class TrainConfig(Config):
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
         self._require_one_of("optimiser", Optimiser)
-        self._require(type(self.deterministic) is bool, "deterministic", "True or False")
+        self._require_real("momentum", low=0.0)
+        self._require(self.momentum < 1, "momentum", "below 1")
+        if self.weight_norm is not None:
+            self._require_real("weight_norm", above=0.0)
+        for field in ("deterministic", "perp_grad"):
+            self._require(type(getattr(self, field)) is bool, field, "True or False")
         self._require_real("dropout", low=0.0)
         self._require(self.dropout < 1, "dropout", "below 1")
         self._require_one_of("dropout_mask", DropoutMask)

@@ -1,19 +1,22 @@
 """Gradient filters between backward and the optimiser: Grokfast (Lee et al. 2024), which amplifies
-what changes slowly.
+what changes slowly, and perpGrad (Prieto et al. 2025), which leaves the weights' sizes alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils import devices
 from interp_utils.configs import TrainConfig
 
 State = dict[str, dict[str, Tensor]]
+TINY = 1e-30  # of perpGrad's released code: weights that are all zero have no direction
+ROUNDINGS = 10.0
 
 
 @runtime_checkable
@@ -30,15 +33,57 @@ def is_filters(group: str) -> bool:
 
 
 def gradient_filter(config: TrainConfig, weights: Mapping[str, Tensor]) -> GradientFilter:
-    return {"none": Unfiltered, "ema": Ema, "ma": MovingAverage}[config.grokfast](config, weights)
+    filters: list[GradientFilter] = []
+    if config.grokfast != "none":
+        filters.append({"ema": Ema, "ma": MovingAverage}[config.grokfast](config, weights))
+    if config.perp_grad:
+        filters.append(PerpGrad(weights))
+    return InTurn(filters)
 
 
-class Unfiltered:
-    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
-        self.state: State = {}
+class InTurn:
+    """One filter after the other."""
+
+    def __init__(self, filters: Sequence[GradientFilter]) -> None:
+        self.filters = filters
+        self.state: State = {group: own for each in filters for group, own in each.state.items()}
 
     def apply(self, step: int, gradients: Mapping[str, Tensor]) -> None:
-        pass
+        for each in self.filters:
+            each.apply(step, gradients)
+
+
+class PerpGrad:
+    """Each weight tensor's gradient without its component along the tensor, and as long as it was.
+
+    A step then turns the weights and, to first order, neither lengthens nor shortens them.
+
+    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), section
+    5.2; that the length is kept is from their released code.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self.weights, self.state = weights, {}
+
+    def apply(self, step: int, gradients: Mapping[str, Tensor]) -> None:
+        for name, gradient in gradients.items():
+            perpendicular_(gradient[None], self.weights[name][None])
+
+
+@torch.no_grad()
+def perpendicular_(
+    gradients: Float[Tensor, "member ..."], weights: Float[Tensor, "member ..."]
+) -> None:
+    """Takes the component along its weights from each member's gradient, in place, and gives it
+    back its length. Where nothing but rounding is left across, the gradient becomes zero.
+    """
+    g, w = gradients.flatten(1), weights.flatten(1)
+    along = (w * g).sum(1, keepdim=True) / ((w * w).sum(1, keepdim=True) + TINY)
+    across = g - along * w
+    length, left = (torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (g, across))
+    is_rounding = left <= ROUNDINGS * torch.finfo(g.dtype).eps * length
+    across *= torch.where(is_rounding, 0.0, length / (left + TINY))
+    gradients.copy_(across.reshape(gradients.shape))
 
 
 class Ema:

@@ -88,7 +88,7 @@ def _require_stackable(task: AnyTask, config: RunConfig) -> None:
         )
     if task.weights or config.train.dropout or config.train.grokfast != "none":
         raise ValueError(
-            "train_many has neither weighted losses nor dropout nor gradient filters; use train"
+            "train_many has neither weighted losses nor dropout nor Grokfast; use train"
         )
     models.family_of(config.model).check_members(config.model, config.train)
 

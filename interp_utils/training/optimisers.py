@@ -1,4 +1,4 @@
-"""From gradients to new weights: AdamW and Adam, for one model and for many at once.
+"""From gradients to new weights, for one model and for many at once.
 
 Another optimiser is one class here and its name in `OPTIMISERS`, and for `train_many` one more in
 `MEMBERS_OPTIMISERS`. What it remembers from step to step is its `state`, which every save keeps.
@@ -6,19 +6,16 @@ Another optimiser is one class here and its name in `OPTIMISERS`, and for `train
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_utils import devices
 from interp_utils.configs import TrainConfig
+from interp_utils.training.adam import Adam, AdamW, MembersAdam, MembersAdamW
 from interp_utils.training.filters import State
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
+from interp_utils.training.momentum import MembersSgd, Muon, Sgd
 
 
 @runtime_checkable
@@ -59,138 +56,14 @@ def warmup(config: TrainConfig, step: int) -> float:
     return min(step / config.warmup_steps, 1.0) if config.warmup_steps else 1.0
 
 
-class _TorchAdam:
-    """torch's fused kernel, whose moments are this optimiser's state."""
-
-    kind: ClassVar[Callable[..., torch.optim.Optimizer]]
-
-    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
-        self.weights = weights
-        self.optimizer = self.kind(
-            weights.values(),
-            lr=config.lr,
-            betas=config.betas,
-            eps=config.eps,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-        self.counted = 0
-        for weight in weights.values():
-            self.optimizer.state[weight] = {
-                "step": torch.zeros((), device=weight.device),
-                **{moment: torch.zeros_like(weight, requires_grad=False) for moment in MOMENTS},
-            }
-        self.state: State = {
-            moment: {name: self.optimizer.state[weight][moment] for name, weight in weights.items()}
-            for moment in MOMENTS
-        }
-
-    def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
-        if step != self.counted:  # resumed: the kernel counts on the device, to correct its bias
-            for weight in self.weights.values():
-                self.optimizer.state[weight]["step"].fill_(step)
-        for name, weight in self.weights.items():
-            weight.grad = gradients[name]
-        self.optimizer.param_groups[0]["lr"] = lr
-        self.optimizer.step()
-        self.counted = step + 1
-
-
-class AdamW(_TorchAdam):
-    """Adam with decoupled weight decay: w <- (1 - lr wd) w - lr m' / (sqrt(v') + eps), where m' and
-    v' are the gradient's first two moments, corrected for their start at zero.
-
-    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (arXiv 1711.05101),
-    algorithm 2.
-    """
-
-    kind = torch.optim.AdamW
-
-
-class Adam(_TorchAdam):
-    """Adam, in which weight decay is an L2 penalty: the gradient becomes g + wd w before its
-    moments are taken.
-
-    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (arXiv 1412.6980),
-    algorithm 1.
-    """
-
-    kind = torch.optim.Adam
-
-
-class MembersAdam:
-    """`Adam` for many models, each with a learning rate and a weight decay of its own."""
-
-    decoupled: ClassVar[bool] = False
-
-    def __init__(
-        self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
-    ) -> None:
-        self.weights, self.betas, self.eps = weights, configs[0].betas, configs[0].eps
-        self.weight_decay = torch.tensor(
-            [[config.weight_decay] for config in configs],
-            dtype=torch.float64,
-            device=devices.for_double(weights.device),
-        )
-        self.state = {moment: torch.zeros_like(weights, requires_grad=False) for moment in MOMENTS}
-
-    def step(
-        self,
-        step: int,
-        gradient: Float[Tensor, "member parameter"],
-        lr: Float[Tensor, "member 1"],
-    ) -> None:
-        adam_(
-            self.weights,
-            gradient,
-            self.state["exp_avg"],
-            self.state["exp_avg_sq"],
-            step + 1,
-            lr=lr,
-            weight_decay=self.weight_decay,
-            betas=self.betas,
-            eps=self.eps,
-            decoupled=self.decoupled,
-        )
-
-
-class MembersAdamW(MembersAdam):
-    """`AdamW` for many models, each with a learning rate and a weight decay of its own."""
-
-    decoupled = True
-
-
-OPTIMISERS: dict[str, type[Optimiser]] = {"adamw": AdamW, "adam": Adam}
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    "adamw": AdamW,
+    "adam": Adam,
+    "sgd": Sgd,
+    "muon": Muon,
+}
 MEMBERS_OPTIMISERS: dict[str, type[MembersOptimiser]] = {
     "adamw": MembersAdamW,
     "adam": MembersAdam,
+    "sgd": MembersSgd,
 }
-
-
-@torch.no_grad()
-def adam_(
-    weights: Float[Tensor, "member parameter"],
-    gradient: Float[Tensor, "member parameter"],
-    exp_avg: Float[Tensor, "member parameter"],
-    exp_avg_sq: Float[Tensor, "member parameter"],
-    step: int,
-    *,
-    lr: Float[Tensor, "member 1"],
-    weight_decay: Float[Tensor, "member 1"],
-    betas: tuple[float, float],
-    eps: float,
-    decoupled: bool,
-) -> None:
-    """Update number `step` (from 1) in place, to rounding that of torch.optim.AdamW where weight
-    decay is `decoupled`, else of torch.optim.Adam, with a learning rate and a weight decay per
-    member.
-    """
-    beta1, beta2 = betas
-    if not decoupled:
-        gradient = gradient + weight_decay.to(weights) * weights
-    exp_avg.lerp_(gradient, 1 - beta1)
-    exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    scale = exp_avg_sq.sqrt().div_(math.sqrt(1 - beta2**step)).add_(eps)
-    if decoupled:
-        weights.mul_((1 - lr * weight_decay).to(weights))
-    weights.addcdiv_(exp_avg * (-lr / (1 - beta1**step)).to(weights), scale)

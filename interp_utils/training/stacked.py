@@ -15,7 +15,7 @@ from interp_utils.losses import LOSSES
 from interp_utils.models import MembersLogitsFn, members_logits_fn
 from interp_utils.runs.measured import class_outputs
 from interp_utils.tasks import Task
-from interp_utils.training.filters import State
+from interp_utils.training.filters import State, perpendicular_
 from interp_utils.training.optimisers import members_optimiser, warmup
 from interp_utils.training.trainer import require_shapes
 
@@ -77,8 +77,19 @@ class StackedTrainer:
         ).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), self.weights)
         self.losses.append(losses.detach())
+        if self.config.perp_grad:
+            weights = self._named(self.weights)
+            for name, own in self._named(gradient).items():
+                perpendicular_(own, weights[name])
         self.optimiser.step(self.step, gradient, self.lr * warmup(self.config, self.step))
+        if self.config.weight_norm is not None:
+            self._scale_to(self.config.weight_norm)
         self.step += 1
+
+    @torch.no_grad()
+    def _scale_to(self, norm: float) -> None:
+        """Scales each member's weights, so that together they have this L2 norm."""
+        self.weights.mul_(norm / torch.linalg.vector_norm(self.weights, dim=1, keepdim=True))
 
     def _losses(
         self, logits: Float[Tensor, "member n c"], labels: Tensor

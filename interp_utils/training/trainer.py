@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -83,6 +83,8 @@ class Trainer:
         self.filter.apply(self.step - self.filter_since, gradients)
         count = self.step - self.optimiser_since
         self.optimiser.step(count, gradients, self.config.lr * warmup(self.config, count))
+        if self.config.weight_norm is not None:
+            scale_to_(self.trained.values(), self.config.weight_norm)
         self.step += 1
 
     def take_losses(self) -> Float[Tensor, "update 1"]:
@@ -113,6 +115,15 @@ class Trainer:
         for group, tensors in own.items():
             for name, tensor in tensors.items():
                 tensor.copy_(state[group][name])
+
+
+@torch.no_grad()
+def scale_to_(weights: Collection[Tensor], norm: float) -> None:
+    """Scales all weights by one factor, in place, so that together they have this L2 norm."""
+    norms = torch.stack([torch.linalg.vector_norm(weight) for weight in weights])
+    factor = norm / torch.linalg.vector_norm(norms)
+    for weight in weights:
+        weight.mul_(factor)
 
 
 Shapes = dict[str, dict[str, tuple[int, ...]]]

@@ -75,8 +75,8 @@ def trainable(config: ModelConfig) -> list[str]:
 
 
 def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
-    """Normal weights of the scale `config.init` names, biases zero, normalization's scales one;
-    drawn on the CPU from a generator of their own.
+    """Normal weights of the scale `config.init` names times `config.init_scale`, biases zero,
+    normalization's scales one; drawn on the CPU from a generator of their own.
 
     With and without positions the other weights of a seed are the same.
     """
@@ -92,7 +92,7 @@ def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
             std = 0.8 / config.d_model**0.5
         else:
             std = (config.d_vocab_out if name == "unembed.W_U" else config.d_model) ** -0.5
-        drawn = std * torch.randn(shape, generator=generator, dtype=DRAWN)
+        drawn = config.init_scale * std * torch.randn(shape, generator=generator, dtype=DRAWN)
         return drawn if name in trained else torch.zeros_like(drawn)
 
     return {name: draw(name, shape) for name, shape in weight_shapes(config).items()}

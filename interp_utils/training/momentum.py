@@ -1,0 +1,134 @@
+"""Optimisers of one momentum: gradient descent, and Muon, which makes it orthogonal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from interp_utils import devices
+from interp_utils.configs import TrainConfig
+from interp_utils.training.adam import AdamW
+from interp_utils.training.filters import State
+
+EMBEDDINGS = ("embed.", "pos_embed.", "unembed.")
+
+
+class Sgd:
+    """Gradient descent with momentum, in which weight decay is an L2 penalty: b <- mu b + g + wd w,
+    and w <- w - lr b. It is torch.optim.SGD.
+    """
+
+    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
+        self.config, self.weights = config, weights
+        self.state: State = {"momentum": _zeros(weights)}
+
+    def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
+        for name, weight in self.weights.items():
+            _descend(
+                weight,
+                gradients[name],
+                self.state["momentum"][name],
+                momentum=self.config.momentum,
+                weight_decay=self.config.weight_decay,
+                lr=lr,
+            )
+
+
+class MembersSgd:
+    """`Sgd` for many models, each with a learning rate and a weight decay of its own."""
+
+    def __init__(
+        self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
+    ) -> None:
+        self.weights, self.momentum = weights, configs[0].momentum
+        self.weight_decay = torch.tensor(
+            [[config.weight_decay] for config in configs],
+            dtype=torch.float64,
+            device=devices.for_double(weights.device),
+        ).to(weights)
+        self.state = {"momentum": torch.zeros_like(weights, requires_grad=False)}
+
+    def step(
+        self,
+        step: int,
+        gradient: Float[Tensor, "member parameter"],
+        lr: Float[Tensor, "member 1"],
+    ) -> None:
+        _descend(
+            self.weights,
+            gradient,
+            self.state["momentum"],
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            lr=lr.to(gradient),
+        )
+
+
+@torch.no_grad()
+def _descend(
+    weights: Tensor,
+    gradient: Tensor,
+    velocity: Tensor,
+    *,
+    momentum: float,
+    weight_decay: float | Tensor,
+    lr: float | Tensor,
+) -> None:
+    velocity.mul_(momentum).add_(gradient + weight_decay * weights)
+    weights.sub_(lr * velocity)
+
+
+class Muon:
+    """Matrices move by their momentum made orthogonal, the other weights by AdamW.
+
+    Matrices are W_Q, W_K, W_V and W_O head by head, W_in and W_out; the others are the embeddings,
+    the unembedding, biases and scales. It is torch.optim.Muon with Nesterov's momentum, five
+    Newton-Schulz steps in bfloat16, and steps 0.2 sqrt(max(rows, columns)) times the learning rate,
+    which then fits AdamW's weights as well. Weight decay is decoupled in both.
+
+    Source: Jordan et al., Muon: an optimizer for hidden layers in neural networks (2024); the
+    factor is from Liu et al., Muon is Scalable for LLM Training (arXiv 2502.16982), section 2.2.
+    """
+
+    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
+        matrices = {name: weight for name, weight in weights.items() if is_matrix(name)}
+        others = {name: weight for name, weight in weights.items() if not is_matrix(name)}
+        momentum = _zeros(matrices)
+        self.adamw = AdamW(config, others)
+        self.state: State = {"momentum": momentum, **self.adamw.state}
+        # Heads are views of one weight: what the kernel does to them in place, it does to that.
+        self.parts = {name: _heads(weight) for name, weight in matrices.items()}
+        self.optimizer = torch.optim.Muon(
+            [part for parts in self.parts.values() for part in parts],
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        for name, parts in self.parts.items():
+            for part, own in zip(parts, _heads(momentum[name]), strict=True):
+                self.optimizer.state[part]["momentum_buffer"] = own
+
+    def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
+        for name, parts in self.parts.items():
+            for part, gradient in zip(parts, _heads(gradients[name]), strict=True):
+                part.grad = gradient
+        self.optimizer.param_groups[0]["lr"] = lr
+        self.optimizer.step()
+        self.adamw.step(step, gradients, lr)
+
+
+def is_matrix(name: str) -> bool:
+    """Whether a weight is one that Muon makes orthogonal, by TransformerLens's name."""
+    return name.rpartition(".")[2].startswith("W_") and not name.startswith(EMBEDDINGS)
+
+
+def _heads(weight: Float[Tensor, "*head rows columns"]) -> list[Float[Tensor, "rows columns"]]:
+    return list(weight.detach().reshape(-1, *weight.shape[-2:]).unbind(0))
+
+
+def _zeros(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: torch.zeros_like(w, requires_grad=False) for name, w in weights.items()}
