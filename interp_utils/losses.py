@@ -62,8 +62,7 @@ def stablemax_cross_entropy(
 
     Larger logits do not make it vanish as fast as softmax: it falls as 1 / z, not as exp(-z).
 
-    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), section
-    4.1.
+    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697).
     """
     return _by_answer(_log_stablemax, logits, labels, n_classes)
 

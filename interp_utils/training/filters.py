@@ -58,8 +58,8 @@ class PerpGrad:
 
     A step then turns the weights and, to first order, neither lengthens nor shortens them.
 
-    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), section
-    5.2; that the length is kept is from their released code.
+    Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), perpGrad;
+    that the length is kept is from their released code.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:

@@ -90,7 +90,7 @@ class Muon:
     which then fits AdamW's weights as well. Weight decay is decoupled in both.
 
     Source: Jordan et al., Muon: an optimizer for hidden layers in neural networks (2024); the
-    factor is from Liu et al., Muon is Scalable for LLM Training (arXiv 2502.16982), section 2.2.
+    factor is from J. Liu et al., Muon is Scalable for LLM Training (arXiv 2502.16982).
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
