@@ -336,7 +336,12 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         },
         **{
             f"losses.{name}.{argument}": value
-            for name in ("cross_entropy", "cross_entropy_float64", "class_counts")
+            for name in (
+                "cross_entropy",
+                "cross_entropy_float64",
+                "stablemax_cross_entropy",
+                "class_counts",
+            )
             for argument, value in {
                 "logits": packed,
                 "labels": answers,
