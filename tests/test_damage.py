@@ -451,8 +451,8 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({("train", "momentum"): 0.9}, r"TrainConfig has the fields .*unknown: \['momentum'\]"),
-        ({("train", "optimiser"): "muon"}, r"TrainConfig.optimiser must be one of .*, got 'muon'"),
+        ({("train", "momenta"): 0.9}, r"TrainConfig has the fields .*unknown: \['momenta'\]"),
+        ({("train", "optimiser"): "lion"}, r"TrainConfig.optimiser must be one of .*, got 'lion'"),
         ({("model", "act_fn"): "solu"}, r"ModelConfig.act_fn must be one of .*, got 'solu'"),
         ({("model", "family"): "mamba"}, "the model is of the family 'mamba', known are .*import"),
         ({("origin", "more"): 7}, r"the origin has the fields \['more'\] for"),

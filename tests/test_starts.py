@@ -337,7 +337,7 @@ def test_an_exported_fork_keeps_its_origin(short, tmp_path):
     [
         (40, {}, "a fork from step 40 needs more steps than that, .* set steps, got 40"),
         (33, {}, "has no snapshot of step 33; the nearest is 40"),
-        (20, {"momentum": 0.9}, r"fork changes fields of TrainConfig, .*; got \['momentum'\]"),
+        (20, {"momenta": 0.9}, r"fork changes fields of TrainConfig, .*; got \['momenta'\]"),
         (20, {"lr": -1.0}, "TrainConfig.lr must be a finite number above 0.0"),
         (20, {"task": tasks.modular_addition(5)}, "modular_addition needs ModelConfig.d_vocab = 6"),
         (20, {"task": tasks.modular_addition(7), "batch_size": 0}, "batch_size must be an integer"),

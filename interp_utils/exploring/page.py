@@ -44,7 +44,7 @@ def explorer(
     Raises ValueError for a task without an operation, and for neurons, heads or layers that are not
     there.
     """
-    shown = history(run, neurons, heads, layer, device, progress)
+    shown = history(run, neurons, heads, layer=layer, device=device, progress=progress)
     metrics = run.metrics
     curves = {
         name: [None if not np.isfinite(value) else float(f"{value:.5g}") for value in metrics[name]]
