@@ -5,7 +5,7 @@ WORKERS ?= 2
 # One thread each: threads of several processes that wait for each other on the same cores spin.
 SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
 # The longest notebooks first, each to whichever worker is free: none is left with one at the end.
-LONG := $(foreach number,07 12 04 10 08,$(wildcard notebooks/$(number)_*.ipynb))
+LONG := $(foreach number,12 11 04 07 08,$(wildcard notebooks/$(number)_*.ipynb))
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard notebooks/*.ipynb))
 ONE_BY_ONE := -n $(WORKERS) --dist load --maxschedchunk 1
 
