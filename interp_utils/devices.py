@@ -7,8 +7,10 @@ names that are elsewhere follow them there.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 Device = torch.device | str | None  # None is the default
@@ -57,6 +59,12 @@ def for_double(device: torch.device) -> torch.device:
     except TypeError:
         return torch.device("cpu")
     return device
+
+
+def column(values: Sequence[float], device: torch.device) -> Float[Tensor, "value 1"]:
+    """Numbers, one a row, in float64: on the CPU where the device has none."""
+    rows = [[value] for value in values]
+    return torch.tensor(rows, dtype=torch.float64, device=for_double(device))
 
 
 def double(x: Tensor) -> Tensor:

@@ -101,12 +101,12 @@ class Verdict:
     @property
     def word(self) -> str:
         """ "holds" if every row that decides fulfils the rule, "with a qualification" if at least
-        half do, "undecided" where none decides.
+        half do, or all of those that decide but most rows do not; "undecided" where none decides.
         """
         deciding = self.fulfilled + self.refuted
         if deciding == 0:
             return UNDECIDED
-        if self.refuted == 0:
+        if self.refuted == 0 and deciding >= len(self.undecided):
             return HOLDS
         return PARTLY if self.fulfilled >= deciding / 2 else FAILS
 

@@ -16,9 +16,9 @@ again.
 Each row says how the source puts the claim (in its own words where they stand in quotation marks),
 which number was measured, the rule that the number must fulfil, and how far from what the source
 says the rule lets it be. A claim *holds* if every run that decides it fulfils the rule, *with a
-qualification* if at least half do. A run that ended before the claim could show, or whose settings
-are not the claim's, decides nothing: *undecided*. A number of several runs is their median, with
-the smallest and the largest.
+qualification* if at least half do, or if most runs decide nothing. A run that ended before the
+claim could show, or whose settings are not the claim's, decides nothing: *undecided*. A number of
+several runs is their median, with the smallest and the largest.
 """
 OWN = "What this suite found that was not published, by the same rules:"
 

@@ -85,10 +85,8 @@ class MembersAdam:
         self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
     ) -> None:
         self.weights, self.betas, self.eps = weights, configs[0].betas, configs[0].eps
-        self.weight_decay = torch.tensor(
-            [[config.weight_decay] for config in configs],
-            dtype=torch.float64,
-            device=devices.for_double(weights.device),
+        self.weight_decay = devices.column(
+            [config.weight_decay for config in configs], weights.device
         )
         self.state = {moment: torch.zeros_like(weights, requires_grad=False) for moment in MOMENTS}
 

@@ -44,10 +44,8 @@ class MembersSgd:
         self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
     ) -> None:
         self.weights, self.momentum = weights, configs[0].momentum
-        self.weight_decay = torch.tensor(
-            [[config.weight_decay] for config in configs],
-            dtype=torch.float64,
-            device=devices.for_double(weights.device),
+        self.weight_decay = devices.column(
+            [config.weight_decay for config in configs], weights.device
         ).to(weights)
         self.state = {"momentum": torch.zeros_like(weights, requires_grad=False)}
 

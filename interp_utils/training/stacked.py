@@ -41,11 +41,7 @@ class StackedTrainer:
         self.weights = (
             torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()
         )  # "member parameter"
-        self.lr = torch.tensor(
-            [[config.train.lr] for config in configs],
-            dtype=torch.float64,
-            device=devices.for_double(device),
-        )
+        self.lr = devices.column([config.train.lr for config in configs], device)
         self.optimiser = members_optimiser([config.train for config in configs], self.weights)
         self.losses: list[
             Float[Tensor, "member"]

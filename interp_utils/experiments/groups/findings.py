@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from interp_utils.experiments.claims import Claim
+from interp_utils.experiments.claims import own as found
 from interp_utils.experiments.groups.claims import (
     CHANCE,
     CHOICE,
@@ -34,7 +34,7 @@ def past_it(row: Row, fulfilled: bool) -> str | None:
     return "snapshot above 95 %" if late else None
 
 
-own = partial(Claim, source="-", says="-", about=generalised)
+own = partial(found, about=generalised)
 early = partial(own, notebook=TIME, about=with_snapshot)
 OWN = [
     early(
