@@ -4,6 +4,7 @@ process.
 
 import dataclasses
 import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 
 from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
 from interp_utils.sweeps import search
+from interp_utils.training import loop
 from interp_utils.training.trainer import Trainer
 
 N_WORKERS, TRIALS, STEPS = 3, 7, 60
@@ -51,3 +53,26 @@ def worker(report: Connection, out: Path, storage: str | None, log: Path, pause:
     Trainer.update = logged
     sweeps.sweep(make, out=out, trials=TRIALS, storage=storage, seed=0, progress=False)
     report.send("finished")
+
+
+def killed_at_a_study(report: Connection, out: Path, when: str) -> None:
+    """Works on a study of tests/test_studies.py until it is killed: in the middle of a training,
+    when it has stopped, when it is measured, or when its row is written.
+    """
+    from interp_utils.experiments import studies
+    from tests.test_studies import SMALL_STUDY
+
+    def kill(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if when == "training":
+        update = Trainer.update
+        loop.SAVE_EVERY_SECONDS = 0.0
+        Trainer.update = lambda self: kill() if self.step == 33 else update(self)
+    elif when == "row written":
+        studies.shutil.rmtree = kill
+    elif when == "measured":
+        studies.Study._add = kill
+    else:
+        object.__setattr__(SMALL_STUDY, "look", kill)
+    SMALL_STUDY.work(out / "docs", out / "runs", only=["grokking"], progress=False)

@@ -187,5 +187,6 @@ COMMANDS = {
     "verify": _verify,
     "sweep": sweeping.sweep,
     "ship": experimenting.ship,
+    "study": experimenting.study,
     "claims": experimenting.claims,
 }

@@ -65,6 +65,30 @@ def ship(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def study(arguments: argparse.Namespace) -> int:
+    """Without a name it lists the studies."""
+    known, docs = experiments.every_study(), arguments.docs
+    if not arguments.name:
+        rows = [
+            {"study": name, "trainings": len(one.trainings), "rows": len(one.stored(docs))}
+            for name, one in known.items()
+        ]
+        print(text.table(rows, ["study", "trainings", "rows"]))
+        return 0
+    if arguments.name not in known:
+        raise ValueError(
+            f"there is no study {arguments.name}; `interp-utils study` lists those there are"
+        )
+    known[arguments.name].work(
+        docs,
+        arguments.runs,
+        only=arguments.only or ("*",),
+        minutes=arguments.minutes,
+        progress=not arguments.quiet,
+    )
+    return 0
+
+
 def claims(arguments: argparse.Namespace) -> int:
     docs = arguments.docs
     numbers = shipping.measure(arguments.checkpoints, docs, progress=not arguments.quiet)

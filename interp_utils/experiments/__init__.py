@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from interp_utils.experiments.base import Experiment, Recipe
+    from interp_utils.experiments.studies import Study
     from interp_utils.runs.run import Run
 
 
@@ -46,4 +47,13 @@ def recipes() -> dict[str, Recipe]:
                 f"{', '.join(twice)}"
             )
         found |= experiment.recipes
+    return found
+
+
+def every_study() -> dict[str, Study]:
+    """Every study of every experiment by its name. Raises ValueError where two share one."""
+    every_one = [study for experiment in every().values() for study in experiment.studies]
+    found = {study.name: study for study in every_one}
+    if len(found) < len(every_one):
+        raise ValueError("a study's name is its folder, and two share one")
     return found

@@ -19,6 +19,8 @@ from interp_utils.tasks import AnyTask
 if TYPE_CHECKING:
     import pandas as pd
 
+    from interp_utils.experiments.studies import Study
+
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
@@ -88,6 +90,7 @@ class Experiment:
     about:    which rows the claims are about that do not say so themselves.
     beside:   the name of a column for rows that do not decide a verdict.
     remark:   what the reader of one run's row must know, if anything.
+    studies:  trainings that ship as rows of a table.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Experiment:
     about: Callable[[Row], bool] = lambda row: True
     beside: Callable[[Row], str | None] = lambda row: None
     remark: Callable[[Run], str | None] = lambda run: None
+    studies: Sequence[Study] = ()
 
     @property
     def shipped(self) -> dict[str, Recipe]:

@@ -1,0 +1,203 @@
+"""Studies: trainings that are too many for their runs to ship. What ships is a table with a row
+for each, docs/studies/<name>/trainings.json.
+
+A training has a folder of its own meanwhile, named by its recipe's digest. It ends once it has
+generalised and settled, is measured, has its row, and is removed. The same call goes on after
+whatever ended it, and any number of workers that share the folder of runs may make it at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from interp_utils.experiments.base import Recipe
+from interp_utils.experiments.rules import Row
+from interp_utils.measures import milestones
+from interp_utils.runs import storage as disk
+from interp_utils.runs.manifest import MANIFEST
+from interp_utils.runs.run import Run
+from interp_utils.sweeps import run_name
+from interp_utils.training import train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDER, TABLE = "studies", "trainings.json"
+LEVEL, LOGGED = 0.99, 5  # as `milestones.generalisation` has it
+GENERALISED, CENSORED, DIVERGED = "generalised", "not yet", "diverged"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Trainings by name, and what their rows have.
+
+    name:      of its folder in docs/studies.
+    trainings: training -> its settings, the columns that tell it from the others.
+    recipe:    recipe(**settings), what is trained.
+    look:      look(run), what is measured of a training that did not diverge, JSON-able.
+    settle:    a training ends so many steps after it has generalised, or at its recipe's last.
+
+    A row has "training", "recipe" (the digest of task, model and training), the settings, and what
+    was found: "state", "last step", "memorised" and "generalised" (steps, as of
+    `milestones.generalisation`; None if not by its end), the last losses and accuracies, and what
+    `look` returns; None for what is not finite. The state is "generalised", "not yet" (censored:
+    its last step is a bound), or "diverged".
+    """
+
+    name: str
+    trainings: Mapping[str, Mapping[str, Any]]
+    recipe: Callable[..., Recipe]
+    look: Callable[[Run], Row]
+    settle: int
+
+    @cached_property
+    def recipes(self) -> dict[str, Recipe]:
+        return {name: self.recipe(**of) for name, of in self.trainings.items()}
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """What each row must be of, the rule by which it ended included."""
+        return {name: f"{run_name(*recipe)}-{self.settle}" for name, recipe in self.recipes.items()}
+
+    def stored(self, docs: Path) -> dict[str, Row]:
+        """The rows of the table as they are, stale ones too: training -> row."""
+        path = docs / FOLDER / self.name / TABLE
+        rows = json.loads(path.read_text()) if path.exists() else []
+        return {row["training"]: row for row in rows}
+
+    def stale(self, docs: Path) -> list[str]:
+        """The trainings whose rows are of other recipes than today's, or of none."""
+        rows = self.stored(docs)
+        return [name for name, row in rows.items() if row["recipe"] != self.digests.get(name)]
+
+    def rows(self, docs: Path) -> dict[str, Row]:
+        """The rows of the table: training -> row. Raises ValueError where some are stale."""
+        if stale := self.stale(docs):
+            raise ValueError(
+                f"rows of {docs / FOLDER / self.name / TABLE} are of other recipes than today's: "
+                f"{', '.join(stale)}; train these again, `interp-utils study {self.name}`, or take "
+                "out the rows of those that are no longer trained"
+            )
+        return self.stored(docs)
+
+    def table(self, docs: Path) -> pd.DataFrame:
+        """The same as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows(docs).values()))
+
+    def work(
+        self,
+        docs: Path,
+        runs: Path,
+        *,
+        only: Sequence[str] = ("*",),
+        minutes: float = math.inf,
+        progress: bool = True,
+    ) -> None:
+        """Trains what has no row yet, or one of another recipe, and adds it to the table in `docs`.
+
+        runs: the folder of runs, which all workers share. only: names, or patterns of them. After
+        so many minutes no other training begins.
+        Raises ValueError for a pattern that no training fits.
+        """
+        if none := [each for each in only if not any(fnmatch(n, each) for n in self.trainings)]:
+            raise ValueError(f"no training of {self.name} is {none[0]!r}: {list(self.trainings)}")
+        chosen = [name for name in self.trainings if any(fnmatch(name, each) for each in only)]
+        folder, started = runs / FOLDER / self.name, time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        if again := [name for name in self.stale(docs) if name in chosen]:
+            warnings.warn(f"the recipes have changed of {', '.join(again)}", stacklevel=2)
+        for name in tqdm(chosen, desc=self.name, unit="training", disable=not progress):
+            if time.monotonic() - started > 60 * minutes:
+                return
+            try:
+                with disk.exclusive(folder, f"{self.digests[name]}.lock"):
+                    self._work_on(name, docs, folder, progress)
+            except disk.RunInUse:
+                continue  # another worker is at it
+
+    def _work_on(self, name: str, docs: Path, folder: Path, progress: bool) -> None:
+        path = folder / self.digests[name]
+        if self.stored(docs).get(name, {}).get("recipe") != self.digests[name]:
+            found = self._row(self.recipes[name], path, progress)
+            row = {"training": name, "recipe": self.digests[name]} | self.trainings[name]
+            if twice := row.keys() & found.keys():
+                raise ValueError(f"settings of {name} have the names of measures: {sorted(twice)}")
+            self._add(row | found, docs, folder)
+        shutil.rmtree(path, ignore_errors=True)
+
+    def _row(self, recipe: Recipe, path: Path, progress: bool) -> Row:
+        log = _records(Run.load(path)) if (path / MANIFEST).exists() else []
+
+        def goes_on(row: Row) -> bool:
+            log.append(row)
+            return not _settled(log, self.settle)
+
+        diverged = False
+        try:
+            if not _settled(log, self.settle):
+                train(*recipe, out=path, callback=goes_on, progress=progress)
+        except FloatingPointError:
+            diverged = True
+        found = outcome(log, diverged)
+        found |= {} if diverged else self.look(Run.load(path))
+        return {name: None if _is_wild(value) else value for name, value in found.items()}
+
+    def _add(self, row: Row, docs: Path, folder: Path) -> None:
+        """Puts a row into the table, in the place of the training's former one."""
+        path = docs / FOLDER / self.name / TABLE
+        with disk.exclusive(folder, wait=True):
+            rows = self.stored(docs) | {row["training"]: row}
+            known = [name for name in self.trainings if name in rows]
+            in_order = [rows[name] for name in [*known, *(rows.keys() - set(known))]]
+            lines = ",\n".join(json.dumps(each, allow_nan=False) for each in in_order)
+            if path.parent.exists():
+                disk.remove_temporary_files(path.parent)
+            disk.write_atomic(path, f"[\n{lines}\n]\n".encode())
+
+
+def outcome(log: Sequence[Row], diverged: bool = False) -> Row:
+    """What the rows of metrics say of a training that has ended."""
+    import pandas as pd
+
+    metrics = pd.DataFrame(list(log)).astype({"train_accuracy": float, "test_accuracy": float})
+    when, last = milestones.generalisation(metrics, level=LEVEL), log[-1]
+    reached = CENSORED if when.generalised is None else GENERALISED
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    return {
+        "state": DIVERGED if diverged else reached,
+        "last step": last["step"],
+        "memorised": when.memorised,
+        "generalised": when.generalised,
+        **{name.replace("_", " "): last[name] for name in names},
+    }
+
+
+def _records(run: Run) -> list[Row]:
+    table = run.raw_metrics
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+
+
+def _is_wild(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _settled(log: Sequence[Row], steps: int) -> bool:
+    """Whether test accuracy has been above the level for so many steps, to the last."""
+    high = itertools.takewhile(lambda row: (row["test_accuracy"] or 0) > LEVEL, reversed(log))
+    since = [row["step"] for row in high]
+    return len(since) >= LOGGED and since[0] - since[-1] >= steps
