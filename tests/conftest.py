@@ -4,6 +4,7 @@ from hypothesis import settings
 
 import tests.accelerator  # noqa: F401
 from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
+from interp_utils.training import stopwatch
 
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
@@ -19,6 +20,14 @@ def pytest_addoption(parser):
     parser.addoption(
         "--site", help="the built site that test_site.py opens; default: one of planted notebooks"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def time_stands_still():
+    """The seconds of a run are all that two equal trainings do not have in common."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stopwatch, "now", lambda: 0.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -123,10 +123,11 @@ def test_a_run_from_before_it_was_recorded_resumes(case, tmp_path, monkeypatch, 
     task, model, training = CASES[case]
     with RunWriter(tmp_path / "old", task, RunConfig(model.for_task(task), training)) as writer:
         state, metrics = writer.state()
-        del state["highest"], metrics["highest_train_loss"]
+        del state["highest"], state["seconds"]
+        del metrics["highest_train_loss"], metrics["seconds"]
         writer.save(stop, state, metrics, snapshot=stop == 40)
     assert list(Run.load(tmp_path / "old").metrics) == [
-        name for name in whole.metrics if name != "highest_train_loss"
+        name for name in whole.metrics if name not in ("highest_train_loss", "seconds")
     ]
     resumed = run(case, tmp_path / "old")
     assert all(weight.equal(whole.weights()[name]) for name, weight in resumed.weights().items())
@@ -138,6 +139,7 @@ def test_a_run_from_before_it_was_recorded_resumes(case, tmp_path, monkeypatch, 
     assert highest.loc[:40].isna().all() and highest.loc[50:].equals(expected.loc[50:]), (
         "unknown up to the first row after it"
     )
+    assert resumed.metrics["seconds"].isna().all(), "of all updates: unknown for ever"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_what_comes_back_is_what_was_trained(small_run, small_task):
     for name in ("tokens", "labels", "train_mask"):
         ours, theirs = getattr(task, name), getattr(small_task, name)
         assert ours.equal(theirs) and ours.dtype == theirs.dtype
-    assert run.metrics.dtypes.astype(str).tolist() == ["int64"] + 6 * ["float64"]
+    assert run.metrics.dtypes.astype(str).tolist() == ["int64"] + 7 * ["float64"]
     model = run.model(20)
     for name, weight in run.weights(20).items():
         assert models.named_weights(model)[name].equal(weight)

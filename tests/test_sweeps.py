@@ -357,22 +357,27 @@ def test_a_full_disk_leaves_the_trial_to_the_next_call(tmp_path, monkeypatch):
 
 
 def planted(**columns) -> Run:
-    return Run(Path("planted"), {}, {"step": [0, 10, 20, 30], **columns})
+    rows = {"step": [10 * i for i in range(7)], "train_accuracy": [1.0] * 7}
+    return Run(Path("planted"), {}, {**rows, **columns})
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_objectives(split):
     run = planted(
-        train_loss=[9.0] * 4,
-        **{f"{split}_loss": [5.0, 4.0, 0.5, 0.25], f"{split}_accuracy": [0.995, 0.5, 0.99, 1.0]},
+        **{
+            f"{split}_loss": [9.0, 9.0, 9.0, 9.0, 4.0, 0.5, 0.25],
+            f"{split}_accuracy": [0.995, 0.5, 0.995, 0.999, 1.0, 1.0, 1.0],
+        },
     )
     assert (
         sweeps.held_out_loss(run) == 0.25
         and sweeps.held_out_loss(run, rows=2) == 0.375
-        and sweeps.held_out_loss(run, 99) == 2.4375
+        and sweeps.held_out_loss(run, 99) == 40.75 / 7
     )
-    assert sweeps.step_generalised(run) == 20 and sweeps.step_generalised(run, accuracy=0.999) == 30
-    assert sweeps.step_generalised(planted(test_accuracy=[1.0, 1.0, 1.0, 0.9])) == math.inf
+    assert sweeps.step_generalised(run) == 20
+    assert sweeps.step_generalised(run, accuracy=0.997) == math.inf, "four rows are too few"
+    assert sweeps.step_generalised(run, accuracy=0.4) == 0
+    assert sweeps.step_generalised(planted(test_accuracy=[*[1.0] * 6, 0.9])) == math.inf
 
 
 def test_no_held_out_inputs(tmp_path):

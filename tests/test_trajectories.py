@@ -57,6 +57,10 @@ def test_generalisation(test, until, expected):
         {"step": range(0, 120, 10), "train_accuracy": train, "test_accuracy": test}
     )
     assert milestones.generalisation(metrics, until) == expected
+    of_lists = metrics.rename(columns={"test_accuracy": "validation_accuracy"})
+    assert milestones.generalisation(of_lists, until) == expected
+    with pytest.raises(ValueError, match="no test_accuracy or validation_accuracy: which inputs"):
+        milestones.generalisation(metrics.drop(columns="test_accuracy"))
 
 
 def history(test_loss):

@@ -51,7 +51,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         default="loss",
         help="what is best: the lowest held-out loss at the end, the lowest mean of its last ten "
         "logged rows, or the first step from which "
-        "held-out accuracy stays at 0.99 (default: loss)",
+        "held-out accuracy stays above 0.99, for five logged rows at least (default: loss)",
     )
     group.add_argument(
         "--sampler-seed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -76,18 +77,93 @@ class Generalisation(NamedTuple):
 def generalisation(
     metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
 ) -> Generalisation:
-    """When training and test accuracy came to stay above the level, to the end and for five logged
-    steps at least.
+    """When training and test (or validation) accuracy came to stay above the level, to the end and
+    for five logged steps at least.
 
     grokked: generalised, and at least `factor` times later than memorised. until: what came after
     this step is not looked at, so that runs of different length can be compared; a run that has not
     generalised by then may still do so.
+    Raises ValueError where it is not known which inputs were for training.
     """
     logged = metrics.set_index("step").loc[:until]
-    memorised = _came_to_stay(logged["train_accuracy"] > level)
-    generalised = _came_to_stay(logged["test_accuracy"] > level)
+    memorised = _came_to_stay(logged[_known(metrics, "train_accuracy")] > level)
+    held_out = _known(metrics, "test_accuracy", "validation_accuracy")
+    generalised = _came_to_stay(logged[held_out] > level)
     late = memorised is not None and generalised is not None and generalised >= factor * memorised
     return Generalisation(memorised, generalised, late)
+
+
+class Milestones(NamedTuple):
+    """Of what a run has not reached it has None: only that it took longer than to `last_step`, in
+    `last_seconds`, is known, which is to be shown as such (censored) and not left out. Numbers that
+    were not recorded, seconds or highest losses, are None as well.
+
+    memorised, generalised, grokked: see `generalisation`.
+    delay:      generalised - memorised; ratio: generalised / memorised, None also after
+                memorised = 0.
+    seconds_*:  of the updates until then (`Run.metrics`), and between the two.
+    spikes:     how many, see `spikes`.
+    """
+
+    memorised: int | None
+    generalised: int | None
+    grokked: bool
+    delay: int | None
+    ratio: float | None
+    seconds_memorised: float | None
+    seconds_generalised: float | None
+    seconds_delay: float | None
+    spikes: int | None
+    last_step: int
+    last_seconds: float | None
+
+
+def milestones(
+    metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
+) -> Milestones:
+    """When a run memorised and when it generalised, by the rule of `generalisation` (which explains
+    the arguments and raises the errors), in steps and in seconds, and how many spikes it had.
+
+    A fork counts its steps from the start of the run that it left, its seconds from its own.
+    """
+    logged = metrics if until is None else metrics[metrics["step"] <= until]
+    if logged.empty:
+        raise ValueError(f"these metrics have no row up to step {until}")
+    found = generalisation(logged, level=level, factor=factor)
+    memorised, generalised, last_step = *found[:2], int(logged["step"].iloc[-1])
+    seconds = [_seconds(logged, step) for step in (memorised, generalised, last_step)]
+    return Milestones(
+        *found,
+        delay=_apart(memorised, generalised),
+        ratio=generalised / memorised if memorised and generalised is not None else None,
+        seconds_memorised=seconds[0],
+        seconds_generalised=seconds[1],
+        seconds_delay=_apart(*seconds[:2]),
+        spikes=len(spikes(logged)) if "highest_train_loss" in logged else None,
+        last_step=last_step,
+        last_seconds=seconds[2],
+    )
+
+
+def _known(metrics: pd.DataFrame, *columns: str) -> str:
+    """The first of these that is there."""
+    for column in columns:
+        if column in metrics:
+            return column
+    raise ValueError(
+        f"these metrics have no {' or '.join(columns)}: which inputs were for training is not known"
+    )
+
+
+def _seconds(metrics: pd.DataFrame, step: int | None) -> float | None:
+    if step is None or "seconds" not in metrics:
+        return None
+    seconds = float(metrics.set_index("step")["seconds"][step])
+    return None if math.isnan(seconds) else seconds
+
+
+def _apart(first: int | float | None, second: int | float | None) -> int | float | None:
+    return None if first is None or second is None else second - first
 
 
 def _came_to_stay(high: pd.Series) -> int | None:

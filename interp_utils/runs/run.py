@@ -127,7 +127,11 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """One row per logged step: step, train_loss, test_loss (nats), train_accuracy,
         test_accuracy, sum_squared_weights, highest_train_loss (nats; the highest of this step and
-        those since the row before; NaN where it was not recorded).
+        those since the row before), seconds. NaN where it was not recorded.
+
+        Seconds are those that the updates of this run took so far, without measuring and saving, on
+        whichever machines it was trained. Those that `train_many` computes together share the time
+        in equal parts, and a fork's seconds begin at its first step.
 
         Sequence tasks have validation_loss, validation_accuracy and the accuracies per token
         instead of the test columns.

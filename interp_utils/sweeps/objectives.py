@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from interp_utils.measures.milestones import first_sustained
+from interp_utils.measures.milestones import generalisation
 from interp_utils.runs.run import Run
 
 __all__ = ["held_out_loss", "step_generalised"]
@@ -18,14 +18,11 @@ def held_out_loss(run: Run, rows: int = 1) -> float:
 
 
 def step_generalised(run: Run, accuracy: float = 0.99) -> float:
-    """The first logged step from which the test (or validation) accuracy stays at least this
-    high; infinity if there is none.
+    """The first logged step from which the test (or validation) accuracy stays above this, by the
+    rule of `milestones.generalisation`; infinity if there is none.
     """
-    import pandas as pd
-
-    step = first_sustained(
-        pd.Series(_held_out(run, "accuracy"), run.raw_metrics["step"]) >= accuracy
-    )
+    _held_out(run, "accuracy")
+    step = generalisation(run.metrics, level=accuracy).generalised
     return math.inf if step is None else float(step)
 
 

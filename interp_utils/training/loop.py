@@ -14,8 +14,9 @@ from tqdm.auto import tqdm
 from interp_utils.runs.manifest import state_name
 from interp_utils.runs.storage import RunInUse
 from interp_utils.training.filters import State
-from interp_utils.training.member import HIGHEST, Member, Row
+from interp_utils.training.member import Member, Row
 from interp_utils.training.settings import deferred_interrupt
+from interp_utils.training.stopwatch import Stopwatch
 from interp_utils.training.trainer import AnyTrainer
 
 Callback = Callable[[Row], Any]
@@ -40,7 +41,7 @@ def train_members(
     origin = members[0].writer.origin
     start = 0 if origin is None else origin.step  # perhaps on no schedule
     log_steps, snapshot_steps = {start, *config.log_steps()}, {start, *config.snapshot_steps()}
-    last_saved = time.monotonic()
+    last_saved, watch = time.monotonic(), Stopwatch()
     name = members[0].task.name + (f", {len(members)} runs" if len(members) > 1 else "")
     bar = tqdm(
         total=config.steps, initial=trainer.step, disable=not progress, unit="step", desc=name
@@ -48,7 +49,7 @@ def train_members(
     with bar, deferred_interrupt() as interrupted:
         while True:
             step, is_enough = trainer.step, False
-            if step in log_steps and _log(members, trainer):
+            if step in log_steps and _log(members, trainer, watch):
                 bar.set_postfix(_last_losses(members), refresh=False)
                 if callback is not None and not members[0].error:
                     is_enough = _says_stop(callback(members[0].row))
@@ -56,7 +57,7 @@ def train_members(
             is_late = time.monotonic() - last_saved > SAVE_EVERY_SECONDS
             is_stopped = interrupted()
             if is_last or is_snapshot or is_late or is_stopped:
-                _save(members, trainer, is_snapshot)
+                _save(members, trainer, watch, is_snapshot)
                 last_saved = time.monotonic()
             going = [member for member in members if not member.error]
             if not going:
@@ -65,6 +66,7 @@ def train_members(
                 raise KeyboardInterrupt(_stopped(going, step))
             if is_last or is_enough:
                 return
+            watch.start()
             trainer.update()
             bar.update()
 
@@ -91,7 +93,7 @@ def _begin(members: Sequence[Member], trainer: AnyTrainer) -> None:
     for i, member in enumerate(members):
         state, metrics = member.writer.state()
         try:
-            member.resume(metrics, state.pop(HIGHEST, None))
+            member.resume(metrics, state)
             trainer.load_state(i, state)
         except ValueError as error:
             raise ValueError(
@@ -100,35 +102,39 @@ def _begin(members: Sequence[Member], trainer: AnyTrainer) -> None:
             ) from None
 
 
-def _log(members: Sequence[Member], trainer: AnyTrainer) -> bool:
+def _log(members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch) -> bool:
     """A row of metrics for those that have none of this step; whether there were such."""
     if all(member.logged == trainer.step for member in members):
         return False
-    _see_losses(members, trainer)
+    _see_losses(members, trainer, watch)
     for member, row in zip(members, trainer.measure(), strict=True):
         if member.logged != trainer.step:
             member.log(trainer.step, row)
     return True
 
 
-def _see_losses(members: Sequence[Member], trainer: AnyTrainer) -> None:
-    """All losses since the last time, so that none of them goes unseen."""
-    losses = trainer.take_losses()
+def _see_losses(members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch) -> None:
+    """All losses since the last time, so that none of them goes unseen, and how long they took."""
+    losses = trainer.take_losses()  # which waits for the last update
+    seconds = watch.read() / len(members)
     for member, own in zip(members, losses.T.tolist(), strict=True):
         logged = member.logged
+        member.seconds += seconds
         for step, loss in enumerate(own, trainer.step - len(losses)):
             if step != logged:  # whose row of metrics has the loss
                 member.see(loss, step)
 
 
-def _save(members: Sequence[Member], trainer: AnyTrainer, is_snapshot: bool) -> None:
+def _save(
+    members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch, is_snapshot: bool
+) -> None:
     """Saves the members whose state is not yet on disk and whose weights are finite: a good state
     is never replaced by a broken one.
     """
     step = trainer.step
     if all(member.writer.step == step for member in members):
         return
-    _see_losses(members, trainer)
+    _see_losses(members, trainer, watch)
     for member, finite in zip(members, trainer.finite(), strict=True):
         if not finite:
             member.stop("state of the weights", step)

@@ -16,7 +16,8 @@ from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State
 
 Row = dict[str, int | float | None]
-HIGHEST = "highest"  # the group of a stored state that has the highest loss since the last row
+# Groups of a stored state: the highest loss since the last row, and how long all updates took.
+HIGHEST, SECONDS = "highest", "seconds"
 
 
 @dataclass(eq=False)
@@ -28,6 +29,7 @@ class Member:
     writer: RunWriter
     metrics: Metrics = field(default_factory=dict)
     highest: float = -math.inf  # loss of the updates since the last row
+    seconds: float = 0.0  # of all updates; of those that were computed together, its share
     error: str | None = None
     start: State | None = None  # in place of initial weights, in a training with an origin
 
@@ -56,7 +58,7 @@ class Member:
 
     def log(self, step: int, row: dict[str, float]) -> None:
         self.see(row["train_loss"], step)
-        row = {"step": step, **row, "highest_train_loss": self.highest}
+        row = {"step": step, **row, "highest_train_loss": self.highest, "seconds": self.seconds}
         earlier = len(self.metrics.get("step", []))
         for column, value in row.items():
             # a run from before there was this column has no values in it
@@ -64,16 +66,29 @@ class Member:
             values.append(value if math.isfinite(value) else None)
         self.highest = -math.inf
 
-    def resume(self, metrics: Metrics, highest: Mapping[str, Tensor] | None) -> None:
-        """Takes over what was last saved. Raises ValueError where that is no highest loss."""
+    def resume(self, metrics: Metrics, state: State) -> None:
+        """Takes over what was last saved, and its own groups out of the state. What an earlier
+        version did not record is unknown: the highest loss until the next row, the seconds for
+        ever. Raises ValueError where a group is not one number.
+        """
         self.metrics = metrics
-        if highest is None:  # a state from before it was kept: unknown until the next row
-            self.highest = -math.inf if self.writer.step == self.logged else math.nan
-        elif highest.keys() == {"train_loss"} and highest["train_loss"].numel() == 1:
-            self.highest = highest["train_loss"].item()
-        else:
-            raise ValueError("the highest loss is not one number")
+        unknown = -math.inf if self.writer.step == self.logged else math.nan
+        self.highest = _number(state.pop(HIGHEST, None), "train_loss", unknown)
+        self.seconds = _number(state.pop(SECONDS, None), "updates", math.nan)
 
     def save(self, step: int, state: State, snapshot: bool) -> None:
-        highest = {"train_loss": torch.tensor(self.highest, dtype=torch.float64)}
-        self.writer.save(step, {**state, HIGHEST: highest}, self.metrics, snapshot)
+        own = {HIGHEST: {"train_loss": self.highest}, SECONDS: {"updates": self.seconds}}
+        numbers = {
+            group: {name: torch.tensor(value, dtype=torch.float64) for name, value in each.items()}
+            for group, each in own.items()
+        }
+        self.writer.save(step, {**state, **numbers}, self.metrics, snapshot)
+
+
+def _number(group: Mapping[str, Tensor] | None, name: str, missing: float) -> float:
+    """The one number that a group of a stored state has."""
+    if group is None:
+        return missing
+    if group.keys() != {name} or group[name].numel() != 1:
+        raise ValueError(f"{name} is not one number")
+    return group[name].item()

@@ -15,7 +15,7 @@ from interp_utils.runs.origin import Origin, digest
 from interp_utils.runs.run import Run
 from interp_utils.runs.storage import describe
 from interp_utils.training.filters import State, is_filters
-from interp_utils.training.member import HIGHEST
+from interp_utils.training.member import HIGHEST, SECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,8 @@ def from_run(run: Run, step: int, config: RunConfig) -> Start:
     """
     has_state = run.step == step and run.has_state
     state = run.state() if has_state else {"weights": run.weights(step)}
-    state.pop(HIGHEST, None)
+    for group in (HIGHEST, SECONDS):  # which are the other run's
+        state.pop(group, None)
     before, after = run.config.train, config.train
     moments = has_state and after.optimiser == before.optimiser
     filter_fields = ("grokfast", "grokfast_window")
