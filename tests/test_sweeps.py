@@ -15,13 +15,14 @@ from collections import Counter
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import plotly.io as pio
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from interp_utils import Run, TrainConfig, cli, sweeps, tasks
+from interp_utils import Run, TrainConfig, cli, milestones, sweeps, tasks
 from interp_utils.cli import constructors, options, sweeping, varying
 from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
@@ -291,6 +292,11 @@ def test_a_training_that_diverges_is_pruned(tmp_path):
     assert len(sweep(tmp_path, 2, make=with_any_lr).trials) == 2  # it counts
 
 
+def with_any_seed(trial):
+    task, model, training = with_any_lr(trial)
+    return task, dataclasses.replace(model, seed=trial.suggest_int("seed", 0, 2)), training
+
+
 def with_any_lr(trial):
     lr = trial.suggest_float("lr", 1e-4, 1e30, log=True)
     return TASK, SMALL_MODEL, dataclasses.replace(QUICK, lr=lr, warmup_steps=0, weight_decay=0.0)
@@ -388,6 +394,60 @@ def test_no_held_out_inputs(tmp_path):
         ValueError, match="has no held-out loss: all its inputs are for training. Lower frac_train"
     ):
         sweep(tmp_path, make=all_for_training)
+
+
+# all trials as a table
+
+
+def test_a_table_of_all_trials(tmp_path):
+    """Those that are done, diverged, failed, and wait; none is left out."""
+
+    def objective(run):
+        if run.config.train.lr == 0.3:
+            raise LookupError("mine")
+        return sweeps.held_out_loss(run)
+
+    wanted = [{"lr": 1e30, "seed": 0}, *grid(0.1, 0.3, 0.2, seed=1)]
+    with pytest.raises(LookupError, match="mine"):
+        sweep(tmp_path, wanted, make=with_any_seed, objective=objective)
+    table = sweeps.table(tmp_path)
+    assert table["trial"].tolist() == [0, 1, 2, 3]
+    assert table["state"].tolist() == ["PRUNED", "COMPLETE", "FAIL", "WAITING"]
+    assert table["params_lr"].tolist() == [1e30, 0.1, 0.3, 0.2]
+    assert table["params_seed"].tolist() == [0, 1, 1, 1]
+    study = sweeps.load(tmp_path)
+    assert table["value"].notna().tolist() == [False, True, False, False]
+    assert table["value"][1] == study.trials[1].value
+    runs = [trial.user_attrs.get("run") for trial in study.trials]
+    assert table["run"].fillna("").tolist() == [run or "" for run in runs]
+    assert "is not finite" in table["reason"][0] and table["reason"][2] == "mine"
+    reached = milestones.milestones(Run.load(tmp_path / runs[1]).metrics)
+    assert table["last_step"].isna().tolist() == [False, False, False, True]
+    assert table["last_step"][1] == reached.last_step == QUICK.steps
+    assert table["last_step"][0] < QUICK.steps, "what was saved before it diverged"
+    assert table[["memorised", "generalised", "delay"]].isna().all(axis=None), "censored"
+    easy = sweeps.table(tmp_path, level=-1.0, factor=1.0, until=2)
+    assert easy["last_step"][1] == 2
+
+
+def test_a_table_keeps_numbers_whole_and_goes_into_files(tmp_path, monkeypatch):
+    """On planted metrics, in which milestones were reached."""
+    study = sweep(tmp_path, [{"lr": 0.1, "seed": 0}, {"lr": 1.0, "seed": 2}])
+    metrics = {"step": [0, 1, 2, 3, 4, 5], "train_accuracy": [0.0, *[1.0] * 5]}
+    metrics |= {"test_accuracy": metrics["train_accuracy"], "seconds": [0.0, 2, 4, 6, 8, 10]}
+    monkeypatch.setattr(Run, "load", lambda path: planted(**metrics))
+    study.enqueue_trial({"lr": 0.5})
+    table = sweeps.table(tmp_path)
+    assert table["generalised"].tolist()[:2] == [1, 1] and table["generalised"].isna()[2]
+    assert table["seconds_generalised"].tolist()[:2] == [2.0, 2.0]
+    kinds = {"params_seed": "Int64", "params_lr": "float64", "generalised": "Int64"}
+    assert {name: str(table[name].dtype) for name in kinds} == kinds
+    text = table.to_csv(index=False).splitlines()
+    assert text[0].startswith("trial,state,value,run,reason,params_lr,params_seed,memorised,")
+    assert text[1].split(",")[6:9] == ["0", "1", "1"] and text[3].split(",")[6:9] == ["", "", ""]
+    pytest.importorskip("pyarrow")
+    table.to_parquet(tmp_path / "table.parquet")
+    assert pd.read_parquet(tmp_path / "table.parquet").equals(table)
 
 
 # which study

@@ -3,5 +3,6 @@
 from interp_utils.sweeps.objectives import held_out_loss, step_generalised
 from interp_utils.sweeps.search import run_name, sweep
 from interp_utils.sweeps.studies import load
+from interp_utils.sweeps.tables import table
 
-__all__ = ["held_out_loss", "load", "run_name", "step_generalised", "sweep"]
+__all__ = ["held_out_loss", "load", "run_name", "step_generalised", "sweep", "table"]
