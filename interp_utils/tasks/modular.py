@@ -144,10 +144,27 @@ def sums_task(
 
     params: of the split, "frac_train", "seed" and "split", among what people are to read.
     """
+    labels = operation.labels
+    return table_task(
+        name, labels, n_classes, params, layout, train, make, operation=operation, **fields
+    )
+
+
+def table_task(
+    name: str,
+    labels: Int[Tensor, "a b"],
+    n_classes: int,
+    params: dict[str, Any],
+    layout: Layout | None = None,
+    train: Train | None = None,
+    make: type[Task] = Task,
+    **fields: Any,
+) -> Task:
+    """The label of every pair as the table has it. params: as for `sums_task`."""
     layout = layout or Layout()
     if not isinstance(layout, Layout):
         raise TypeError(f"layout must be a tasks.Layout, e.g. Layout({layout!r}), got {layout!r}")
-    n_a, n_b = len(operation.u), len(operation.v)
+    n_a, n_b = labels.shape
     a, b = pairs(n_a, n_b).unbind(1)
     tokens, operands, d_vocab = layout.write(a, b, n_a, n_b)
     known = not (isinstance(train, str) and train == "unknown")
@@ -164,7 +181,7 @@ def sums_task(
     return make(
         name=name,
         tokens=tokens,
-        labels=operation.labels.flatten(),
+        labels=labels.flatten(),
         train_mask=mask,
         n_classes=(n_classes,),
         d_vocab=d_vocab,
@@ -172,7 +189,6 @@ def sums_task(
         answer_pos=layout.answer_pos,
         outputs=None if layout.outputs is None else tuple(layout.outputs),
         d_vocab_out=layout.d_vocab_out,
-        operation=operation,
         split_known=known,
         params=params,
         **fields,
