@@ -14,7 +14,9 @@ from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.experiments.claims import Claim, Finding, Rows
 from interp_utils.experiments.rules import Row
 from interp_utils.runs.run import Run
+from interp_utils.sweeps import run_name
 from interp_utils.tasks import AnyTask
+from interp_utils.training import train
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """A training by its configurations: train(*recipe, out=...).
+    """A training by its configurations: recipe.trained(out), which is train(*recipe, out=out).
 
     make:      a function of `tasks` with its arguments (functools.partial); called when the task is
                first asked for.
@@ -48,6 +50,15 @@ class Recipe:
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.task, self.model, self.train))
+
+    @property
+    def digest(self) -> str:
+        """Of everything that makes the training what it is."""
+        return run_name(*self)
+
+    def trained(self, out: Path, **options: Any) -> Run:
+        """The run in a folder, trained or resumed. options: those of `train`."""
+        return train(*self, out=out, **options)
 
     def seeded(self, seed: int) -> Recipe:
         """The same training on the task of another seed, from initial weights of that seed."""

@@ -29,8 +29,6 @@ from interp_utils.measures import milestones
 from interp_utils.runs import storage as disk
 from interp_utils.runs.manifest import MANIFEST
 from interp_utils.runs.run import Run
-from interp_utils.sweeps import run_name
-from interp_utils.training import train
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +46,8 @@ class Study:
     trainings: training -> its settings, the columns that tell it from the others.
     recipe:    recipe(**settings), what is trained.
     look:      look(run), what is measured of a training that did not diverge, JSON-able.
-    settle:    a training ends so many steps after it has generalised, or at its recipe's last.
+    settle:    a training ends so many steps after it has generalised, or at its recipe's last;
+               math.inf for the last alone.
 
     A row has "training", "recipe" (the digest of task, model and training), the settings, and what
     was found: "state", "last step", "memorised" and "generalised" (steps, as of
@@ -61,7 +60,7 @@ class Study:
     trainings: Mapping[str, Mapping[str, Any]]
     recipe: Callable[..., Recipe]
     look: Callable[[Run], Row]
-    settle: int
+    settle: int | float
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:
@@ -70,7 +69,7 @@ class Study:
     @cached_property
     def digests(self) -> dict[str, str]:
         """What each row must be of, the rule by which it ended included."""
-        return {name: f"{run_name(*recipe)}-{self.settle}" for name, recipe in self.recipes.items()}
+        return {name: f"{recipe.digest}-{self.settle}" for name, recipe in self.recipes.items()}
 
     def stored(self, docs: Path) -> dict[str, Row]:
         """The rows of the table as they are, stale ones too: training -> row."""
@@ -150,7 +149,7 @@ class Study:
         diverged = False
         try:
             if not _settled(log, self.settle):
-                train(*recipe, out=path, callback=goes_on, progress=progress)
+                recipe.trained(path, callback=goes_on, progress=progress)
         except FloatingPointError:
             diverged = True
         found = outcome(log, diverged)
@@ -196,7 +195,7 @@ def _is_wild(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _settled(log: Sequence[Row], steps: int) -> bool:
+def _settled(log: Sequence[Row], steps: int | float) -> bool:
     """Whether test accuracy has been above the level for so many steps, to the last."""
     high = itertools.takewhile(lambda row: (row["test_accuracy"] or 0) > LEVEL, reversed(log))
     since = [row["step"] for row in high]
