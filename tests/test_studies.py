@@ -39,6 +39,10 @@ TRAININGS = {
 SMALL_STUDY = Study("small", TRAININGS, recipe, look, settle=60)
 
 
+def without_seconds(row: dict) -> dict:
+    return {name: value for name, value in row.items() if "seconds" not in name}
+
+
 @pytest.fixture
 def work(tmp_path):
     def work(study: Study = SMALL_STUDY, **options) -> dict:
@@ -90,6 +94,25 @@ def test_a_row_says_what_its_run_says(work, tmp_path):
     assert row["weights"] == look(same)["weights"] and row["no"] is None
 
 
+def test_a_row_has_seconds_too():
+    log = [
+        {
+            "step": 10 * i,
+            "train_loss": 1.0,
+            "test_loss": None,
+            "train_accuracy": float(i > 1),
+            "test_accuracy": float(i > 3),
+            "seconds": 2.0 * i,
+        }
+        for i in range(9)
+    ]
+    row = studies.outcome(log)
+    assert (row["memorised"], row["generalised"], row["last step"]) == (20, 40, 80)
+    seconds = ("seconds memorised", "seconds generalised", "last seconds")
+    assert [row[name] for name in seconds] == [4, 8, 16] and row["test loss"] is None
+    assert studies.outcome(log[:-1])["state"] == CENSORED, "four rows are no rule"
+
+
 def test_what_has_a_row_is_not_trained_again(work, trained):
     before = work(only=["s*"])
     assert list(before) == ["short"] and max(trained) == 39
@@ -137,7 +160,8 @@ def test_killed_at_any_moment_it_goes_on(when, work, tmp_path):
     left = SMALL_STUDY.stored(out / "docs")
     assert ("grokking" in left) == (when == "row written")
     SMALL_STUDY.work(out / "docs", out / "runs", only=["grokking"], progress=False)
-    assert SMALL_STUDY.rows(out / "docs") == {"grokking": whole}
+    (row,) = SMALL_STUDY.rows(out / "docs").values()
+    assert without_seconds(row) == without_seconds(whole)
     assert not list((out / "runs").rglob("run.json"))
     assert not list((out / "docs").rglob("*.tmp"))
 

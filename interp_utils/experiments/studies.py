@@ -51,9 +51,9 @@ class Study:
 
     A row has "training", "recipe" (the digest of task, model and training), the settings, and what
     was found: "state", "last step", "memorised" and "generalised" (steps, as of
-    `milestones.generalisation`; None if not by its end), the last losses and accuracies, and what
-    `look` returns; None for what is not finite. The state is "generalised", "not yet" (censored:
-    its last step is a bound), or "diverged".
+    `milestones.milestones`; None if not by its end), the same in seconds, the last losses and
+    accuracies, and what `look` returns; None for what is not finite. The state is "generalised",
+    "not yet" (censored: its last step is a bound), or "diverged".
     """
 
     name: str
@@ -173,15 +173,19 @@ def outcome(log: Sequence[Row], diverged: bool = False) -> Row:
     """What the rows of metrics say of a training that has ended."""
     import pandas as pd
 
-    metrics = pd.DataFrame(list(log)).astype({"train_accuracy": float, "test_accuracy": float})
-    when, last = milestones.generalisation(metrics, level=LEVEL), log[-1]
+    last = log[-1]
+    metrics = pd.DataFrame(list(log)).astype({name: float for name in last if name != "step"})
+    when = milestones.milestones(metrics, level=LEVEL)
     reached = CENSORED if when.generalised is None else GENERALISED
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
     return {
         "state": DIVERGED if diverged else reached,
-        "last step": last["step"],
+        "last step": when.last_step,
         "memorised": when.memorised,
         "generalised": when.generalised,
+        "last seconds": when.last_seconds,
+        "seconds memorised": when.seconds_memorised,
+        "seconds generalised": when.seconds_generalised,
         **{name.replace("_", " "): last[name] for name in names},
     }
 
