@@ -564,7 +564,7 @@ def test_every_part_of_a_configuration_is_stacked_or_refused():
     )
     training = (
         "steps batch_size lr weight_decay betas eps warmup_steps log_every snapshot_every "
-        "forward loss deterministic optimiser momentum weight_norm perp_grad"
+        "forward loss products deterministic optimiser momentum weight_norm perp_grad"
     )
     training += (
         " dropout dropout_mask grokfast grokfast_lambda grokfast_alpha grokfast_window "

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 import torch
 
-from interp_utils import TrainConfig, models, train, train_many
+from interp_utils import TrainConfig, models, tasks, train, train_many
+from interp_utils.configs import RunConfig
 from interp_utils.configs.train import Optimiser
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.momentum import is_matrix
@@ -27,8 +28,10 @@ SETTINGS = {
     ),
     "weight_norm": dataclasses.replace(SMALL_TRAINING, weight_norm=5.0, weight_decay=0.0),
     "stablemax": dataclasses.replace(SMALL_TRAINING, loss="stablemax", weight_decay=0.0),
+    "bfloat16": dataclasses.replace(SMALL_TRAINING, products="bfloat16"),
     "init_scale": SMALL_TRAINING,
 }
+ALONE = "muon", "bfloat16", "init_scale"  # which `train_many` has not, or which no setting names
 
 
 def literal(task, model_config, config, steps):
@@ -193,6 +196,43 @@ def test_initial_weights_have_their_scale(small_task, as_a_user):
         dataclasses.replace(config, init_scale=0.0)
 
 
+@pytest.mark.parametrize("loss", ["relative", "stablemax"])
+@pytest.mark.parametrize("forward", ["table", "hooked"])
+def test_products_in_half_precision_and_nothing_else(loss, forward, small_task):
+    """Gradients are those of float32 to a few times the 8 bits that bfloat16 keeps, and float32;
+    the loss and rows of metrics have digits that it has not.
+    """
+    found = {}
+    for products in ("float32", "bfloat16"):
+        config = dataclasses.replace(
+            SMALL_TRAINING, products=products, loss=loss, forward=forward, warmup_steps=0
+        )
+        trainer = Trainer(
+            small_task, RunConfig(SMALL_MODEL.for_task(small_task), config), torch.device("cpu")
+        )
+        row = trainer.measure()[0]
+        trainer.update()
+        gradients = torch.cat([w.grad.flatten() for w in trainer.trained.values()])
+        assert gradients.dtype == torch.float32
+        assert {w.dtype for own in trainer.states()[0].values() for w in own.values()} == {
+            torch.float32
+        }
+        found[products] = gradients, trainer.take_losses().item(), row
+    (exact, loss32, row32), (half, loss16, row16) = found.values()
+    off = (half - exact).norm() / exact.norm()
+    assert 1e-4 < off < 0.05, "products in half precision, and right"
+    assert loss16 == pytest.approx(loss32, rel=1e-2) and loss16 != loss32
+    assert torch.tensor(loss16).bfloat16().item() != loss16, "the loss is no half"
+    assert row16 == row32
+
+
+def test_streams_have_no_products_in_half_precision(tmp_path):
+    config = TrainConfig(steps=2, batch_size=4, products="bfloat16")
+    with pytest.raises(ValueError, match="sorting draws fresh ones: leave TrainConfig.products"):
+        train(tasks.sorting(16, 5), SMALL_MODEL, config, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_it_is_resumed_bit_for_bit(name, small_task, small_run, tmp_path, monkeypatch):
     config = SETTINGS[name]
@@ -213,7 +253,7 @@ def test_it_is_resumed_bit_for_bit(name, small_task, small_run, tmp_path, monkey
     assert resumed.manifest == whole.manifest
 
 
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in ("muon", "init_scale")])
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name not in ALONE])
 def test_many_at_once_are_each_alone(name, small_task, tmp_path):
     config = dataclasses.replace(SETTINGS[name], grokfast="none", eps=1e-4)
     smooth = dataclasses.replace(SMALL_MODEL, act_fn="gelu")
@@ -230,6 +270,7 @@ def test_many_at_once_are_each_alone(name, small_task, tmp_path):
 def test_what_cannot_be_batched_is_refused(small_task, tmp_path):
     for config, message in (
         (SETTINGS["muon"], r"has the optimisers \['adam', 'adamw', 'sgd'\], got .*'muon'"),
+        (TrainConfig(products="bfloat16"), "has products in float32 alone, got .*'bfloat16'"),
         (SETTINGS["perp_grad after grokfast"], "neither weighted losses nor dropout nor Grokfast"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -246,6 +287,7 @@ def test_what_cannot_be_batched_is_refused(small_task, tmp_path):
         ({"weight_norm": 0.0}, "weight_norm must be a finite number above 0"),
         ({"perp_grad": 1}, "perp_grad must be True or False"),
         ({"loss": "softmax"}, "loss must be one of"),
+        ({"products": "float16"}, "products must be one of .'float32', 'bfloat16'"),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from interp_utils.configs.base import Config
 
 Forward = Literal["auto", "table", "hooked"]
 Loss = Literal["relative", "float64_log_softmax", "stablemax"]
+Products = Literal["float32", "bfloat16"]
 DropoutMask = Literal["step", "sample"]
 Optimiser = Literal["adamw", "adam", "sgd", "muon"]
 Grokfast = Literal["none", "ema", "ma"]
@@ -31,6 +32,8 @@ class TrainConfig(Config):
     loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is
                     the published one, whose digits are lost below 1e-16; "stablemax" puts
                     StableMax in softmax's place (see `losses`).
+    products:       "bfloat16" takes a step's matrix products in half precision (torch.autocast),
+                    in float32 losses, the update, weights and rows of metrics.
     deterministic:  bitwise the same weights on the same machine, resumed or not.
     dropout:        probability with which each dimension of the residual stream is zeroed in
                     training, after attention and again after the MLP; the others are divided by 1 -
@@ -56,6 +59,7 @@ class TrainConfig(Config):
     added: ClassVar[frozenset[str]] = frozenset(
         {
             "batch_size",
+            "products",
             "optimiser",
             "momentum",
             "weight_norm",
@@ -81,6 +85,7 @@ class TrainConfig(Config):
     snapshot_every: int | None = 500
     forward: Forward = "auto"
     loss: Loss = "relative"
+    products: Products = "float32"
     deterministic: bool = True
     optimiser: Optimiser = "adamw"
     momentum: float = 0.95
@@ -109,6 +114,7 @@ class TrainConfig(Config):
         object.__setattr__(self, "betas", tuple(float(beta) for beta in self.betas))
         self._require_one_of("forward", Forward)
         self._require_one_of("loss", Loss)
+        self._require_one_of("products", Products)
         self._require_one_of("optimiser", Optimiser)
         self._require_real("momentum", low=0.0)
         self._require(self.momentum < 1, "momentum", "below 1")

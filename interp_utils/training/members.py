@@ -86,6 +86,11 @@ def _require_stackable(task: AnyTask, config: RunConfig) -> None:
             "train_many has no mini-batches: leave TrainConfig.batch_size None, got "
             f"{config.train.batch_size}; or use train"
         )
+    if config.train.products != "float32":
+        raise ValueError(
+            f"train_many has products in float32 alone, got TrainConfig.products = "
+            f"{config.train.products!r}; use train"
+        )
     if task.weights or config.train.dropout or config.train.grokfast != "none":
         raise ValueError(
             "train_many has neither weighted losses nor dropout nor Grokfast; use train"

@@ -41,6 +41,11 @@ def check(task: AnyTask, config: RunConfig) -> None:
             "pairs (train=...)"
         )
     if isinstance(task, StreamTask):
+        if config.train.products != "float32":
+            raise ValueError(
+                f"products in half precision are for tasks with finitely many inputs, {task.name} "
+                'draws fresh ones: leave TrainConfig.products "float32"'
+            )
         if batch_size is None:
             raise ValueError(
                 f"{task.name} draws fresh inputs at every step: set TrainConfig.batch_size, e.g. "
@@ -109,7 +114,10 @@ class _Finite:
             labels = labels[options["rows"]]
         if self.config.train.dropout:
             options["masks"] = dropout_masks(self.config, step, len(labels), self.device)
-        losses = self.loss_fn(self.train_logits(weights, **options), labels, self.task.n_classes)
+        is_half = self.config.train.products == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
+            logits = self.train_logits(weights, **options)
+        losses = self.loss_fn(logits, labels, self.task.n_classes)
         return (losses.mean(0) * self.weights.to(losses)).sum()
 
     def _rows(self, step: int) -> Tensor:
