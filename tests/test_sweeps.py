@@ -26,7 +26,7 @@ from interp_utils import Run, TrainConfig, cli, milestones, sweeps, tasks
 from interp_utils.cli import constructors, options, sweeping, varying
 from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
-from interp_utils.sweeps import search
+from interp_utils.sweeps import search, work
 from interp_utils.training.trainer import Trainer
 from tests import workers
 from tests.conftest import SMALL_MODEL
@@ -347,7 +347,7 @@ def test_a_damaged_run_fails_its_trial_alone(tmp_path):
 def test_a_full_disk_leaves_the_trial_to_the_next_call(tmp_path, monkeypatch):
     with monkeypatch.context() as full:
         full.setattr(
-            search,
+            work,
             "train",
             lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")),
         )
@@ -725,6 +725,10 @@ def test_help_of_a_task(shell, name):
             "modular_addition has 15 training inputs: leave --batch-size none, or at most as many",
         ),
         ("--vary p=5,1", "--p must be an integer of at least 2, got 1"),
+        (
+            "--p 5 --vary lr=1 --at-once 0",
+            "argument --at-once: expected an integer of at least 1, or fit, got '0'",
+        ),
         ("--p 5 --vary lr=1 --trials 0", "--trials must be at least 1, got 0"),
         ("--p 5 --vary lr=1 --objective best", "argument --objective: invalid choice: 'best'"),
     ],

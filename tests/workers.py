@@ -14,6 +14,7 @@ import optuna
 from interp_utils import ModelConfig, TrainConfig, sweeps, tasks
 from interp_utils.sweeps import search
 from interp_utils.training import loop
+from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
 
 N_WORKERS, TRIALS, STEPS = 3, 7, 60
@@ -76,3 +77,18 @@ def killed_at_a_study(report: Connection, out: Path, when: str) -> None:
     else:
         object.__setattr__(SMALL_STUDY, "look", kill)
     SMALL_STUDY.work(out / "docs", out / "runs", only=["grokking"], progress=False)
+
+
+def worker_at_once(report: Connection, out: Path, log: Path, at_once: int) -> None:
+    """Writes down the step of every update of its first trials, which it makes slowly."""
+    update = StackedTrainer.update
+
+    def logged(trainer: StackedTrainer) -> None:
+        with log.open("a") as lines:
+            lines.write(f"{trainer.step}\n")
+        time.sleep(0.02)
+        update(trainer)
+
+    StackedTrainer.update = logged
+    sweeps.sweep(make, out=out, trials=TRIALS, seed=0, at_once=at_once, progress=False)
+    report.send("finished")

@@ -60,6 +60,14 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         help="makes the trials of one worker repeatable (with --trials)",
     )
     group.add_argument(
+        "--at-once",
+        metavar="N|fit",
+        type=_at_once,
+        default=1,
+        help="trials that a worker takes at most and computes together where it can, which is "
+        "faster for small models; fit: as many as fit into memory (default: 1)",
+    )
+    group.add_argument(
         "--out",
         metavar="FOLDER",
         type=Path,
@@ -77,6 +85,14 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--study", metavar="NAME", default="sweep", help="of the study in there (default: sweep)"
     )
     cli.add_running(group)
+
+
+def _at_once(text: str) -> int | None:
+    if text == "fit":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, or fit, got {text!r}")
+    return int(text)
 
 
 def sweep(arguments: argparse.Namespace) -> int:
@@ -113,6 +129,7 @@ def sweep(arguments: argparse.Namespace) -> int:
             study=arguments.study,
             about=about(arguments, vary),
             seed=arguments.sampler_seed,
+            at_once=arguments.at_once,
             device=device,
             progress=not arguments.quiet,
         )

@@ -8,15 +8,14 @@ share it.
                                  database
     .trials/<study>-<n>.lock     held by the worker that trains trial n
 
-A worker that looks for something to do holds the folder's lock meanwhile, and leaves with the lock
-of one trial. The operating system frees both when the worker ends, however it ends. A trial that
-the study calls running and whose lock is free has lost its worker, and the next worker to come by
-goes on with its run.
+A worker that looks for something to do holds the folder's lock meanwhile, and leaves with the locks
+of the trials that it takes. The operating system frees them when the worker ends, however it ends.
+A trial that the study calls running and whose lock is free has lost its worker, and the next worker
+to come by goes on with its run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections import Counter
@@ -29,25 +28,22 @@ from urllib.parse import quote
 import numpy as np
 from tqdm.auto import tqdm
 
-from interp_utils.configs import FamilyConfig, TrainConfig
+from interp_utils import devices
 from interp_utils.devices import Device
 from interp_utils.runs import storage as disk
-from interp_utils.runs.manifest import MANIFEST
 from interp_utils.runs.run import Run
 from interp_utils.sweeps.objectives import held_out_loss
 from interp_utils.sweeps.studies import import_optuna, open_study
-from interp_utils.tasks import AnyTask
-from interp_utils.training import train
+from interp_utils.sweeps.work import Job, Make, job_of, most_together, work_on
 
 if TYPE_CHECKING:
     import optuna
 
 TRIALS = ".trials"
 POLL_SECONDS = 2.0
-Make = Callable[["optuna.Trial"], tuple[AnyTask, FamilyConfig, TrainConfig]]
 Trials = int | Sequence[Mapping[str, Any]]
 
-__all__ = ["run_name", "sweep"]
+__all__ = ["sweep"]
 
 
 def sweep(
@@ -60,6 +56,7 @@ def sweep(
     study: str = "sweep",
     about: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    at_once: int | None = 1,
     device: Device = None,
     progress: bool = True,
 ) -> optuna.Study:
@@ -78,15 +75,20 @@ def sweep(
                otherwise is refused.
     seed:      of TPE. What it suggests for a trial depends on this, the trial's number and the
                results so far.
+    at_once:   how many trials a worker takes at most, and trains by `train_many` where they can be
+               computed together, one after the other where not; None: as many as fit into memory
+               (`train_many`'s chunk). TPE suggests them without each other's results.
 
     A training that diverges is a pruned trial. User attributes of a trial: "run", its folder in
     `out`; "reason", why it was pruned or failed; "resumed_at", the step from which another worker
-    went on with it. Ctrl-C, a kill or a full disk leaves a trial to whoever comes next.
+    went on with it. Ctrl-C, a kill or a full disk leaves the trials in hand to whoever comes next.
     Raises ValueError where the study is another one. What else `make`, `train` or `objective` raise
     is raised, too: that trial has failed, and another is made in its place.
     """
     import_optuna()
-    folder = Path(out)
+    if at_once is not None and (type(at_once) is not int or at_once < 1):
+        raise ValueError(f"at_once must be an integer of at least 1, or None, got {at_once!r}")
+    folder, device = Path(out), devices.resolve(device)
     folder.mkdir(parents=True, exist_ok=True)
     with disk.exclusive(folder, wait=True):
         opened = open_study(folder, storage, study, about)
@@ -97,37 +99,31 @@ def sweep(
     in_use: set[int] = set()
     with tqdm(desc=study, unit="trial", disable=not progress) as bar:
         while True:
-            with ExitStack() as lock:
-                trial = _next_trial(opened, folder, trials, seed, in_use, lock)
+            jobs: list[Job] = []
+            with ExitStack() as locks:
+                most = at_once
+                while most is None or len(jobs) < most:
+                    lock = locks.enter_context(ExitStack())
+                    trial = _next_trial(opened, folder, trials, seed, in_use, lock)
+                    if trial is None:
+                        break
+                    job = job_of(trial, make, folder)
+                    if job is None:  # its settings make no sense
+                        continue
+                    jobs.append(job)
+                    if len(jobs) == 1 and most != 1:
+                        most = min(most_together(job, device), most or math.inf)
                 counts = _counts(opened)
                 given = isinstance(trials, int)
                 bar.total = trials if given else counts.total() - counts["failed"]
                 bar.n = counts["done"]
                 bar.refresh()
-                if trial is not None and not _work_on(
-                    trial, make, objective or held_out_loss, folder, device, progress
-                ):
-                    in_use.add(trial.number)
-            if trial is None:
+                in_use |= work_on(jobs, objective or held_out_loss, device, progress)
+            if not jobs:
                 if not counts["running"]:
                     return opened
                 in_use.clear()
                 time.sleep(POLL_SECONDS)  # the other workers may die
-
-
-def run_name(task: AnyTask, model: FamilyConfig, training: TrainConfig) -> str:
-    """16 digits for a run's task, inputs and settings. Fields at their defaults do not count: one
-    that is added later changes no name.
-    """
-
-    def changed(config: FamilyConfig | TrainConfig) -> dict[str, Any]:
-        defaults = {**type(config)().to_json(), "family": "transformer"}
-        return {name: v for name, v in config.to_json().items() if v != defaults[name]}
-
-    inputs = disk.describe(disk.tensors_to_bytes(task.tensors()))
-    return hashlib.sha256(
-        disk.json_bytes([task.about(), inputs, changed(model.for_task(task)), changed(training)])
-    ).hexdigest()[:16]
 
 
 def _next_trial(
@@ -177,50 +173,6 @@ def _locked(folder: Path, study: optuna.Study, number: int, lock: ExitStack) -> 
         )
     except disk.RunInUse:
         return False
-    return True
-
-
-def _work_on(
-    trial: optuna.Trial,
-    make: Make,
-    objective: Callable[[Run], float],
-    folder: Path,
-    device: Device,
-    progress: bool,
-) -> bool:
-    """Trains a trial's run to its end and tells the study; False if that run is being trained for
-    another trial.
-    """
-    import optuna
-
-    known = trial.user_attrs.get("run")
-    try:
-        task, model, training = make(trial)
-        path = folder / run_name(task, model, training)
-        if path.name != known:
-            trial.set_user_attr("run", path.name)
-        before = Run.load(path) if (path / MANIFEST).exists() else None
-        run = train(task, model, training, out=path, device=device, progress=progress)
-        if known == path.name and before is not None and not before.finished:
-            trial.set_user_attr("resumed_at", before.step)
-        value = float(objective(run))
-        if math.isnan(value):
-            raise ValueError(
-                f"the objective of {path} is not a number; return infinity where a run is of no use"
-            )
-    except disk.RunInUse:
-        return False
-    except (FloatingPointError, optuna.TrialPruned) as error:
-        trial.set_user_attr("reason", str(error))
-        trial.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except OSError:  # which may pass; the trial stays as it is
-        raise
-    except Exception as error:  # which another worker would meet again
-        trial.set_user_attr("reason", str(error))
-        trial.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        raise
-    else:
-        trial.study.tell(trial, value)
     return True
 
 

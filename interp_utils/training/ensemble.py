@@ -12,7 +12,7 @@ from interp_utils import devices
 from interp_utils.configs import FamilyConfig, TrainConfig
 from interp_utils.devices import Device
 from interp_utils.runs.run import Run
-from interp_utils.tasks import AnyTask
+from interp_utils.tasks import AnyTask, Task
 from interp_utils.training.loop import train_members
 from interp_utils.training.member import Member
 from interp_utils.training.members import evenly, kind, list_members
@@ -64,24 +64,34 @@ def train_many(
         raise ValueError(f"chunk must be an integer of at least 1, or None, got {chunk!r}")
     members = list_members(tasks, model_configs, train_configs, names, seeds, Path(out))
     device = devices.resolve(device)
+    train_all(members, device, progress, chunk)
+    if errors := [member.error for member in members if member.error]:
+        raise FloatingPointError("\n".join(errors))
+    return [Run.load(member.writer.path) for member in members]
+
+
+def train_all(
+    members: Sequence[Member], device: torch.device, progress: bool, chunk: int | None = None
+) -> None:
+    """Trains members to their last step, those together that can be; one that diverges has its
+    `error` then.
+    """
     groups: dict[Hashable, list[Member]] = {}
     for member in members:
         with member.writer as writer:
             if writer.step != member.config.train.steps:
                 groups.setdefault(kind(member), []).append(member)
     for group in groups.values():
-        for together in evenly(group, chunk or _most_at_once(group[0], device)):
+        first = group[0]
+        most = chunk or most_at_once(first.task, first.config.model, device)
+        for together in evenly(group, most):
             _train_together(together, device, progress)
-    if errors := [member.error for member in members if member.error]:
-        raise FloatingPointError("\n".join(errors))
-    return [Run.load(member.writer.path) for member in members]
 
 
-def _most_at_once(member: Member, device: torch.device) -> int:
+def most_at_once(task: Task, model: FamilyConfig, device: torch.device) -> int:
+    """How many members like this one an estimate says fit into memory, one at least."""
     there = 0.8 * torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else CPU_BYTES
-    return min(
-        max(int(there / bytes_per_member(member.task, member.config.model)), 1), MOST_AT_ONCE
-    )
+    return min(max(int(there / bytes_per_member(task, model)), 1), MOST_AT_ONCE)
 
 
 def _train_together(members: Sequence[Member], device: torch.device, progress: bool) -> None:

@@ -58,7 +58,7 @@ def list_members(
         )
         for path, model_config in seeded:
             config = RunConfig(model_config.for_task(task), train)
-            _require_stackable(task, config)
+            require_stackable(task, config)
             members.append(Member(task, config, RunWriter(path, task, config)))
     paths = [member.writer.path for member in members]
     if not paths or len(set(paths)) < len(paths):
@@ -69,7 +69,8 @@ def list_members(
     return members
 
 
-def _require_stackable(task: AnyTask, config: RunConfig) -> None:
+def require_stackable(task: AnyTask, config: RunConfig) -> None:
+    """Raises ValueError where a training cannot be a member, beside what is wrong with it alone."""
     check(task, config)
     if not isinstance(task, Task) or task.labels.ndim != 1:
         raise ValueError(
