@@ -1,3 +1,5 @@
+import os
+
 import jaxtyping
 import pytest
 from hypothesis import settings
@@ -27,6 +29,14 @@ def time_stands_still():
     """The seconds of a run are all that two equal trainings do not have in common."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stopwatch, "now", lambda: 0.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disks_are_not_waited_for():
+    """No test cuts the power: none needs to wait until the disk has what was written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
         yield
 
 

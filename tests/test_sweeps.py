@@ -28,7 +28,7 @@ from interp_utils.plots import style
 from interp_utils.runs.storage import DamagedFile, exclusive
 from interp_utils.sweeps import search, work
 from interp_utils.training.trainer import Trainer
-from tests import workers
+from tests import postgres, workers
 from tests.conftest import SMALL_MODEL
 from tests.processes import process
 
@@ -63,6 +63,12 @@ def updates(monkeypatch) -> Counter:
     return made
 
 
+@pytest.fixture
+def postgresql():
+    with postgres.server() as url:
+        yield url
+
+
 def make(trial):
     """Any learning rate, three seeds."""
     model = dataclasses.replace(SMALL_MODEL, seed=trial.suggest_categorical("seed", [0, 1, 2]))
@@ -91,14 +97,18 @@ def grid(*lrs: float, seed: int = 0) -> list[dict]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals are Linux's")
-@pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_three_workers_one_of_them_killed(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["journal", "sqlite", "postgresql"])
+def test_three_workers_one_of_them_killed(kind, tmp_path, request):
     """Its trial is finished by another from its last save; no other run is trained twice in any
     part, and none is lost.
     """
     out, log = tmp_path / "sweep", tmp_path / "log"
     log.mkdir()
-    storage = None if kind == "journal" else f"sqlite:///{tmp_path}/study.db"
+    storage = {
+        "journal": lambda: None,
+        "sqlite": lambda: f"sqlite:///{tmp_path}/study.db",
+        "postgresql": lambda: request.getfixturevalue("postgresql"),
+    }[kind]()
     with (
         process(workers.worker, out, storage, log, 0.05) as (victim, _),
         process(workers.worker, out, storage, log, 0.0) as (_, second),
@@ -502,6 +512,24 @@ def test_without_optuna(tmp_path, monkeypatch):
             ModuleNotFoundError, match=r"sweeps need Optuna: pip install 'interp-utils\[sweeps\]'"
         ):
             call()
+
+
+def test_without_the_driver_of_postgresql(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ModuleNotFoundError,
+        match=r"PostgreSQL needs psycopg 3: pip install 'interp-utils\[postgresql\]'",
+    ):
+        sweep(tmp_path, storage="postgresql://host/name")
+
+
+def test_a_postgresql_server_that_is_not_there(tmp_path):
+    """It is psycopg 3 that looks for it; another driver that is asked for is left to SQLAlchemy."""
+    url = f"postgresql://me@/name?host={tmp_path}"
+    with pytest.raises(ValueError, match=r"cannot open this storage \(\(psycopg.OperationalError"):
+        sweep(tmp_path, storage=url)
+    with pytest.raises(ValueError, match="cannot open this storage .* named .psycopg2"):
+        sweep(tmp_path, storage=url.replace("postgresql:", "postgresql+psycopg2:"))
 
 
 def test_optunas_figures_take_our_style_and_need_no_scikit_learn(monkeypatch):

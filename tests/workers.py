@@ -40,7 +40,7 @@ def worker(report: Connection, out: Path, storage: str | None, log: Path, pause:
     """Writes down every update that it makes. The first waits until all workers have something to
     do.
     """
-    search.POLL_SECONDS = 0.05
+    search.POLL_SECONDS, os.fsync = 0.05, lambda handle: None
     update, mine = Trainer.update, log / str(os.getpid())
 
     def logged(trainer: Trainer) -> None:
@@ -81,7 +81,7 @@ def killed_at_a_study(report: Connection, out: Path, when: str) -> None:
 
 def worker_at_once(report: Connection, out: Path, log: Path, at_once: int) -> None:
     """Writes down the step of every update of its first trials, which it makes slowly."""
-    update = StackedTrainer.update
+    update, os.fsync = StackedTrainer.update, lambda handle: None
 
     def logged(trainer: StackedTrainer) -> None:
         with log.open("a") as lines:

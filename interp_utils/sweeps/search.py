@@ -32,8 +32,9 @@ from interp_utils import devices
 from interp_utils.devices import Device
 from interp_utils.runs import storage as disk
 from interp_utils.runs.run import Run
+from interp_utils.sweeps.locks import require_locks
 from interp_utils.sweeps.objectives import held_out_loss
-from interp_utils.sweeps.studies import import_optuna, open_study
+from interp_utils.sweeps.studies import import_optuna, is_server, open_study
 from interp_utils.sweeps.work import Job, Make, job_of, most_together, work_on
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def sweep(
     A training that diverges is a pruned trial. User attributes of a trial: "run", its folder in
     `out`; "reason", why it was pruned or failed; "resumed_at", the step from which another worker
     went on with it. Ctrl-C, a kill or a full disk leaves the trials in hand to whoever comes next.
-    Raises ValueError where the study is another one. What else `make`, `train` or `objective` raise
+    Raises ValueError where the study is another one, OSError where the folder's file system has no
+    locks that all workers see. What else `make`, `train` or `objective` raise
     is raised, too: that trial has failed, and another is made in its place.
     """
     import_optuna()
@@ -90,6 +92,7 @@ def sweep(
         raise ValueError(f"at_once must be an integer of at least 1, or None, got {at_once!r}")
     folder, device = Path(out), devices.resolve(device)
     folder.mkdir(parents=True, exist_ok=True)
+    require_locks(folder, shared=is_server(storage))
     with disk.exclusive(folder, wait=True):
         opened = open_study(folder, storage, study, about)
         if not isinstance(trials, int):

@@ -104,10 +104,12 @@ def _open_storage(folder: Path, storage: str | Path | None) -> optuna.storages.B
             NullPool,  # no connection stays open for the hours of a training, which servers end
         )
 
+        url = _with_driver(str(storage))
         try:
-            return optuna.storages.RDBStorage(str(storage), engine_kwargs={"poolclass": NullPool})
+            return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
         except Exception as error:  # of SQLAlchemy, of Optuna or of the database's own module
-            reason = str(error).splitlines()[0]
+            reasons = [error] if error.__cause__ is None else [error, error.__cause__]
+            reason = ": ".join(str(each).splitlines()[0].rstrip(".") for each in reasons)
             raise ValueError(
                 f"cannot open this storage ({reason}); a database's URL is e.g. "
                 "sqlite:///sweeps.db or postgresql://host/name"
@@ -117,6 +119,27 @@ def _open_storage(folder: Path, storage: str | Path | None) -> optuna.storages.B
     return optuna.storages.JournalStorage(
         optuna.storages.journal.JournalFileBackend(str(path), lock_obj=_JournalLock(path))
     )
+
+
+def is_server(storage: str | Path | None) -> bool:
+    """Whether workers on several machines can share this storage."""
+    return "://" in str(storage) and not str(storage).startswith("sqlite")
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL's URL with psycopg 3 as its driver: which one SQLAlchemy takes without being told
+    depends on its version.
+    """
+    scheme, rest = url.split("://", 1)
+    if scheme != "postgresql":
+        return url
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "PostgreSQL needs psycopg 3: pip install 'interp-utils[postgresql]'", name="psycopg"
+        ) from error
+    return f"postgresql+psycopg://{rest}"
 
 
 class _JournalLock:
