@@ -152,3 +152,20 @@ def test_the_variable_names_another_run(monkeypatch):
     assert str(presets.run_path("../checkpoints/x")) == "../checkpoints/x"
     monkeypatch.setenv("INTERP_RUN", "../runs/mine")
     assert str(presets.run_path("../checkpoints/x")) == "../runs/mine"
+
+
+def test_what_the_text_says_must_hold_of_the_run_it_is_written_about_alone(main):
+    with pytest.raises(AssertionError, match="the text says 'keys are even'"):
+        Checks(main, "addition").says("keys are even", False)
+    checks = Checks(main, "addition")
+    checks({"neurons clustered": 0.86})
+    checks.says("keys are odd", True)
+    assert list(shown(checks.summary())["claim"]) == ["neurons have one frequency"]
+    runs = {name: Run.load(ROOT / "checkpoints" / name) for name in ("p64_seed0", "p59_seed0")}
+    checks = Checks(runs | {"main": main}, "addition", main=runs["p64_seed0"])
+    checks.says("keys are even", False)
+    checks.says("keys are odd", True)
+    said = shown(checks.summary()).set_index("claim")["verdict"]
+    assert dict(said) == {"keys are even": "does not hold", "keys are odd": "holds"}
+    with pytest.raises(AssertionError, match="keys are even"):
+        Checks(runs | {"main": main}, "addition", main=main).says("keys are even", False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interp_utils import experiments
 from interp_utils.experiments import shipping
-from interp_utils.experiments.claims import HOLDS, Claim, Rows, Verdict, concerned, verdict
+from interp_utils.experiments.claims import FAILS, HOLDS, Claim, Rows, Verdict, concerned, verdict
 from interp_utils.experiments.rules import Row, Rule
 from interp_utils.runs.run import Run
 
@@ -35,6 +35,8 @@ class Checks:
         checks(rows)                                          # every claim, or
         checks(rows, "excluded loss")                         # those about one measure
         checks({"all runs": {"order of Table 1": order}})
+        checks = Checks(runs, "powers", main=runs["mine"])    # one of them is looked into
+        checks.says("the largest is the first", largest == 0) # in the text, of this run
 
     Each call is a table: every claim that is about one of the numbers, with what its source says,
     its rule and its verdict. The rule stands with the claim and nowhere else; a line in a figure is
@@ -44,11 +46,17 @@ class Checks:
     that the notebooks are written about every finding must be as its text says: else AssertionError
     names the claim. For other runs a verdict is only shown.
 
-    experiment: its name. required: True where every claim must hold.
+    experiment: its name. required: True where every claim must hold. main: of several runs the one
+    that the text speaks of, where it speaks of one.
     """
 
     def __init__(
-        self, runs: Run | Mapping[str, Run], experiment: str, *, required: bool = False
+        self,
+        runs: Run | Mapping[str, Run],
+        experiment: str,
+        *,
+        required: bool = False,
+        main: Run | None = None,
     ) -> None:
         every = [runs] if isinstance(runs, Run) else list(runs.values())
         self.experiment = experiments.every()[experiment]
@@ -57,6 +65,10 @@ class Checks:
         self.name = every[0].path.name if isinstance(runs, Run) else None
         self.recorded = recorded(every, experiment)
         self.checked: dict[str, Verdict | None] = {}
+        spoken_of = every[0] if isinstance(runs, Run) else main
+        ours = spoken_of is not None and bool(recorded([spoken_of], experiment))
+        self.is_main = ours and spoken_of.path.name == self.experiment.main
+        self.said: dict[str, bool] = {}
 
     def __call__(self, numbers: Mapping[str, Any], *only: str) -> Styler:
         """The claims about these numbers as a table: {measure: number} of the run, or {name: row}.
@@ -81,9 +93,17 @@ class Checks:
         self.checked |= found
         return self._table(found)
 
+    def says(self, text: str, holds: bool) -> None:
+        """What the notebook's text says of the run that it is written about, for which it must
+        hold: else AssertionError. For another run it is a line of the summary.
+        """
+        if self.is_main and not holds:
+            raise AssertionError(f"the text says {text!r}, which does not hold")
+        self.said[text] = bool(holds)
+
     def summary(self) -> Styler:
-        """All verdicts so far."""
-        return self._table(self.checked)
+        """All verdicts so far, and for a run that the text is not about, what it says of another."""
+        return self._table(self.checked, {} if self.is_main else self.said)
 
     def count(self, word: str = HOLDS) -> int:
         """How many of the verdicts so far are this one."""
@@ -115,7 +135,7 @@ class Checks:
         if before and all(claim.measure in row for row in before.values()):
             return _word(self._verdict(claim, before))
         stated = {finding.claim.text: finding.verdict for finding in self.experiment.findings}
-        is_main = self.name == self.experiment.main and self.name in self.recorded
+        is_main = self.name is not None and self.is_main
         return stated.get(claim.text) if is_main else None
 
     def _verdict(self, claim: Claim, rows: Rows) -> Verdict | None:
@@ -128,10 +148,12 @@ class Checks:
                 "check both at once, or the other one first"
             ) from None
 
-    def _table(self, found: Mapping[str, Verdict | None]) -> Styler:
+    def _table(
+        self, found: Mapping[str, Verdict | None], said: Mapping[str, bool] | None = None
+    ) -> Styler:
         import pandas as pd
 
-        rows = [
+        rows: list[dict[str, str]] = [
             {
                 "claim": text,
                 "source": self._claims[text].source,
@@ -142,7 +164,9 @@ class Checks:
             }
             for text, one in found.items()
         ]
-        table = pd.DataFrame(rows).style.hide(axis="index")
+        words = {True: HOLDS, False: FAILS}
+        rows += [{"claim": text, "verdict": words[holds]} for text, holds in (said or {}).items()]
+        table = pd.DataFrame(rows).fillna("-").style.hide(axis="index")
         return table.set_properties(**{"text-align": "left"})
 
 

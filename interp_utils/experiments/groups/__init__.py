@@ -20,6 +20,7 @@ EXPERIMENT = Experiment(
     history=row.history,
     claims=claims.CLAIMS,
     own=findings.OWN,
+    main="groups_S5_seed0",
     share=20,
     together=together.together,
     intro=lambda rows: about.INTRO,

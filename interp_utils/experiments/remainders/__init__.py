@@ -20,6 +20,7 @@ EXPERIMENT = Experiment(
     history=row.history,
     claims=claims.CLAIMS,
     own=claims.OWN,
+    main="remainders_p53_all_seed0",
     share=35,
     compared=tuple(together.ADDITION.values()),
     together=together.together,

@@ -20,10 +20,11 @@ NUMBERS, SEARCH, STUDY = "n below 113²", "search, p = 23", Path("studies") / "r
 def together(rows: Rows, docs: Path) -> Rows:
     found: Rows = {}
     for name, row in rows.items():
-        if row["p"] in ADDITION and row["kind"] != "T_nanda":
-            found[name] = _over(row, rows[ADDITION[row["p"]]])
+        addition = rows.get(ADDITION.get(row["p"]))
+        if addition is not None and row["kind"] != "T_nanda":
+            found[name] = _over(row, addition)
         if row["kind"] == "λ = 0":
-            found[name] |= _against_grokfast(row, rows)
+            found[name] = found.get(name, {}) | _against_grokfast(row, rows)
     return found | {NUMBERS: _numbers(), SEARCH: _search(docs)}
 
 

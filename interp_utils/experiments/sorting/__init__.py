@@ -20,6 +20,7 @@ EXPERIMENT = Experiment(
     history=row.history,
     claims=claims.CLAIMS,
     own=claims.OWN,
+    main="sorting_one_head_seed0",
     share=15,
     rounding=5e-3,  # of shares of 1,000 lists, a few of which may come out otherwise
     together=together.together,
