@@ -116,6 +116,14 @@ def test_values_that_do_not_vary_are_refused():
             measure(flat)
 
 
+def test_distance_irrelevance_is_refused_where_the_answer_is_a_difference():
+    clock = planted.clock(13, {2: 1.0, 5: 0.5}).double() + torch.rand(13, 13, 13) / 10
+    algorithm.distance_irrelevance(clock)
+    by_difference = clock[:, -torch.arange(13) % 13]
+    with pytest.raises(ValueError, match=r"vary with a - b .* as_sums"):
+        algorithm.distance_irrelevance(by_difference)
+
+
 def test_sequence_accuracy_counts_what_is_asked():
     labels = torch.tensor([[-1, 2, 0], [-1, 1, -1], [1, 0, 1]])
     logits = torch.nn.functional.one_hot(torch.tensor([[0, 2, 0], [2, 1, 0], [1, 3, 1]]), 4).float()

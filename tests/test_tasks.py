@@ -359,6 +359,13 @@ def test_rows_in_any_order_are_put_on_the_grid():
     assert shuffled.as_sums().tokens.equal(task.as_sums().tokens)
 
 
+def test_training_pairs_and_a_split_are_not_both_given():
+    with pytest.raises(ValueError, match="give it, or frac_train=0.5, not both"):
+        tasks.modular_addition(5, 0.5, train="unknown")
+    with pytest.raises(ValueError, match="split='grokking_demo'"):
+        tasks.modular_product(5, split="grokking_demo", train=[(0, 1)])
+
+
 def test_the_users_training_pairs_take_the_place_of_a_split():
     mask = torch.rand(25, generator=torch.Generator().manual_seed(0)) < 0.4
     for train in (mask, mask.view(5, 5), mask.view(5, 5).nonzero(), mask.view(5, 5).numpy()):

@@ -71,9 +71,11 @@ def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
 
     q = mean over d of std over i of L[i, i + d], over std of L, with L[a, b] the logit of a + b
     (Zhong et al. 2023, definition 4.2).
-    Raises ValueError where that logit is the same for all pairs.
+    Raises ValueError where that logit is the same for all pairs, and for logits that vary with
+    a - b in the place of a + b.
     """
     p = fourier.check_grid(logits)
+    fourier.require_sums(logits)
     right = logits.gather(2, fourier.sum_of_pair(p, logits.device)[..., None]).squeeze(2)
     n = torch.arange(p, device=logits.device)
     by_difference = right[n, (n + n[:, None]) % p]  # "difference i"

@@ -102,7 +102,7 @@ class Checks:
         self.said[text] = bool(holds)
 
     def summary(self) -> Styler:
-        """All verdicts so far, and for a run that the text is not about, what it says of another."""
+        """All verdicts so far; where the text is about another run, also what it says of that."""
         return self._table(self.checked, {} if self.is_main else self.said)
 
     def count(self, word: str = HOLDS) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -175,6 +176,7 @@ def table_task(
     else:
         mask = train_mask(n_a * n_b, params["frac_train"], params["seed"], params["split"])
     if train is not None:
+        _require_no_split(params)
         described = {"train": "given" if known else "unknown"}
         params = {k: v for k, v in params.items() if k not in ("frac_train", "seed", "split")}
         params |= described
@@ -193,6 +195,15 @@ def table_task(
         params=params,
         **fields,
     )
+
+
+def _require_no_split(params: Mapping[str, Any]) -> None:
+    """Raises ValueError where a split was asked for beside the training pairs."""
+    asked = {"frac_train": 0.3, "split": "random"}
+    if other := [f"{k}={params[k]!r}" for k, default in asked.items() if params[k] != default]:
+        raise ValueError(
+            f"train= says which pairs are for training: give it, or {' and '.join(other)}, not both"
+        )
 
 
 def pairs(n_a: int, n_b: int) -> Int[Tensor, "n 2"]:

@@ -17,7 +17,12 @@ from interp_utils.analysis.fourier.basis import (
     transform,
     transform_2d,
 )
-from interp_utils.analysis.fourier.sums import answer_components, check_grid, sum_components
+from interp_utils.analysis.fourier.sums import (
+    answer_components,
+    check_grid,
+    require_sums,
+    sum_components,
+)
 from interp_utils.precision import at_least_float32
 
 if TYPE_CHECKING:
@@ -92,7 +97,7 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     if not x.isfinite().all():
         raise ValueError(f'rule "{rule}" reads finite values, got NaN or infinity')
     if rule in ("logits", "logit_similarity"):
-        _require_sums(x)
+        require_sums(x)
     norm = x.norm()
     scores = _SCORES[rule](x / norm) if norm > 0 else x.new_zeros(1)
     scores[0] = 0
@@ -167,22 +172,6 @@ def _brief(value: object) -> str:
     """The repr of a value on one line, cut where it is long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:60]} ..."
-
-
-def _require_sums(logits: Tensor) -> None:
-    """Raises ValueError where differences have over four times the power that sums have: more than
-    chance gives to either in a model that has learned nothing. What all classes have in common,
-    which softmax does not see, is left out.
-    """
-    logits = logits - logits.mean(-1, keepdim=True)
-    on_sums, on_differences = (
-        sum_components(logits, sign)[1:].square().sum().item() for sign in (1, -1)
-    )
-    if on_differences > 4 * on_sums and on_differences > 1e-6 * logits.square().sum().item():
-        raise ValueError(
-            "these logits vary with a - b and not with a + b: take them in the coordinates of "
-            "which the label is the sum, CachedModel(model, task).as_sums().logits"
-        )
 
 
 def _logits(logits: Tensor) -> Tensor:

@@ -83,6 +83,22 @@ def answer_components(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p"]:
     return transform(diagonal_sums(diagonal_sums(logits), sign=-1)) / p
 
 
+def require_sums(logits: Float[Tensor, "p p c"]) -> None:
+    """Raises ValueError where differences have over four times the power that sums have: more than
+    chance gives to either in a model that has learned nothing. What all classes have in common,
+    which softmax does not see, is left out.
+    """
+    logits = logits - logits.mean(-1, keepdim=True)
+    on_sums, on_differences = (
+        sum_components(logits, sign)[1:].square().sum().item() for sign in (1, -1)
+    )
+    if on_differences > 4 * on_sums and on_differences > 1e-6 * logits.square().sum().item():
+        raise ValueError(
+            "these logits vary with a - b and not with a + b: take them in the coordinates of "
+            "which the label is the sum, CachedModel(model, task).as_sums().logits"
+        )
+
+
 def check_grid(grid: Tensor) -> int:
     """p of a tensor on the (a, b) grid. Raises ValueError unless its first two axes are equal,
     TypeError unless it is a tensor.
