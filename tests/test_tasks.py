@@ -359,11 +359,22 @@ def test_rows_in_any_order_are_put_on_the_grid():
     assert shuffled.as_sums().tokens.equal(task.as_sums().tokens)
 
 
+def test_training_pairs_are_of_numbers_where_the_numbers_begin_at_1():
+    product = tasks.modular_product(5, train=[(4, 4), (2, 3)])
+    assert product.tokens[product.train_mask][:, :2].tolist() == [[2, 3], [4, 4]]
+    quotient = tasks.modular_quotient(5, train=[(0, 1), (3, 4)])
+    assert quotient.tokens[quotient.train_mask][:, :2].tolist() == [[0, 1], [3, 4]]
+    with pytest.raises(
+        ValueError, match=r"\[0, 1\], which is not on the grid of 1 .. 4 and 1 .. 4"
+    ):
+        tasks.modular_product(5, train=[(0, 1)])
+
+
 def test_training_pairs_and_a_split_are_not_both_given():
     with pytest.raises(ValueError, match="give it, or frac_train=0.5, not both"):
         tasks.modular_addition(5, 0.5, train="unknown")
     with pytest.raises(ValueError, match="split='grokking_demo'"):
-        tasks.modular_product(5, split="grokking_demo", train=[(0, 1)])
+        tasks.modular_product(5, split="grokking_demo", train=[(1, 1)])
 
 
 def test_the_users_training_pairs_take_the_place_of_a_split():

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tqdm.auto import tqdm
+
+from interp_utils import experiments
 from interp_utils.experiments.addition.recipes import FAST, GROKKING_DEMO, QUICK
 from interp_utils.experiments.base import Recipe
+from interp_utils.experiments.checks import recorded
+from interp_utils.experiments.claims import Rows
 from interp_utils.measures import milestones
+from interp_utils.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +75,19 @@ def published_log(metrics: pd.DataFrame) -> pd.DataFrame:
     table["this run"] = pd.Series(found, dtype=float)
     table["within"] = table["this run"].between(table["from"], table["to"])
     return table.rename_axis("quantity")
+
+
+def rows(experiment: str, runs: Mapping[str, Run], progress: bool = True) -> Rows:
+    """Each run as a row of the experiment's numbers, measured here, by the names given.
+
+    With INTERP_FAST=1 the numbers of runs that ship are those in docs/claims.json, which
+    `make check-claims` measures again.
+    """
+    measure, found = experiments.every()[experiment].row, {}
+    for name, run in tqdm(runs.items(), desc="measuring", unit="run", disable=not progress):
+        known = recorded([run], experiment).get(run.path.name) if _fast() else None
+        found[name] = measure(run) if known is None else known
+    return found
 
 
 def run_path(default: str) -> Path:

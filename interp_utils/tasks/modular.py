@@ -115,7 +115,7 @@ def modular_product(
     units = list(range(1, p))
     form = layout or Layout(["a", "b", p], tokens=units, outputs=units, d_vocab_out=p)
     params = {"p": p, "frac_train": frac_train, "seed": seed, "split": split}
-    return sums_task("modular_product", operation, p - 1, params, form, train)
+    return sums_task("modular_product", operation, p - 1, params, form, train, first=(1, 1))
 
 
 def discrete_logarithm(p: int) -> Int[Tensor, "p"]:
@@ -159,9 +159,14 @@ def table_task(
     layout: Layout | None = None,
     train: Train | None = None,
     make: type[Task] = Task,
+    first: tuple[int, int] = (0, 0),
     **fields: Any,
 ) -> Task:
-    """The label of every pair as the table has it. params: as for `sums_task`."""
+    """The label of every pair as the table has it.
+
+    params: as for `sums_task`. first: the numbers that value 0 of a and of b is, by which `train`
+    names its pairs.
+    """
     layout = layout or Layout()
     if not isinstance(layout, Layout):
         raise TypeError(f"layout must be a tasks.Layout, e.g. Layout({layout!r}), got {layout!r}")
@@ -172,7 +177,7 @@ def table_task(
     if not known:
         mask = torch.zeros(n_a * n_b, dtype=torch.bool)
     elif train is not None:
-        mask = given_mask(train, (n_a, n_b))
+        mask = given_mask(train, (n_a, n_b), first)
     else:
         mask = train_mask(n_a * n_b, params["frac_train"], params["seed"], params["split"])
     if train is not None:

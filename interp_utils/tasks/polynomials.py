@@ -71,7 +71,7 @@ def modular_quotient(
     labels = torch.arange(p)[:, None] * inverses % p
     form = layout or Layout(["a", "b", p], tokens=(list(range(p)), list(range(1, p))))
     params = {"p": p, "frac_train": frac_train, "seed": seed, "split": split}
-    return table_task("modular_quotient", labels, p, params, form, train)
+    return table_task("modular_quotient", labels, p, params, form, train, first=(0, 1))
 
 
 def polynomial(formula: str) -> Terms:

@@ -62,10 +62,13 @@ def _check_split(split: str) -> None:
         raise ValueError(f"split must be one of {get_args(Split)}, got {split!r}")
 
 
-def given_mask(train: Pairs, grid: tuple[int, int]) -> Bool[Tensor, "n"]:
+def given_mask(
+    train: Pairs, grid: tuple[int, int], first: tuple[int, int] = (0, 0)
+) -> Bool[Tensor, "n"]:
     """The training pairs of a model that was trained elsewhere, as a mask over the grid, a-major.
 
     train: a mask, flat or on the grid; the pairs (a, b) themselves, "k 2"; or (all a, all b).
+    first: the least a and b that there are.
     Raises ValueError for anything else, or a pair that is not on the grid.
     """
     n = grid[0] * grid[1]
@@ -78,11 +81,12 @@ def given_mask(train: Pairs, grid: tuple[int, int]) -> Bool[Tensor, "n"]:
     whole = given.ndim == 2 and given.shape[1] == 2 and not given.is_floating_point()
     if not whole or given.dtype == torch.bool:
         raise ValueError(f"{expected}; got {given.dtype} of shape {tuple(given.shape)}")
-    a, b = given.long().cpu().unbind(1)
+    a, b = (given.long().cpu() - torch.tensor(first)).unbind(1)
     outside = (a < 0) | (a >= grid[0]) | (b < 0) | (b >= grid[1])
     if outside.any():
-        first = given[outside][0].tolist()
-        raise ValueError(f"train has the pair {first}, which is not on the grid of {grid}")
+        wrong = given[outside][0].tolist()
+        ranges = " and ".join(f"{low} .. {low + n - 1}" for low, n in zip(first, grid, strict=True))
+        raise ValueError(f"train has the pair {wrong}, which is not on the grid of {ranges}")
     mask = torch.zeros(n, dtype=torch.bool)
     mask[a * grid[1] + b] = True
     return mask
