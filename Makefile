@@ -9,7 +9,7 @@ LONG := $(foreach number,12 11 04 07 08,$(wildcard notebooks/$(number)_*.ipynb))
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard notebooks/*.ipynb))
 ONE_BY_ONE := -n $(WORKERS) --dist load --maxschedchunk 1
 
-.PHONY: notebooks site pages check-site lab test claims check-claims test-tl4 stress bench figures clean
+.PHONY: notebooks site pages check-site lab test claims check-claims test-tl4 other-runs stress bench figures clean
 
 notebooks site: .venv/ready  ## execute every notebook and write build/site/index.html
 	$(BIN)/python -m tools.site
@@ -39,6 +39,10 @@ check-claims: .venv/ready  ## whether `make claims` would change more than round
 test-tl4: export OMP_NUM_THREADS = 1
 test-tl4: .venv-tl4/ready  ## the tests on transformer_lens 4, which has TransformerBridge instead of HookedTransformer
 	.venv-tl4/bin/python -m pytest $(SIDE_BY_SIDE)
+
+other-runs: export OMP_NUM_THREADS = 1
+other-runs: .venv/ready  ## 06 and 08 to 11 on other runs than they are written about
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/test_notebooks.py --other-runs
 
 stress: .venv/ready  ## kill trainings 200 times at random moments: none may be lost
 	$(BIN)/python -m pytest tests/test_crashes.py -k kill_9 --kills 200

@@ -22,6 +22,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--site", help="the built site that test_site.py opens; default: one of planted notebooks"
     )
+    parser.addoption(
+        "--other-runs", action="store_true", help="06 and 08 to 11 on other runs, test_notebooks.py"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
