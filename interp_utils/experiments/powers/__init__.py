@@ -2,7 +2,7 @@
 
 from interp_utils.experiments.addition import recipes as addition
 from interp_utils.experiments.base import Experiment, one_layer
-from interp_utils.experiments.powers import about, claims, row, together
+from interp_utils.experiments.powers import about, bijections, claims, row, together
 from interp_utils.experiments.powers.recipes import RECIPES, P
 from interp_utils.measures import trajectories
 from interp_utils.runs.run import Run
@@ -29,6 +29,7 @@ EXPERIMENT = Experiment(
         "memoriser",
     ),
     together=together.together,
+    studies=(bijections.STUDY,),
     intro=about.intro,
     facts=row.facts,
     table=about.table,
