@@ -193,6 +193,8 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "history_of_each.measured": measured,
         "history_of_each.measure": by_frequency,
         "harmonics.count": 3,
+        "memorised": 100,
+        "generalised": 900,
         # grids and what belongs to them
         "logits": planted.clock(P, {1: 3.0, 2: 1.0}).float() + 0.1 * p_by_p,
         "labels": labels,

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+from typing import Any
 
 import pytest
 import torch
@@ -68,14 +69,19 @@ def test_the_stand_in_counts_what_waits_for_it():
             assert waits.total() == before + 1
 
 
+ON_CPU: dict[str, Any] = {}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_on_the_device_of_its_input(name, device, small_run):
     """The same numbers, on the same device; and again where labels, masks and names are on the
     CPU. Functions on groups compute on the CPU, wherever their arguments are.
     """
     function = FUNCTIONS[name]
-    expected = function(**arguments(name, table(small_run, Place(CPU, CPU))))
-    for rows in (device, CPU):
+    if name not in ON_CPU:  # the same for both stand-ins
+        ON_CPU[name] = function(**arguments(name, table(small_run, Place(CPU, CPU))))
+    expected, has_float64 = ON_CPU[name], for_double(device) == device
+    for rows in (device, CPU) if has_float64 else (device,):
         given = arguments(name, table(small_run, Place(device, rows)))
         used = {x.device for x in leaves(given) if isinstance(x, Tensor)}
         used |= {device} if {"model", "ablations", "device"} & given.keys() else set()

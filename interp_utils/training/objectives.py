@@ -5,6 +5,7 @@ that draw fresh ones.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -115,7 +116,8 @@ class _Finite:
         if self.config.train.dropout:
             options["masks"] = dropout_masks(self.config, step, len(labels), self.device)
         is_half = self.config.train.products == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
+        # Not torch.autocast(enabled=False), which asks more of a device than a training does.
+        with torch.autocast(self.device.type, torch.bfloat16) if is_half else nullcontext():
             logits = self.train_logits(weights, **options)
         losses = self.loss_fn(logits, labels, self.task.n_classes)
         return (losses.mean(0) * self.weights.to(losses)).sum()
