@@ -210,10 +210,15 @@ def test_a_training_waits_for_the_gpu_at_logged_steps_only(name, tmp_path):
     assert counts[0] == counts[1] > 0
 
 
-def test_many_trainings_on_a_gpu(device, tmp_path):
+MANY = {"full batch": {}, "mini-batches, Grokfast": {"batch_size": 8, "grokfast": "ema"}}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_trainings_on_a_gpu(name, device, tmp_path):
     settings = {"seeds": range(3), "progress": False}
+    training = dataclasses.replace(SCHEDULE, **MANY[name])
     expected, runs = (
-        train_many(ADDITION, SMALL_MODEL, SCHEDULE, out=tmp_path / name, device=name, **settings)
+        train_many(ADDITION, SMALL_MODEL, training, out=tmp_path / name, device=name, **settings)
         for name in ("cpu", str(device))
     )
     for run, own in zip(runs, expected, strict=True):
@@ -221,11 +226,12 @@ def test_many_trainings_on_a_gpu(device, tmp_path):
         compare(run.weights(), own.weights(), CPU)
 
 
-def test_many_trainings_wait_for_the_gpu_at_logged_steps_only(tmp_path):
+@pytest.mark.parametrize("name", MANY)
+def test_many_trainings_wait_for_the_gpu_at_logged_steps_only(name, tmp_path):
     counts = []
     for steps in (9, 14):
         with accelerator() as device:
-            training = dataclasses.replace(SCHEDULE, steps=steps)
+            training = dataclasses.replace(SCHEDULE, steps=steps, **MANY[name])
             out = tmp_path / str(steps)
             train_many(
                 ADDITION,

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from interp_utils import ModelConfig, TrainConfig, fork, models, tasks, train, train_many
 from interp_utils.configs import RunConfig
 from interp_utils.training.objectives import epoch_order, objective
+from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 
@@ -136,13 +139,37 @@ def test_larger_batches_than_there_are_inputs_are_refused(tmp_path, size):
     assert not (tmp_path / "out").exists()
 
 
-def test_many_at_once_have_no_batches(tmp_path):
-    with pytest.raises(
-        ValueError,
-        match="no mini-batches: leave TrainConfig.batch_size None, got 8; or use train",
-    ):
-        train_many(TASK, SMALL_MODEL, BATCHES, out=tmp_path / "out", progress=False)
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("grokfast", ["none", "ema"])
+def test_many_at_once_have_batches_of_their_own(grokfast, tmp_path, monkeypatch):
+    """Each in its own order, literally; stopped in the middle of an epoch, they go on bit for bit,
+    together, and to rounding, alone.
+    """
+    config = settings("auto", steps=22, eps=1e-4, snapshot_every=None, grokfast=grokfast)
+    given = {"seeds": range(3), "progress": False}
+    whole = train_many(TASK, SMALL_MODEL, config, out=tmp_path / "whole", **given)
+    update = StackedTrainer.update
+
+    def dies(trainer):
+        if trainer.step == 15:
+            os.kill(os.getpid(), signal.SIGINT)
+        update(trainer)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="at step 16"):
+        patch.setattr(StackedTrainer, "update", dies)
+        train_many(TASK, SMALL_MODEL, config, out=tmp_path / "stopped", **given)
+    other = dataclasses.replace(SMALL_MODEL, seed=2)
+    alone = train(TASK, other, config, out=tmp_path / "stopped" / "seed_2", progress=False)
+    runs = train_many(TASK, SMALL_MODEL, config, out=tmp_path / "stopped", **given)
+    for seed, (run, own) in enumerate(zip(runs, whole, strict=True)):
+        for name, weight in run.weights().items():
+            assert weight.equal(own.weights()[name]) or seed == 2, name
+    for name, weight in alone.weights().items():
+        assert torch.allclose(weight, whole[2].weights()[name], rtol=1e-4, atol=1e-5), name
+    if grokfast == "none":
+        expected = [literal(dataclasses.replace(SMALL_MODEL, seed=s), config, 22) for s in range(3)]
+        for run, own in zip(whole, expected, strict=True):
+            for name, weight in run.weights().items():
+                assert torch.allclose(weight.double(), own[name], rtol=1e-4, atol=1e-5), name
 
 
 def test_an_update_reads_no_value(monkeypatch):

@@ -513,8 +513,8 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
             "neither weighted losses nor dropout nor Grokfast",
         ),
         (
-            {"train_configs": TrainConfig(steps=1, grokfast="ema")},
-            "neither weighted losses nor dropout nor Grokfast",
+            {"train_configs": TrainConfig(steps=1, grokfast="ma")},
+            "neither weighted losses nor dropout nor Grokfast's moving average",
         ),
         ({"tasks": "weights"}, "neither weighted losses nor dropout nor Grokfast"),
         (

@@ -15,6 +15,7 @@ from interp_utils.configs.train import Optimiser
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.momentum import is_matrix
 from interp_utils.training.optimisers import OPTIMISERS, optimiser
+from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
 from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 from tests.test_training import Killed, weights_equal
@@ -255,7 +256,7 @@ def test_it_is_resumed_bit_for_bit(name, small_task, small_run, tmp_path, monkey
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name not in ALONE])
 def test_many_at_once_are_each_alone(name, small_task, tmp_path):
-    config = dataclasses.replace(SETTINGS[name], grokfast="none", eps=1e-4)
+    config = dataclasses.replace(SETTINGS[name], eps=1e-4)
     smooth = dataclasses.replace(SMALL_MODEL, act_fn="gelu")
     together = train_many(
         small_task, smooth, config, seeds=range(2), out=tmp_path / "many", progress=False
@@ -267,11 +268,37 @@ def test_many_at_once_are_each_alone(name, small_task, tmp_path):
             assert torch.allclose(run.weights()[weight], value, rtol=1e-3, atol=1e-4), weight
 
 
+def test_norms_and_initial_scales_are_each_members_own(small_task, tmp_path, monkeypatch):
+    """Computed together, they are those of each alone."""
+    smooth = dataclasses.replace(SMALL_MODEL, act_fn="gelu")
+    of_models = [dataclasses.replace(smooth, init_scale=scale) for scale in (0.5, 1.0, 1.5)]
+    base = dataclasses.replace(SETTINGS["weight_norm"], eps=1e-4)
+    of_trainings = [dataclasses.replace(base, weight_norm=norm) for norm in (4.0, 5.0, 6.0)]
+    sizes, update = [], StackedTrainer.update
+
+    def counted(trainer):
+        sizes.append(len(trainer.weights))
+        update(trainer)
+
+    monkeypatch.setattr(StackedTrainer, "update", counted)
+    names = ["a", "b", "c"]
+    together = train_many(
+        small_task, of_models, of_trainings, names=names, out=tmp_path / "many", progress=False
+    )
+    assert sizes == [3] * base.steps
+    for name, run, model, config in zip(names, together, of_models, of_trainings, strict=True):
+        squares = run.metrics["sum_squared_weights"]
+        assert squares.iloc[1:].sub(config.weight_norm**2).abs().max() < 1e-3
+        alone = train(small_task, model, config, out=tmp_path / name, progress=False)
+        for weight, value in alone.weights().items():
+            assert torch.allclose(run.weights()[weight], value, rtol=1e-3, atol=1e-4), weight
+
+
 def test_what_cannot_be_batched_is_refused(small_task, tmp_path):
     for config, message in (
         (SETTINGS["muon"], r"has the optimisers \['adam', 'adamw', 'sgd'\], got .*'muon'"),
         (TrainConfig(products="bfloat16"), "has products in float32 alone, got .*'bfloat16'"),
-        (SETTINGS["perp_grad after grokfast"], "neither weighted losses nor dropout nor Grokfast"),
+        (TrainConfig(grokfast="ma"), "nor dropout nor Grokfast's moving average; use train"),
     ):
         with pytest.raises(ValueError, match=message):
             train_many(small_task, SMALL_MODEL, config, out=tmp_path / "new", progress=False)

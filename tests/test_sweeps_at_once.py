@@ -53,11 +53,11 @@ def sizes(monkeypatch) -> Counter:
 
 
 def with_everything(trial):
-    """Those of one weight norm can be computed together; Muon's cannot."""
+    """Those of one momentum can be computed together; Muon's cannot."""
     task, model, training = make(trial)
     optimiser = trial.suggest_categorical("optimiser", ["adamw", "muon"])
-    norm = trial.suggest_categorical("norm", [5.0, 6.0])
-    return task, model, dataclasses.replace(training, optimiser=optimiser, weight_norm=norm)
+    momentum = trial.suggest_categorical("momentum", [0.5, 0.6])
+    return task, model, dataclasses.replace(training, optimiser=optimiser, momentum=momentum)
 
 
 def assert_same(study, expected, out, other):
@@ -75,7 +75,7 @@ def assert_same(study, expected, out, other):
 @pytest.mark.parametrize(
     ("at_once", "expected"),
     [
-        # of each norm 3, by groups of four trials: 2 and 2, 1 and 1
+        # of each momentum 3, by groups of four trials: 2 and 2, 1 and 1
         (4, {2: 2 * QUICK.steps, 1: 2 * QUICK.steps}),
         (6, {3: 2 * QUICK.steps}),
         (None, {3: 2 * QUICK.steps}),
@@ -84,9 +84,9 @@ def assert_same(study, expected, out, other):
 )
 def test_those_that_go_together_are_computed_together(tmp_path, sizes, at_once, expected):
     trials = [
-        {"lr": lr, "seed": 0, "optimiser": "adamw", "norm": norm}
+        {"lr": lr, "seed": 0, "optimiser": "adamw", "momentum": momentum}
         for lr in (0.1, 0.2, 0.3)
-        for norm in (5.0, 6.0)
+        for momentum in (0.5, 0.6)
     ]
     alone = sweep(tmp_path / "alone", trials, make=with_everything)
     sizes.clear()
@@ -103,7 +103,7 @@ def test_a_batch_is_no_larger_than_fits(tmp_path, sizes, monkeypatch):
 
 def test_what_cannot_be_together_is_trained_alone(tmp_path, sizes):
     trials = [
-        {"lr": lr, "seed": 0, "optimiser": optimiser, "norm": 5.0}
+        {"lr": lr, "seed": 0, "optimiser": optimiser, "momentum": 0.5}
         for lr in (0.1, 0.2)
         for optimiser in ("adamw", "muon")
     ]

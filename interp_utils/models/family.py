@@ -27,7 +27,7 @@ Weights = Mapping[str, Tensor]
 # Of weights; where the family has dropout `masks=`, and where it has mini-batches `rows=`, which
 # inputs to compute.
 LogitsFn = Callable[..., Float[Tensor, "n d_vocab_out"]]
-MembersLogitsFn = Callable[[Weights], Float[Tensor, "member n d_vocab_out"]]
+MembersLogitsFn = Callable[..., Float[Tensor, "member n d_vocab_out"]]
 SequenceLogitsFn = Callable[
     [Weights, Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "asked d_vocab_out"]
 ]
@@ -113,7 +113,7 @@ class Family(ABC):
         self, config: Any, tokens: Int[Tensor, "member n ctx"], answer_pos: int = -1
     ) -> MembersLogitsFn:
         """A function from weights with a leading member axis to the logits of each member's own
-        tokens.
+        tokens, or of its `rows` of them, Int "member k".
         """
         raise NotImplementedError
 
@@ -224,7 +224,7 @@ def members_logits_fn(
     config: FamilyConfig, tokens: Int[Tensor, "member n ctx"], answer_pos: int = -1
 ) -> MembersLogitsFn:
     """The forward of many models of one configuration at once: from weights with a leading member
-    axis, each on its own tokens.
+    axis, each on its own tokens, or on its `rows` of them, Int "member k".
     """
     return family_of(config).members_logits_fn(config, tokens, answer_pos)
 

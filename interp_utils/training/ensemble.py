@@ -50,14 +50,14 @@ def train_many(
     least, 256 at most.
 
     Members that have shapes, number of training inputs and schedule in common are computed
-    together; learning rate, weight decay, seed, labels and split may differ. Losses and weights are
-    those of `train` to rounding. `train` and `train_many` go on from each other's runs, and
-    finished ones are returned as they are. Ctrl-C saves and then raises KeyboardInterrupt; the same
-    call goes on from there.
+    together; seed, initial scale, learning rate, weight decay, weight norm, labels and split may
+    differ. Losses and weights are those of `train` to rounding. `train` and `train_many` go on from
+    each other's runs, and finished ones are returned as they are. Ctrl-C saves and then raises
+    KeyboardInterrupt; the same call goes on from there.
 
-    Raises, before anything is trained, what `train` raises, and ValueError for tasks that are not
-    full-batch with one label per input, or models of several layers. A member whose loss is no
-    longer finite is left as it was last saved; FloatingPointError names all such once the others
+    Raises, before anything is trained, what `train` raises, and ValueError for tasks that draw
+    their inputs or have several labels each, and models of several layers. A member whose loss is
+    no longer finite is left as it was last saved; FloatingPointError names all such once the others
     are finished.
     """
     if chunk is not None and (type(chunk) is not int or chunk < 1):

@@ -18,6 +18,8 @@ from interp_utils.training.objectives import check
 from interp_utils.training.optimisers import MEMBERS_OPTIMISERS
 
 T = TypeVar("T")
+# What a model's settings say of its initial weights alone: each member may have its own.
+OF_START = {"seed": 0, "init_scale": 1.0}
 
 
 def list_members(
@@ -82,27 +84,26 @@ def require_stackable(task: AnyTask, config: RunConfig) -> None:
             f"train_many has the optimisers {sorted(MEMBERS_OPTIMISERS)}, got "
             f"TrainConfig.optimiser = {config.train.optimiser!r}; use train"
         )
-    if config.train.batch_size is not None:
-        raise ValueError(
-            "train_many has no mini-batches: leave TrainConfig.batch_size None, got "
-            f"{config.train.batch_size}; or use train"
-        )
     if config.train.products != "float32":
         raise ValueError(
             f"train_many has products in float32 alone, got TrainConfig.products = "
             f"{config.train.products!r}; use train"
         )
-    if task.weights or config.train.dropout or config.train.grokfast != "none":
+    if task.weights or config.train.dropout or config.train.grokfast == "ma":
         raise ValueError(
-            "train_many has neither weighted losses nor dropout nor Grokfast; use train"
+            "train_many has neither weighted losses nor dropout nor Grokfast's moving average; use "
+            "train"
         )
     models.family_of(config.model).check_members(config.model, config.train)
 
 
 def kind(member: Member) -> Hashable:
     """What members that are trained together have in common."""
-    model = dataclasses.replace(member.config.model, seed=0)
-    train = dataclasses.replace(member.config.train, lr=1.0, weight_decay=0.0)
+    model, train = member.config.model, member.config.train
+    of_start = {name: value for name, value in OF_START.items() if hasattr(model, name)}
+    model = dataclasses.replace(model, **of_start)
+    norm = None if train.weight_norm is None else 1.0
+    train = dataclasses.replace(train, lr=1.0, weight_decay=0.0, weight_norm=norm)
     task = member.task
     sizes = len(task), int(task.train_mask.sum()), task.n_classes, task.answer_pos, task.outputs
     return member.writer.step, model, train, *sizes

@@ -124,15 +124,23 @@ class _Finite:
 
     def _rows(self, step: int) -> Tensor:
         """The training inputs of update `step`, by their place among all of them."""
-        size, n = self.config.train.batch_size, len(self.train_labels)
-        epoch, batch = divmod(step, math.ceil(n / size))
+        n = len(self.train_labels)
+        epoch, part = epoch_and_part(step, self.config.train.batch_size, n)
         if epoch != self.epoch:
             self.order = epoch_order(self.config.model.seed, epoch, n).to(self.device)
             self.epoch = epoch
-        return self.order[batch * size : (batch + 1) * size]
+        return self.order[part]
 
     def measure(self, weights: Weights, step: int) -> dict[str, Tensor]:
         return measured.of_task(self.all_logits(weights), self.task, self.loss_fn)
+
+
+def epoch_and_part(step: int, size: int, n: int) -> tuple[int, slice]:
+    """The epoch of update `step` in mini-batches of n training inputs, and its part of the epoch's
+    order.
+    """
+    epoch, batch = divmod(step, math.ceil(n / size))
+    return epoch, slice(batch * size, (batch + 1) * size)
 
 
 def epoch_order(seed: int, epoch: int, n: int) -> Int[Tensor, "n"]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_utils import devices, models
@@ -15,16 +16,19 @@ from interp_utils.losses import LOSSES
 from interp_utils.models import MembersLogitsFn, members_logits_fn
 from interp_utils.runs.measured import class_outputs
 from interp_utils.tasks import Task
-from interp_utils.training.filters import State, perpendicular_
+from interp_utils.training.filters import State, gradient_filter, perpendicular_
+from interp_utils.training.objectives import epoch_and_part, epoch_order
 from interp_utils.training.optimisers import members_optimiser, warmup
 from interp_utils.training.trainer import require_shapes
+
+ALL = "all"  # the name of a buffer that has every weight
 
 
 class StackedTrainer:
     """An `AnyTrainer` of many members. A member's row of any buffer is its own alone.
 
     Members have the same sizes, numbers of inputs and of training inputs, and schedule; seed,
-    learning rate, weight decay, labels and split are each member's own.
+    initial scale, learning rate, weight decay, weight norm, labels and split are each member's own.
     """
 
     def __init__(
@@ -42,7 +46,13 @@ class StackedTrainer:
             torch.stack([self._flat(own) for own in weights]).to(device).requires_grad_()
         )  # "member parameter"
         self.lr = devices.column([config.train.lr for config in configs], device)
+        norms = [config.train.weight_norm for config in configs]
+        self.norms = None if None in norms else devices.column(norms, device).to(self.weights)
         self.optimiser = members_optimiser([config.train for config in configs], self.weights)
+        # Number by number, so that it needs no names; perpGrad does.
+        self.filter = gradient_filter(
+            dataclasses.replace(self.config, perp_grad=False), {ALL: self.weights}
+        )
         self.losses: list[
             Float[Tensor, "member"]
         ] = []  # of the updates since `take_losses`, still on the device
@@ -55,6 +65,8 @@ class StackedTrainer:
         self.train = stack([task.train_mask.nonzero()[:, 0] for task in tasks])
         self.test = stack([task.test_mask.nonzero()[:, 0] for task in tasks])
         self.train_labels = self.labels.gather(1, self.train)
+        self.seeds = [config.model.seed for config in configs]
+        self.epoch: int | None = None  # whose orders of inputs are at hand
         self.outputs = class_outputs(tasks[0], device)
         self.answer_pos = tasks[0].answer_pos
         self.train_logits = self._logits_fn([task.tokens[task.train_mask] for task in tasks])
@@ -65,27 +77,38 @@ class StackedTrainer:
         of_outputs = members_logits_fn(self.model, stacked, self.answer_pos)
         if self.outputs is None:
             return of_outputs
-        return lambda weights: of_outputs(weights)[..., self.outputs]
+        return lambda *given, **options: of_outputs(*given, **options)[..., self.outputs]
 
     def update(self) -> None:
-        losses = self._losses(
-            self.train_logits(self._named(self.weights) | self.frozen), self.train_labels
-        ).mean(1)
+        weights, options, labels = self._named(self.weights) | self.frozen, {}, self.train_labels
+        if self.config.batch_size is not None:
+            options["rows"] = self._rows()
+            labels = labels.gather(1, options["rows"])
+        losses = self._losses(self.train_logits(weights, **options), labels).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), self.weights)
         self.losses.append(losses.detach())
+        self.filter.apply(self.step, {ALL: gradient})
         if self.config.perp_grad:
-            weights = self._named(self.weights)
             for name, own in self._named(gradient).items():
                 perpendicular_(own, weights[name])
         self.optimiser.step(self.step, gradient, self.lr * warmup(self.config, self.step))
-        if self.config.weight_norm is not None:
-            self._scale_to(self.config.weight_norm)
+        if self.norms is not None:
+            self._scale_to(self.norms)
         self.step += 1
 
+    def _rows(self) -> Int[Tensor, "member batch"]:
+        """The training inputs of each member's next update, as its own `Trainer` takes them."""
+        n = self.train.shape[1]
+        epoch, part = epoch_and_part(self.step, self.config.batch_size, n)
+        if epoch != self.epoch:
+            orders = [epoch_order(seed, epoch, n) for seed in self.seeds]
+            self.orders, self.epoch = torch.stack(orders).to(self.weights.device), epoch
+        return self.orders[:, part]
+
     @torch.no_grad()
-    def _scale_to(self, norm: float) -> None:
-        """Scales each member's weights, so that together they have this L2 norm."""
-        self.weights.mul_(norm / torch.linalg.vector_norm(self.weights, dim=1, keepdim=True))
+    def _scale_to(self, norms: Float[Tensor, "member 1"]) -> None:
+        """Scales each member's weights, so that together they have its L2 norm."""
+        self.weights.mul_(norms / torch.linalg.vector_norm(self.weights, dim=1, keepdim=True))
 
     def _losses(
         self, logits: Float[Tensor, "member n c"], labels: Tensor
@@ -128,7 +151,7 @@ class StackedTrainer:
 
     def states(self) -> list[State]:
         """The state of each member, as its own `Trainer` would have it."""
-        buffers = {"weights": self.weights, **self.optimiser.state}
+        buffers = self._buffers()
         named = {group: self._named(buffer.detach().cpu()) for group, buffer in buffers.items()}
         named["weights"] |= {name: weight.cpu() for name, weight in self.frozen.items()}
         return [
@@ -142,12 +165,17 @@ class StackedTrainer:
     @torch.no_grad()
     def load_state(self, member: int, state: State) -> None:
         of_trained = {name: self.shapes[name] for name in self.trained}
-        moments = dict.fromkeys(self.optimiser.state, of_trained)
-        require_shapes(state, {"weights": self.shapes, **moments})
-        for group, buffer in {"weights": self.weights, **self.optimiser.state}.items():
+        buffers = self._buffers()
+        groups = dict.fromkeys(buffers, of_trained)
+        require_shapes(state, {**groups, "weights": self.shapes})
+        for group, buffer in buffers.items():
             buffer[member] = self._flat(state[group])
         for name, weight in self.frozen.items():
             weight[member] = state["weights"][name]
+
+    def _buffers(self) -> dict[str, Float[Tensor, "member parameter"]]:
+        of_filter = {group: own[ALL] for group, own in self.filter.state.items()}
+        return {"weights": self.weights, **self.optimiser.state, **of_filter}
 
     def _flat(self, weights: Mapping[str, Tensor]) -> Float[Tensor, "parameter"]:
         return torch.cat([weights[name].flatten() for name in self.trained])

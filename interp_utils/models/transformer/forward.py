@@ -60,11 +60,19 @@ def members_logits_fn(
     config: ModelConfig, tokens: Int[Tensor, "member n ctx"], answer_pos: int = -1
 ) -> MembersLogitsFn:
     """The table forward of many models of one configuration at once: from weights with a leading
-    member axis, each on its own tokens.
+    member axis, each on its own tokens, or on its `rows` of them, Int "member k".
     """
     plan = make_plan(config, tokens, answer_pos)
     of_members = torch.func.vmap(from_tables(config), in_dims=(Plan(None, None, None, 0, 0), 0))
-    return lambda weights: of_members(plan, dict(weights))
+
+    def by_tables(weights: Weights, rows: Tensor | None = None) -> Tensor:
+        if rows is None:
+            return of_members(plan, dict(weights))
+        read = plan.rows.gather(1, rows[..., None].expand(-1, -1, plan.rows.shape[-1]))
+        asked = plan._replace(rows=read, query=plan.query.gather(1, rows))
+        return of_members(asked, dict(weights))
+
+    return by_tables
 
 
 def sequence_logits_fn(
