@@ -162,5 +162,5 @@ def test_what_is_no_group_is_refused():
     task = tasks.remainders(7)
     config = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=16).for_task(task)
     model = CachedModel(models.build(config), task)
-    with pytest.raises(ValueError, match="is no composition in a group"):
+    with pytest.raises(ValueError, match="is not a composition in a group"):
         group_readings.parts(model)

@@ -95,7 +95,7 @@ def test_a_memoriser_is_one(memoriser):
     assert said["are its logits cosines of the keys?"] in ("no", "not measured")
     assert said["circuit or memoriser?"] == "memoriser"
     assert said["clock or pizza, by the logits?"] == "not measured"
-    assert "asked of a circuit alone" in found.table["note"]["clock or pizza, by the logits?"]
+    assert "asked only of a circuit" in found.table["note"]["clock or pizza, by the logits?"]
 
 
 def test_an_untrained_model_is_neither():
@@ -163,7 +163,7 @@ def test_layers_and_layernorm_say_what_does_not_apply():
     ).for_task(task)
     found = report(models.build(config), task)
     note = found.table["note"]["without attention heads"]
-    assert note == "ablations are of models with one layer, this one has 2"
+    assert note == "ablations need a model with one layer, and this one has 2"
     assert "has each neuron one frequency, layer 1?" in found.table.index
     alone = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=None).for_task(task)
     found = report(models.build(alone), task)

@@ -1,1 +1,1 @@
-"""What takes a model with its task, or a run: ablations, histories, milestones."""
+"""Measures of a model with its task, or of a run: ablations, histories, milestones."""

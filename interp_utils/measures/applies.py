@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 class DoesNotApply(ValueError):
     """A measure or an ablation means nothing for this model or this task; the message says why.
 
-    Tables of all measures leave it out; asked for by its name it is raised.
+    Tables of all measures leave such a measure out; asking for it by name raises this error.
     """
 
 
 def the_layer(model: CachedModel, layer: int | None = None) -> int:
-    """The layer that was asked for, or the only one. Raises DoesNotApply where several are there
-    and none was said, ValueError for one that is not there.
+    """The layer that was asked for, or the only one. Raises DoesNotApply where there are several
+    and none was named, ValueError for a layer that does not exist.
     """
     layers = model.model.cfg.n_layers
     if layer is None:
@@ -42,18 +42,18 @@ def has_mlp(model: CachedModel) -> bool:
 def require_mlp(model: CachedModel) -> None:
     """Raises DoesNotApply for a model of attention alone."""
     if not has_mlp(model):
-        raise DoesNotApply("this model has no MLP: it is of attention alone")
+        raise DoesNotApply("this model has no MLP, only attention")
 
 
 def require_one_after_the_other(model: CachedModel) -> None:
-    """Raises DoesNotApply where the MLP does not read what attention has added to."""
+    """Raises DoesNotApply where the MLP does not read attention's output."""
     if getattr(model.model.cfg, "parallel_attn_mlp", False):
         raise DoesNotApply("attention and MLP of this model are parallel: neither skips the other")
 
 
 def in_sums(model: CachedModel) -> CachedModel:
-    """The model on the grid of the coordinates of which the label is the sum. Raises DoesNotApply
-    where its task has none.
+    """The model on the grid of the coordinates whose sum is the label. Raises DoesNotApply where
+    its task has no such coordinates.
     """
     try:
         return model.as_sums()
@@ -62,7 +62,7 @@ def in_sums(model: CachedModel) -> CachedModel:
 
 
 def W_L(model: CachedModel) -> Float[Tensor, "neuron c"]:
-    """W_out W_U. Raises DoesNotApply where neurons are not read so."""
+    """W_out W_U. Raises DoesNotApply where neurons are not read by this product."""
     try:
         return model.W_L
     except ValueError as error:

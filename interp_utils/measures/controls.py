@@ -1,4 +1,4 @@
-"""What a trained model is held against."""
+"""Models to which a trained model is compared."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from interp_utils.runs.run import Run
 
 
 def untrained(run: Run, device: Device = None) -> tuple[str, CachedModel]:
-    """The run's model before training with what to call it: "at initialisation", or, where the run
-    kept no snapshot of step 0, "untrained (fresh weights)", drawn as its configuration says.
+    """A name and the run's model before training: "at initialisation" or, where the run kept no
+    snapshot of step 0, "untrained (fresh weights)", drawn as the run's configuration says.
     """
     if 0 in run.steps:
         return "at initialisation", run.cached(0, device)

@@ -1,4 +1,4 @@
-"""What replacing a model's neurons by each reading costs, and its neurons as rho-set circuits."""
+"""The cost of replacing a model's neurons by each reading, and the neurons as rho-set circuits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from interp_utils.measures.group_readings import Parts
 from interp_utils.measures.group_sides import mean_by_energy
 from interp_utils.precision import exactly
 
-FEW = 0.05  # share of energy from which a cluster of vectors a counts
-SPANNED = 0.01  # share of energy from which the vectors a have a dimension
+FEW = 0.05  # the least share of energy for which a cluster of vectors a counts
+SPANNED = 0.01  # the least share of energy for which a dimension of the vectors a counts
 
 
 @exactly
@@ -50,12 +50,12 @@ def _read_out(model: Parts, pre: Iterable[Tensor]) -> Tensor:
 
 @exactly
 def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
-    """The neurons whose x side has most in this irrep, as b^T rho(x) a + a^T rho(y) c.
+    """The neurons whose x side has most energy in this irrep, as b^T rho(x) a + a^T rho(y) c.
 
-    Raises ValueError for an irrep that is not of the real kind, or that no neuron has.
+    Raises ValueError for an irrep that is not of the real kind, or one without such neurons.
     """
     if group.irreps.indicators[irrep] != 1:
-        raise ValueError(f"{group.irreps.names[irrep]} is no real irrep: its vectors are no lines")
+        raise ValueError(f"{group.irreps.names[irrep]} is not a real irrep: it has no lines")
     x, y = cosets.sides(model.pre)
     energy = x.square().sum(0)
     live = energy >= 1e-4 * energy.max()
@@ -69,19 +69,19 @@ def circuit_of(model: Parts, group: Group, irrep: int) -> rho_sets.Circuit:
 @exactly
 @torch.no_grad()
 def circuits(model: Parts, group: Group) -> dict[str, dict[str, Any]]:
-    """Each irrep's neurons as rho-set circuits, by the irrep's name; those of dimension 1, and
-    those with less than 1 % of the energy of all x sides, are left out.
+    """Each irrep's neurons as rho-set circuits, by the irrep's name. Irreps of dimension 1, and
+    irreps with less than 1 % of the energy of all x sides, are left out.
 
     vectors a:   clusters of a (cos^2 > .98) that have at least 5 % of the irrep's energy.
     largest a:   the share of energy in the largest cluster.
     largest a by chance: what 1 % of random directions that spread alike reach (`null_largest`).
     one a:       the largest eigenvalue of the mean of a a^T: 1 for one a, 1 / d for random ones.
-    spread of a: all its eigenvalues, from large to small.
-    a spans:     how many of them are at least .01.
-    dimension:   of the irrep.
+    spread of a: all eigenvalues of this mean, from large to small.
+    a spans:     how many of the eigenvalues are at least .01.
+    dimension:   the dimension of the irrep.
     a agrees:    mean cos^2 between the x side's a and the y side's.
     read-out:    mean |cos(C, A B)|.
-    pairs:       of the largest cluster, the best orbit's share of pairs (b, c) that neurons occupy.
+    pairs:       the share of the best orbit's pairs (b, c) that the largest cluster occupies.
     on pairs:    the share of that cluster's energy on this orbit's pairs.
     """
     x, _ = cosets.sides(model.pre)
@@ -122,10 +122,10 @@ def _circuit_row(circuit: rho_sets.Circuit, group: Group, irrep: int) -> dict[st
 @exactly
 @torch.no_grad()
 def largest_occupancy(model: Parts, group: Group, irrep: int) -> Float[Tensor, "line line"]:
-    """The share of energy on each pair of special lines (b, c), of the neurons of one irrep whose
-    a is of its largest cluster; for the orbit of lines that has most of it.
+    """The share of energy on each pair of special lines (b, c), for the neurons of one irrep whose
+    a is in the largest cluster, and for the orbit of lines that has most of their energy.
 
-    Raises ValueError as `circuit_of`, and for an irrep without special lines.
+    Raises ValueError as `circuit_of` does, and for an irrep without special lines.
     """
     circuit = circuit_of(model, group, irrep)
     cluster = rho_sets.clusters(circuit.a, circuit.energy)

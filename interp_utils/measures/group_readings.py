@@ -1,4 +1,4 @@
-"""What a model that composes in a group has learned, in every reading, on one table of numbers."""
+"""What a model that composes in a group has learned: the numbers of every reading in one row."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ class Parts(NamedTuple):
 
 
 def parts(model: CachedModel) -> Parts:
-    """The tensors of a one-layer model that read neurons directly, on the CPU.
+    """The tensors, on the CPU, of a one-layer model whose logits read neurons directly.
 
-    Raises ValueError for a task that is no composition in a group, or a model whose neurons are
+    Raises ValueError for a task that is not a composition in a group, or a model whose neurons are
     read through more layers or a LayerNorm.
     """
     task = model.task
     if task.grid is None or len(set(task.grid)) > 1 or task.n_classes != task.grid[:1]:
         raise ValueError(
-            f"{task.name} has a grid of {task.grid} and {task.n_classes} classes, and so is no "
-            "composition in a group, with as many of each"
+            f"{task.name} is not a composition in a group, where a, b and the label have equally "
+            f"many values: it has a grid of {task.grid} and {task.n_classes} classes"
         )
-    W_L = model.W_L  # refuses what reads its neurons otherwise
+    W_L = model.W_L  # raises for a model that reads its neurons otherwise
     model.fetch(("pre", 0), ("post", 0), ("pattern", 0))
 
     def cpu(tensor: Tensor) -> Tensor:
@@ -90,9 +90,9 @@ def key_names(group: Group, keys: list[int]) -> list[str]:
 def measure(model: Parts, group: Group, keys: list[int] | None = None) -> dict[str, Any]:
     """All readings of one model as one row.
 
-    keys: rows of the key irreps; default those of its own logits (similarity above .005). For
-    snapshots give the last model's.
-    Shares are of energy; "sides" are what pre-activations are of x alone and of y alone.
+    keys: rows of the key irreps; default those of the model's own logits (similarity above .005).
+    For snapshots, pass the keys of the last model.
+    Shares are of energy; "sides" are the parts of pre-activations that depend on x or y alone.
     """
     if keys is None:
         keys = group_progress.key_irreps(model.logits, group.table, group.irreps)

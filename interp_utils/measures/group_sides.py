@@ -1,4 +1,4 @@
-"""What neurons owe to x alone and to y alone, and the read-out, as functions on the group."""
+"""The parts of neurons that depend on x or y alone, and the read-out, as functions on the group."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def measure(sides: Mapping[str, Side], group: Group) -> dict[str, Any]:
 
 @exactly
 def beyond_chance(side: Side, group: Group) -> float:
-    """Share of energy with alpha above what 1 % of random functions of the same irrep reach, and
-    above .90; of the functions of irreps in which that tells anything. NaN where there are none.
+    """Share of energy with alpha above .90 and above what 1 % of random functions of the same irrep
+    reach. Only irreps in which such a level can be passed count; NaN where there are none.
     """
     level = group.chance[side.irrep]
     above = torch.where(level.isnan(), level, (side.alpha > level).double())
@@ -106,8 +106,8 @@ def beyond_chance(side: Side, group: Group) -> float:
 
 
 def _both_readings(side: Side) -> dict[str, float]:
-    """Of the energy: irrep-pure (95 %), constant on cosets, both; and how much of what is both is a
-    rho-set function, of rank one. Functions of an irrep of dimension 1 are left out.
+    """Shares of energy that are irrep-pure (95 %), constant on cosets, or both; and how much of the
+    energy that is both is of rank one, as in a rho-set. Irreps of dimension 1 are left out.
     """
     told = ~side.beta.isnan() & ~side.alpha.isnan()
     pure, constant = side.purity >= EXACT, side.alpha >= cosets.THRESHOLD
@@ -140,8 +140,8 @@ def mean_alpha(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> f
 
 @exactly
 def share_on(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> float:
-    """Of the functions that are constant on cosets (alpha of .90) of one side, "left" or "right",
-    and not of the other: the share of energy on this side. NaN where these have less than 1 % of
+    """Among the functions that are constant on cosets (alpha of .90) of one side only, "left" or
+    "right", the share of energy on the given side. NaN where these functions have less than 1 % of
     all energy: b^T rho(x) a is on both sides where b and a are on special lines.
     """
     check_side(side)
@@ -156,7 +156,7 @@ def share_on(u: Float[Tensor, "g neuron"], group: Group, side: CosetSide) -> flo
 
 
 def _of_side(group: Group, side: CosetSide) -> cosets.Families:
-    """Raises ValueError for another side, or a group without families."""
+    """The families of one side. Raises ValueError for another side, or a group without families."""
     check_side(side)
     if group.families is None:
         raise ValueError("this group has no subgroup whose cosets were listed")
@@ -165,7 +165,7 @@ def _of_side(group: Group, side: CosetSide) -> cosets.Families:
 
 @exactly
 def mean_by_energy(values: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
-    """Energy-weighted mean over those that are not NaN; NaN if none is left."""
+    """Energy-weighted mean over the values that are not NaN; NaN if there are none."""
     there = ~values.isnan()
     total = energy[there].sum()
     return ((values[there] * energy[there]).sum() / total).item() if total > 0 else math.nan

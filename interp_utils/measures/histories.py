@@ -1,5 +1,5 @@
-"""Measures by name: what `trajectories.history` calls each of them, and where it stands in the long
-table of `trajectories.measure`.
+"""The names of measures in `trajectories.history`, and the place of each in the long table of
+`trajectories.measure`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEASURES: dict[str, Place] = {
         f"{split} accuracy": {"measure": "accuracy", "split": split}
         for split in ("train", "test", "all")
     },
-    # As the paper draws them: restricted over all pairs, excluded over training pairs.
+    # As in the paper's figure: restricted loss over all pairs, excluded loss over training pairs.
     "restricted loss": {"measure": "restricted_loss", "split": "all", **_on_logits()},
     "excluded loss": {"measure": "excluded_loss", "split": "train", **_on_logits()},
     "restricted accuracy": {"measure": "restricted_accuracy", "split": "test", **_on_logits()},
@@ -60,7 +60,7 @@ MEASURES: dict[str, Place] = {
         )
     },
 }
-# A number for each frequency (index k is frequency k), or for each weight.
+# Measures with a number for each frequency (index k is frequency k), or for each weight.
 EACH: dict[str, tuple[str, Place]] = {
     "excluded loss of one frequency": (
         "frequency",
@@ -72,7 +72,7 @@ EACH: dict[str, tuple[str, Place]] = {
 
 
 def wide(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Column "step" and one column per measure of MEASURES; NaN where the run has none of it."""
+    """Column "step" and one column per measure of MEASURES; NaN where the run has no value."""
     import pandas as pd
 
     steps = pd.Index(table["step"].unique(), name="step")

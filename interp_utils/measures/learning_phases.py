@@ -12,11 +12,11 @@ def learning_phase(
     memorised: int | None, generalised: int | None, factor: float = 5.0
 ) -> LearningPhase:
     """The phase that a training ended in, from the steps at which it memorised and generalised
-    (`milestones.generalisation`; None if not by its end).
+    (`milestones.generalisation`; None if it did not by its end).
 
     comprehension: it generalised at once: less than `factor` times later than it memorised, or
                    without memorising.
-    grokking:      it generalised that much later.
+    grokking:      it generalised at least `factor` times later.
     memorisation:  it memorised and had not generalised by its end; it may still do so.
     confusion:     it did neither.
     Liu, Kitouni et al. have other bounds: 90 % of the pairs right, and a delay of 1,000 steps for

@@ -1,5 +1,5 @@
-"""The measures of one model, one function for each: a function that is added to MEASURES is in the
-table of every run, under the names of its rows.
+"""The measures of one model, one function for each. A function that is added to MEASURES appears in
+the table of every run, under the names of its rows.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Row = dict[str, Any]
 
 
 def losses(subject: Subject) -> Iterator[Row]:
-    """Loss and accuracy on each split; of each answer, where there are several; of whole sequences
-    and of their answers, where inputs are sequences.
+    """Loss and accuracy on each split: of each answer, where there are several, and of whole
+    sequences and their answers, where inputs are sequences.
     """
     model, task = subject.model, subject.model.task
     if isinstance(task, Sequences):
@@ -55,8 +55,8 @@ def progress_on_logits(subject: Subject) -> Iterator[Row]:
 def excluded_on_neurons(subject: Subject) -> Iterator[Row]:
     """Excluded loss and accuracy at the neurons: what skips the MLP stays as it is.
 
-    Where logits are linear in the neurons, their part on the keys is taken out of the logits; else
-    (LayerNorm, say) the model is run with the neurons replaced.
+    Where logits are linear in the neurons, the neurons' part on the keys is subtracted from the
+    logits; otherwise (with LayerNorm, say) the model is run with the neurons replaced.
     """
     model, on = subject.sums, subject.neurons_on_keys
     about = {"measure": "excluded_", "level": "neurons", "variant": "sum"}
@@ -79,8 +79,8 @@ def restricted_on_neurons(subject: Subject) -> Iterator[Row]:
 
 
 def single_excluded(subject: Subject) -> Iterator[Row]:
-    """Excluded loss of each frequency alone, on the training pairs; frequency 0 is nothing removed.
-    Its maximum needs no key frequencies.
+    """Excluded loss of each frequency alone, on the training pairs; for frequency 0 nothing is
+    removed. The maximum needs no key frequencies.
     """
     model, task = subject.sums, subject.sums.task
     if "train" not in task.splits:
@@ -170,10 +170,10 @@ MEASURES: dict[str, Callable[[Subject], Iterator[Row]]] = {
 
 @torch.enable_grad()
 def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> float:
-    """Mean cosine of the gradients of a logit by the embeddings of a and of b, over n random (a, b,
-    c); 1 is a pizza, less a clock.
+    """Mean cosine between the gradients of a logit with respect to the embeddings of a and of b,
+    over n random (a, b, c); a pizza has 1, a clock has less.
 
-    In the coordinates of which the label is the sum. Zhong et al. 2023, definition 4.1.
+    Measured in the coordinates whose sum is the label. Zhong et al. 2023, definition 4.1.
     """
     model = model.as_sums()
     a, b = (operand.position for operand in model.task.operands)
@@ -185,7 +185,7 @@ def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> fl
 
 
 def _reads_linearly(model: CachedModel) -> bool:
-    """Whether what is added to the neurons adds W_L times it to the logits."""
+    """Whether adding x to the neurons adds x W_L to the logits."""
     try:
         applies.W_L(model)
     except DoesNotApply:
@@ -198,8 +198,8 @@ def _of_logits(measure: str, value: float, **about: Any) -> Row:
 
 
 def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) -> Iterator[Row]:
-    """Loss and accuracy on each split; of several answers, level says whose: "answer 7" has 7
-    classes.
+    """Loss and accuracy on each split. Where there are several answers, level names the answer:
+    "answer 7" has 7 classes.
     """
     task, several = model.task, model.task.labels.ndim > 1
     n_classes = task.n_classes if several else None

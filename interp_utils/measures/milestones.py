@@ -1,4 +1,4 @@
-"""When a run did what, read off its table of metrics (`Run.metrics`): one row per logged step."""
+"""When a run memorised and generalised, by its metrics (`Run.metrics`): one row per logged step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
     memorisation:      until the test loss peaks.
     circuit formation: until the test loss stays below half its peak.
     cleanup:           until the test loss stays below `grokked` nats.
-    A phase that the run did not complete is left out, and so are those after it. All are where
-    there is no test loss: every pair is for training, or nobody knows which.
+    A phase that the run did not complete is left out, and so are the phases after it. All are left
+    out where there is no test loss: every pair is for training, or the training pairs are unknown.
     """
     if "test_loss" not in metrics or metrics["test_loss"].isna().any():
         return {}
@@ -40,10 +40,10 @@ def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
 
 
 def spikes(metrics: pd.DataFrame, factor: float = 10.0, window: int = 21) -> list[int]:
-    """The logged steps before which the training loss, at any step since the row before, was over
-    `factor` times its running median.
+    """The logged steps whose row has a highest training loss, since the row before, of over
+    `factor` times the running median.
 
-    The median is that of the logged training losses of the `window` rows around. Slingshots show as
+    The median is over the logged training losses of the `window` rows around. Slingshots appear as
     spikes (Thilak et al. 2022).
     """
     if "highest_train_loss" not in metrics:
@@ -65,8 +65,8 @@ def first_sustained(holds: pd.Series) -> int | None:
 
 
 class Generalisation(NamedTuple):
-    """The first steps from which accuracy on a split stays above the level, None if not by the end;
-    grokked: late enough.
+    """The first steps from which training and test accuracy stay above the level (None if they do
+    not by the end); grokked: whether the second came late enough.
     """
 
     memorised: int | None
@@ -77,12 +77,12 @@ class Generalisation(NamedTuple):
 def generalisation(
     metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
 ) -> Generalisation:
-    """When training and test (or validation) accuracy came to stay above the level, to the end and
-    for five logged steps at least.
+    """The steps from which training and test (or validation) accuracy stay above the level, to the
+    end and for at least five logged steps.
 
-    grokked: generalised, and at least `factor` times later than memorised. until: what came after
-    this step is not looked at, so that runs of different length can be compared; a run that has not
-    generalised by then may still do so.
+    grokked: the run generalised at least `factor` times later than it memorised. until: later steps
+    are ignored, so that runs of different length can be compared; a run that has not generalised by
+    this step may still do so.
     Raises ValueError where it is not known which inputs were for training.
     """
     logged = metrics.set_index("step").loc[:until]
@@ -94,15 +94,15 @@ def generalisation(
 
 
 class Milestones(NamedTuple):
-    """Of what a run has not reached it has None: only that it took longer than to `last_step`, in
-    `last_seconds`, is known, which is to be shown as such (censored) and not left out. Numbers that
-    were not recorded, seconds or highest losses, are None as well.
+    """A milestone that a run has not reached is None: it is only known to take longer than
+    `last_step` and `last_seconds`. Show it as censored, and do not leave it out. Numbers that were
+    not recorded, seconds or highest losses, are None as well.
 
     memorised, generalised, grokked: see `generalisation`.
     delay:      generalised - memorised; ratio: generalised / memorised, None also after
                 memorised = 0.
-    seconds_*:  of the updates until then (`Run.metrics`), and between the two.
-    spikes:     how many, see `spikes`.
+    seconds_*:  the time of the updates until each step (`Run.metrics`), and between the two.
+    spikes:     the number of spikes, see `spikes`.
     """
 
     memorised: int | None
@@ -124,7 +124,7 @@ def milestones(
     """When a run memorised and when it generalised, by the rule of `generalisation` (which explains
     the arguments and raises the errors), in steps and in seconds, and how many spikes it had.
 
-    A fork counts its steps from the start of the run that it left, its seconds from its own.
+    A fork's steps count from the start of the run that it left, its seconds from its own start.
     """
     logged = metrics if until is None else metrics[metrics["step"] <= until]
     if logged.empty:
@@ -146,7 +146,7 @@ def milestones(
 
 
 def _known(metrics: pd.DataFrame, *columns: str) -> str:
-    """The first of these that is there."""
+    """The first of these columns that the table has."""
     for column in columns:
         if column in metrics:
             return column
@@ -167,7 +167,7 @@ def _apart(first: int | float | None, second: int | float | None) -> int | float
 
 
 def _came_to_stay(high: pd.Series) -> int | None:
-    """The step from which a condition holds, to the end and for five logged steps at least."""
+    """The step from which a condition holds, to the end and for at least five logged steps."""
     if len(high) < 5 or not high.iloc[-5:].all():
         return None
     return first_sustained(high)

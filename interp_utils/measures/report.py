@@ -28,13 +28,13 @@ HEIGHT = 900  # pixels of the page in a notebook's cell
 
 @torch.no_grad()
 def report(model: Any, task: Task | None = None) -> Report:
-    """Does the model generalise, with which frequencies, by a circuit or by heart, as a clock or a
-    pizza, and what breaks it.
+    """A page on whether the model generalises, with which frequencies, by a circuit or by heart, as
+    a clock or a pizza, and what breaks it.
 
-    model: a HookedTransformer or TransformerBridge with its task, a Run, or a CachedModel. Layers,
-           LayerNorm, other layouts: a row of the table that does not apply says why.
-    Raises TypeError for a task that is not on pairs with one answer: what is asked here has no
-    meaning for it.
+    model: a HookedTransformer or TransformerBridge with its task, a Run, or a CachedModel. A row
+           that does not apply (to more layers, LayerNorm, other layouts) says why.
+    Raises TypeError for a task that is not on pairs with one answer: the questions have no meaning
+    for it.
     """
     if isinstance(model, Run):
         model, task = model.model(), model.task
@@ -50,8 +50,8 @@ def report(model: Any, task: Task | None = None) -> Report:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """table:   a row a question: verdict, number, unit, rule, and a note where it was not measured.
-    figures: by name, those that apply.
+    """table:   one row per question: verdict, number, unit, rule, and a note if not measured.
+    figures: the figures that apply, by name.
     """
 
     name: str
@@ -88,13 +88,13 @@ def _require_pairs(model: CachedModel) -> None:
     task = model.task
     if not isinstance(task, Task) or task.grid is None or len(task.grid) != 2:
         raise TypeError(
-            f"a report is on a model of pairs (a, b), and the inputs of {task.name} are none; "
+            f"a report is on a model of pairs (a, b), and inputs of {task.name} are not pairs; "
             f"state where its operands stand with Task(operands=(tasks.Operand(...), ...))"
         )
     if len(task.n_classes) > 1:
         raise TypeError(
-            f"a report is on a model with one answer, {task.name} has {len(task.n_classes)}; "
-            f"give it the task of one of them"
+            f"a report is on a model with one answer, and {task.name} has {len(task.n_classes)}; "
+            f"pass a task that has one of them"
         )
 
 
@@ -125,7 +125,7 @@ def _figures(
 
 
 def _pairs(model: CachedModel) -> go.Figure:
-    """A panel for each split, where these are known: else all pairs in one."""
+    """A panel for each split where the splits are known; otherwise one panel for all pairs."""
     losses = answers.losses(model.logits, model.task.labels).clamp(min=1e-12).log10()
     splits = model.task.splits
     names = {"train": "training pairs", "test": "the others"}

@@ -1,5 +1,5 @@
-"""What the measures of `listed` are of: a model on its task with its key frequencies, and what
-several of them need, computed once.
+"""The subject of the measures in `listed`: a model on its task with its key frequencies, and what
+several measures need, computed once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from interp_utils.models.cached import CachedModel
 
 
 class Subject:
-    """What is measured: a model on its task, and the key frequencies. What does not apply to it
-    raises DoesNotApply when a measure asks for it.
+    """What is measured: a model on its task, and the key frequencies. A part that does not apply to
+    the model raises DoesNotApply when a measure asks for it.
 
     no_keys: why there are no key frequencies, where keys is None.
     """
@@ -29,11 +29,11 @@ class Subject:
 
     @cached_property
     def sums(self) -> CachedModel:
-        """The model in the coordinates of which the label is the sum: "p p ..."."""
+        """The model in the coordinates whose sum is the label: "p p ..."."""
         return applies.in_sums(self.model)
 
     def prepare(self) -> None:
-        """Runs the model once for all that the measures read, where it is its own `sums`."""
+        """Runs the model once for all that the measures read, if the model is its own `sums`."""
         with suppress(DoesNotApply):
             if self.sums is self.model:
                 self._run_to_the_neurons()
@@ -61,13 +61,13 @@ class Subject:
 
     @cached_property
     def logits_of_neurons_on_keys(self) -> Float[Tensor, "p p c"]:
-        """What that part adds to the logits, where W_L reads the neurons."""
+        """What the neurons' part on the keys adds to the logits, where W_L reads the neurons."""
         return self.neurons_on_keys @ applies.W_L(self.sums)
 
     @cached_property
     def weights(self) -> dict[str, Tensor]:
-        """Weights whose rows are numbers: embeddings, and W_L where neurons are read by it. Where
-        the operands have different embeddings there are two, "W_E a" and "W_E b".
+        """Weights whose rows are numbers: embeddings, and W_L where it reads the neurons. Operands
+        with different embeddings have two weights, "W_E a" and "W_E b".
         """
         a, b = self.sums.W_E
         found = {"W_E": a} if a.equal(b) else {"W_E a": a, "W_E b": b}

@@ -47,13 +47,13 @@ def measure(
     progress: bool = True,
     measures: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """All measures of Nanda et al. 2023 (section 5), and some since, at every snapshot: one row per
-    number.
+    """All measures of Nanda et al. 2023 (section 5), and some later ones, at every snapshot: one
+    row per number.
 
     keys: the key frequencies; default those of the last snapshot's logits. They are the same for
     every step.
-    measures: some of MEASURES, by name; None is all that mean something for the run. One that is
-    asked for by its name raises DoesNotApply, saying why, where it means nothing.
+    measures: some of MEASURES, by name; None means all that apply to the run. A measure that is
+    asked for by name and does not apply raises DoesNotApply, which says why.
     Columns: step, measure, and where they apply level ("logits" or "neurons", what was projected;
     or the name of a weight; or "answer q", of several answers), variant (of `progress.project`),
     split ("all", "train", "test"), frequency, value. Losses are in nats; for tasks whose labels are
@@ -87,11 +87,11 @@ def history(
     """Measures over training side by side, as figures take them: column "step" and one column for
     each measure; NaN where a measure means nothing for the run.
 
-    measures: names of `histories.MEASURES`, or of rows of the long table with what tells them from
-    others in brackets: "restricted_loss[logits, block2x2, test]", "gini[W_E, components]".
+    measures: names of `histories.MEASURES`, or names from the long table with the columns that tell
+    rows apart in brackets: "restricted_loss[logits, block2x2, test]", "gini[W_E, components]".
 
-    measured: a run, whose every snapshot is then measured, or what `measure` made of one.
-    Raises ValueError for a name that is none of these.
+    measured: a run, of which every snapshot is then measured, or the table that `measure` returned.
+    Raises ValueError for any other name.
     """
     if isinstance(measured, Run):
         measured = measure(measured, device=device, progress=progress)
@@ -108,8 +108,8 @@ def history_of_each(measured: pd.DataFrame, measure: str) -> pd.DataFrame:
 def measure_model(
     model: CachedModel, keys: Sequence[int], measures: Sequence[str] | None = None
 ) -> list[Row]:
-    """The measures of one model, as rows of `measure`. Frequencies are those of the coordinates of
-    which the task's label is the sum.
+    """The measures of one model, as rows of `measure`. Frequencies are those of the coordinates
+    whose sum is the task's label.
 
     Where the operands have different embeddings, in these coordinates, the levels "W_E a" and
     "W_E b" stand in place of "W_E".
@@ -135,7 +135,7 @@ def _rows(subject: Subject, measures: Sequence[str] | None) -> list[Row]:
 
 
 def _cached(run: Run, step: int | None, device: Device) -> CachedModel:
-    """The model of a snapshot on its task; of a task that draws its inputs, on its test inputs."""
+    """A snapshot's model on its task, or on the test inputs of a task that draws its inputs."""
     task = run.task if hasattr(run.task, "answer_pos") else run.task.test
     return CachedModel(run.model(step, device), task, memory=MEMORY)
 
@@ -171,11 +171,11 @@ def follow(
 
 
 def headline(run: Run, device: Device = None) -> Row:
-    """The claims of Nanda et al. 2023 as numbers, for one finished run: what a table over seeds has
-    as a row.
+    """The claims of Nanda et al. 2023 as numbers, for one finished run: one row of a table over
+    seeds.
 
-    Losses in nats; restricted and full loss over all pairs, excluded over training pairs, key
-    frequencies by the default rule.
+    Losses are in nats: restricted and full loss over all pairs, excluded loss over training pairs.
+    Key frequencies follow the default rule.
     """
     model = CachedModel(run.model(device=device), run.task, memory=MEMORY).as_sums()
     logits, labels = model.logits, model.task.labels

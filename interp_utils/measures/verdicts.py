@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
 NOT_MEASURED = "not measured"
-NOTHING_TO_LOSE = "its loss is above that of guessing already"
+NOTHING_TO_LOSE = "its loss is already above that of guessing"
 ANOTHER_FORM = "a model that is known to be right has another form than its task says"
 KNOWS, GUESSES = 0.99, 0.5  # shares of right answers
 MOST = 0.5  # of variance
@@ -26,7 +26,7 @@ HARMLESS = 10.0  # times the loss
 
 
 class Verdict(NamedTuple):
-    """number: what the rule is about; note: what a measure needed and did not get."""
+    """number: what the rule decides by; note: what a measure needed and did not get."""
 
     question: str
     verdict: str
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """The verdicts, and what they rest on. keys: None where none were found; losses: those after
+    """The verdicts, and what they rest on. keys: None where none were found; losses: the loss after
     each ablation, in nats.
     """
 
@@ -47,8 +47,8 @@ class Findings(NamedTuple):
 
 
 def judge(model: CachedModel, sums: CachedModel | None, why_not: str) -> Findings:
-    """sums: the model in the coordinates of which its label is the sum; None where there are none,
-    and then why not.
+    """Judges a model. sums: the model in the coordinates whose sum is the label; None where there
+    are no such coordinates, and then why_not says why.
     """
     verdicts = [*_accuracies(model)]
     right = {verdict.question: verdict.number for verdict in verdicts}
@@ -112,7 +112,7 @@ def _share(sums: CachedModel | None, keys: list[int] | None, note: str) -> Verdi
 
 
 def _mechanism(right: dict[str, float], share: Verdict, known: bool) -> Verdict:
-    """From accuracies and the cosines' share: a memoriser has the first on training pairs alone."""
+    """From accuracies and the cosines' share: a memoriser is right on training pairs alone."""
     train, test, all_pairs = right.values()
     question = "circuit or memoriser?"
     rule = (
@@ -128,7 +128,7 @@ def _mechanism(right: dict[str, float], share: Verdict, known: bool) -> Verdict:
         word = "memoriser"
     else:
         word = "neither yet"
-    note = "" if known else "without its training pairs a memoriser is not told from the untrained"
+    note = "" if known else "a memoriser is told from an untrained model only by its training pairs"
     return Verdict(question, word, share.number, "share of variance", rule, note or share.note)
 
 
@@ -168,7 +168,7 @@ def _algorithm(sums: CachedModel | None, mechanism: Verdict) -> Iterator[Verdict
         f"clock: below {SYMMETRIC:.2f}, between the published pizza's 0.99 and clock's 0.33",
     )
     if sums is None or mechanism.verdict != "circuit":
-        note = "asked of a circuit alone: see above"
+        note = "asked only of a circuit: see above"
         for question, unit, rule in (by_logits, by_gradients):
             yield Verdict(question, NOT_MEASURED, math.nan, unit, rule, note)
         return
@@ -213,7 +213,7 @@ PARTS: dict[str, tuple[str, Callable[[CachedModel], Tensor]]] = {
 
 
 def _ablations(model: CachedModel) -> tuple[dict[str, float], list[Verdict]]:
-    """The loss over all pairs after each, and what breaks the model."""
+    """The loss over all pairs after each ablation, and what breaks the model."""
     rule = (
         f"breaks: loss above that of guessing; harmless: at most {HARMLESS:.0f} times; else hurts"
     )
@@ -238,7 +238,7 @@ def _ablations(model: CachedModel) -> tuple[dict[str, float], list[Verdict]]:
 def _cannot_ablate(model: CachedModel, needs: str, before: float, guess: float) -> str:
     cfg = model.model.cfg
     if cfg.n_layers != 1:
-        return f"ablations are of models with one layer, this one has {cfg.n_layers}"
+        return f"ablations need a model with one layer, and this one has {cfg.n_layers}"
     if needs == "mlp" and (cfg.attn_only or not cfg.d_mlp):
         return "the model has no MLP"
     if before > guess:

@@ -15,7 +15,7 @@ from interp_utils.plots.style import GREEN, ORANGE, SKY, again, new_figure, to_n
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW = 8  # rows up to which each is marked: a line through one point is not to be seen
+FEW = 8  # rows of a table that gets markers: a line through one point would be invisible
 
 
 def curves(
@@ -43,9 +43,9 @@ def curves(
         )
     fig.update_layout(title=title)
     fig.update_xaxes(title=x_title)
-    fig.update_yaxes(
-        title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {})
-    )
+    fig.update_yaxes(title=y_title)
+    if log_y:
+        fig.update_yaxes(type="log", exponentformat="power", dtick=1)
     for color, (name, (start, end)) in zip(
         (SKY, ORANGE, GREEN), (phases or {}).items(), strict=False
     ):

@@ -21,8 +21,8 @@ NEAR = {"eye": {"x": 0.9, "y": 0.9, "z": 0.6}}  # a unit ball fills the figure
 def share_bars(
     shares: pd.DataFrame, chance: Sequence[float], *, title: str, y_title: str = "share of energy"
 ) -> go.Figure:
-    """Bars of each column, side by side for every row (an irrep), and a mark at what chance gives
-    it.
+    """For every row (an irrep), the bars of all columns side by side, and a mark at the share by
+    chance.
     """
     fig = new_figure()
     for name in shares:
@@ -37,8 +37,8 @@ def share_bars(
 def staircase(
     values: Mapping[str, Float[Tensor, "g"]], stairs: int, *, title: str, x_title: str
 ) -> go.Figure:
-    """Functions on a group over its elements in the order of cosets, with a line between each of
-    the `stairs` cosets.
+    """Functions on a group, drawn over its elements in the order of cosets, with lines between the
+    `stairs` cosets.
     """
     fig = new_figure()
     marks = ("circle", "diamond", "square")
@@ -54,9 +54,9 @@ def staircase(
 def ladder(
     decades: pd.DataFrame, *, title: str, harmless: float, control: str = "shuffled"
 ) -> go.Figure:
-    """A line over the rungs per column (a run): what each replacement costs, in decades of loss.
+    """One line per column (a run): what the replacement at each rung costs, in decades of loss.
 
-    harmless: up to where a replacement counts as exact, drawn as a band; the control stands apart.
+    harmless: replacements that cost at most this count as exact (a band). The control stands apart.
     """
     fig = new_figure()
     rungs = [rung for rung in decades.index if rung != control]
@@ -107,7 +107,7 @@ def lines_in_space(
     title: str,
 ) -> go.Figure:
     """Lines through the origin, coloured by orbit, and unit vectors as points, in three
-    dimensions. Points and their negatives are drawn: a vector counts up to its sign.
+    dimensions. Each point is drawn with its negative: the sign of a vector does not count.
     """
     fig = new_figure()
     axes, orbit = to_numpy(lines), np.asarray(orbits)

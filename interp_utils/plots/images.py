@@ -10,7 +10,7 @@ from torch import Tensor
 
 from interp_utils.plots.style import new_figure, subplots, to_numpy
 
-ALL_NAMED = 24  # rows or columns; plotly would drop every other name of fewer
+ALL_NAMED = 24  # up to so many rows or columns, all names are shown; plotly would drop half of them
 
 
 def heatmap(
@@ -25,8 +25,8 @@ def heatmap(
     y: Sequence | None = None,
 ) -> go.Figure:
     """A matrix as an image, first row on top. diverging: red below zero, white at zero, blue above;
-    otherwise from dark, the smallest, to bright, the largest. x, y: names of columns and rows, all
-    of them shown where there are at most 24.
+    otherwise the smallest value is dark and the largest bright. x, y: names of columns and rows,
+    which are all shown where there are at most 24.
     """
     fig = new_figure()
     fig.add_heatmap(

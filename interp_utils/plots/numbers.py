@@ -1,4 +1,4 @@
-"""Figures of integers and of answers modulo several of them."""
+"""Figures of integers, and of a model's answers modulo several integers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def answer_curves(
     metrics: pd.DataFrame, measure: str, *, title: str, y_title: str, log_y: bool = False
 ) -> go.Figure:
-    """A line for each answer, columns "test_accuracy/2", "test_accuracy/3", ..., from dark (the
-    first) to light, over log-scaled steps.
+    """A line for each answer (columns "test_accuracy/2", "test_accuracy/3", ...) over log-scaled
+    steps, from dark (the first) to light.
     """
     answers = {
         name.removeprefix(f"{measure}/"): name for name in metrics if name.startswith(f"{measure}/")
@@ -41,9 +41,9 @@ def answer_curves(
             line={"color": color, "width": 1.5},
         )
     fig.update_xaxes(title="training step", type="log", exponentformat="power", dtick=1)
-    fig.update_yaxes(
-        title=y_title, **({"type": "log", "exponentformat": "power", "dtick": 1} if log_y else {})
-    )
+    fig.update_yaxes(title=y_title)
+    if log_y:
+        fig.update_yaxes(type="log", exponentformat="power", dtick=1)
     return fig.update_layout(
         title=title,
         legend={"title": "q", "tracegroupgap": 0, "font": {"size": 10}},
@@ -54,9 +54,9 @@ def answer_curves(
 def answer_map(
     metrics: pd.DataFrame, measure: str, *, title: str, color_title: str, level: float = 0.99
 ) -> go.Figure:
-    """A row for each answer, columns "test_accuracy/2", "test_accuracy/3", ..., in their order,
-    over the logged steps from left to right; bright is large. A dot marks the step from which it is
-    at least `level` to the end, where there is one.
+    """A row for each answer (columns "test_accuracy/2", "test_accuracy/3", ...), over the logged
+    steps from left to right; bright is large. A dot marks the step, if there is one, from which the
+    measure is at least `level` to the end.
 
     Raises ValueError for metrics without such columns.
     """
@@ -100,7 +100,7 @@ def answer_map(
 
 
 def polar(panels: Mapping[str, Int[Tensor, "n"]], *, title: str) -> go.Figure:
-    """Integers n at radius n and angle n, in radians, a panel per set of them."""
+    """Integers n at radius n and angle n, in radians, with one panel per set of integers."""
     fig = subplots(
         1, len(panels), specs=[[{"type": "polar"}] * len(panels)], subplot_titles=list(panels)
     )

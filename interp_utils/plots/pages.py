@@ -1,4 +1,4 @@
-"""Figures in a page of one file, which needs no network: plotly.js is in it, packed."""
+"""Figures in a page that is one file and needs no network: it contains plotly.js, compressed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-# Browsers unpack gzip themselves. What draws awaits `plotlyReady`.
+# Browsers unpack gzip themselves. Code that draws awaits `plotlyReady`.
 UNPACK = """
 async function unpacked(id) {
   const text = atob(document.getElementById(id).textContent.trim());
@@ -49,7 +49,7 @@ DRAW = """
 
 
 def page(title: str, body: str, figures: Mapping[str, go.Figure]) -> str:
-    """An HTML page: a title, HTML under it, and figures, each of which fills the page's width."""
+    """An HTML page: a title, the body under it, and figures as wide as the page."""
     drawn = "\n".join(_figure(figure) for figure in figures.values())
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
@@ -61,7 +61,7 @@ def page(title: str, body: str, figures: Mapping[str, go.Figure]) -> str:
 
 
 def with_plotly(address: str | None = None) -> str:
-    """Scripts with plotly.js: at an address beside the page, or, by default, in the page."""
+    """Scripts that load plotly.js from an address beside the page or, by default, contain it."""
     if address is not None:
         return f'<script src="{html.escape(address)}"></script><script>{UNPACK}</script>'
     from plotly.offline import get_plotlyjs

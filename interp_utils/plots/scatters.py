@@ -40,7 +40,7 @@ def points(
 ) -> go.Figure:
     """A point per row of the table, in a colour and symbol per name.
 
-    censored: the column that is True where y is only known to be larger: an arrow up from there.
+    censored: the column that is True where the true value is only known to exceed y: an arrow up.
     """
     fig = new_figure()
     for index, name in enumerate(dict.fromkeys(names)):
@@ -105,8 +105,8 @@ def token_scatters(
 ) -> go.Figure:
     """One square panel per set of points, one for each token; every tenth token is numbered.
 
-    Colours go around a circle: by token, or, where a panel has an order, by the token's place in
-    it, and a line joins its tokens in this order.
+    Colours are cyclic. They show the token or, where a panel has an order, the token's place in
+    that order; a line then joins the tokens in order.
     """
     rows = -(-len(panels) // columns)
     fig = subplots(
@@ -161,8 +161,8 @@ def _tokens(xy: np.ndarray, order: Sequence[int]) -> go.Scatter:
 def complex_plane(
     panels: Mapping[str, Complex[Tensor, "n"]], *, title: str, columns: int = 3
 ) -> go.Figure:
-    """One panel per set of complex numbers (eigenvalues), equal scales on both axes; left of the
-    line, negative, is orange.
+    """One panel per set of complex numbers (eigenvalues), with equal scales on both axes. Numbers
+    left of the line have a negative real part and are orange.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)

@@ -50,9 +50,9 @@ def component_bars(
             marker_color=color,
             hovertemplate=kind + " %{x}: %{y:.3g}<extra></extra>",
         )
-    fig.update_xaxes(
-        title="frequency k (cycles per p tokens)", **({"tickvals": list(keys)} if keys else {})
-    )
+    fig.update_xaxes(title="frequency k (cycles per p tokens)")
+    if keys:
+        fig.update_xaxes(tickvals=list(keys))
     fig.update_yaxes(title=y_title)
     return fig.update_layout(title=title, barmode="group", bargap=0.1)
 
@@ -114,7 +114,7 @@ def spectrum_over_training(
 
 
 def _with_keys(title: str, keys: Sequence[int]) -> str:
-    """The title, and under it which bars are coloured and why."""
+    """The title, with the coloured key frequencies named below it."""
     names = ", ".join(map(str, keys))
     return (
         f'{title}<br><span style="font-size:13px;color:{RED}">key frequencies {names}</span>'

@@ -1,5 +1,5 @@
-"""How a model adds: the algorithm as a drawing, waves that agree on one class, and a model's parts
-beside what takes their place.
+"""How a model adds: the algorithm as a drawing, waves that agree on one class, a run's numbers
+beside the published ones, and one layer as a diagram.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def interference(
     title: str,
     dotted: Sequence[str] = (),
 ) -> go.Figure:
-    """One panel above another of lines over the classes: the waves of key frequencies, say, and
-    their sum. A line has one colour in all panels, those named as dotted are drawn over the others,
-    and a dashed line marks the answer.
+    """Panels of lines over the classes, one above the other: the waves of key frequencies, say, and
+    their sum. A line has the same colour in all panels. Dotted lines are drawn over the others, and
+    a dashed line marks the answer.
     """
     fig = subplots(
         len(panels), 1, shared_xaxes=True, vertical_spacing=0.12, subplot_titles=list(panels)
@@ -97,7 +97,8 @@ def interference(
     for row, lines in enumerate(panels.values(), start=1):
         for name, values in lines.items():
             new = name not in seen
-            seen += [name] * new
+            if new:
+                seen.append(name)
             color = BLACK if name in dotted else PALETTE[seen.index(name) % (len(PALETTE) - 1)]
             line = {"color": color, "width": 2, "dash": "dot" if name in dotted else "solid"}
             trace = go.Scatter(y=to_numpy(values), name=name, mode="lines", line=line)

@@ -15,7 +15,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     import pandas as pd
 
-# Okabe and Ito's palette, in an order whose first two differ most.
+# Okabe and Ito's palette, ordered so that the first two colours differ most.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, BLACK = (
     "#0072B2",
     "#E69F00",
@@ -62,24 +62,24 @@ def subplots(*shape: int, **options: Any) -> go.Figure:
 
 def use_in_notebooks() -> None:
     """Makes figures show in JupyterLab and in pages exported from it, and gives figures of other
-    libraries the suite's template. A renderer that the variable PLOTLY_RENDERER names stays.
+    libraries the suite's template. A renderer named by the variable PLOTLY_RENDERER is kept.
 
-    Changes plotly's defaults for this process: importing the suite does not.
+    This call changes plotly's defaults for the process; importing the suite does not.
     """
-    # What plotly chooses by itself leaves exported pages blank.
+    # The renderer that plotly chooses by itself leaves exported pages blank.
     pio.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype+notebook_connected")
     pio.templates.default = TEMPLATE
 
 
 def again(index: int, marks: Sequence[str]) -> str:
-    """What tells line or point `index` from the one of the same colour: the next mark each time the
-    palette starts again.
+    """The mark of line or point `index`, which tells it from others of the same colour: the next
+    one each time the palette starts again.
     """
     return marks[index // len(PALETTE) % len(marks)]
 
 
 def to_numpy(values: Tensor | Sequence | pd.Series) -> np.ndarray:
-    """float32 on the CPU: what plotly draws fast and exports small."""
+    """The values in float32 on the CPU, which plotly draws fast and exports small."""
     if isinstance(values, Tensor):
         values = values.detach().float().cpu().numpy()
     return np.asarray(values, dtype=np.float32)

@@ -1,10 +1,10 @@
 """Ablations: the logits of a model with a part of it removed or replaced. One function per kind;
 none leaves a hook behind.
 
-Each takes a `CachedModel` and returns logits on its grid, "a b c", to be given to
-`progress.mean_loss`. layer is the layer that is edited; None is the only one. `ABLATIONS` are the
-published ones by name (Nanda et al. 2023, section 4.4 and appendix A.1), `table` the losses
-after each.
+Each function takes a `CachedModel` and returns logits on its grid, "a b c", for
+`progress.mean_loss`. layer is the layer that is edited; None means the only one. `ABLATIONS` are
+the published ablations by name (Nanda et al. 2023, section 4.4 and appendix A.1), and `table` gives
+the losses after each.
 """
 
 from interp_utils.measures.ablation.attention import (

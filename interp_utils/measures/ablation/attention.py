@@ -1,4 +1,4 @@
-"""Attention edited: to a position, of heads, or as a line and a sine of what it depends on."""
+"""Edits of attention: to a position, of heads, or as a line or a sine of what it depends on."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def without_attention_to(
     model: CachedModel, position: int | None = None, *, layer: int | None = None
 ) -> Logits:
-    """No attention from the position of the answer to one position (default itself, "="); the rest
-    is scaled to sum to 1.
+    """Attention from the answer's position to one position (default itself, "=") is removed, and
+    the rest is scaled to sum to 1.
 
     Raises ValueError for a task that is answered at several positions.
     """
@@ -55,8 +55,8 @@ def without_heads(
     *,
     layer: int | None = None,
 ) -> Logits:
-    """The output of some heads (default all) set to zero, or to its mean over all inputs, at every
-    position.
+    """The output of some heads (default all) is set to zero, or to its mean over all inputs, at
+    every position.
     """
     check_how(how)
     name = hook(model, "z", layer)
@@ -71,8 +71,8 @@ def without_heads(
 def with_attention_to_a(
     model: CachedModel, attention: Float[Tensor, "p p head"], *, layer: int | None = None
 ) -> Logits:
-    """Each head's attention to a replaced by a given grid, to b by one minus it, and none to any
-    other position (`linear_attention`, say).
+    """Each head's attention to a is replaced by a given grid (`linear_attention`, say), to b by one
+    minus the grid, and to any other position by 0.
     """
     model.require_operands("attention to a and b")
     name = hook(model, "pattern", layer)
@@ -83,8 +83,8 @@ def with_attention_to_a(
 
 
 def linear_attention(model: CachedModel, *, layer: int | None = None) -> Float[Tensor, "p p head"]:
-    """Each head's attention to a as its best line in the difference of scores, c + m (s_a - s_b),
-    in place of their sigmoid (Nanda et al. 2023, appendix A.1).
+    """Each head's attention to a as the best line in the difference of scores, c + m (s_a - s_b),
+    in place of the difference's sigmoid (Nanda et al. 2023, appendix A.1).
     """
     model.require_operands("attention to a and b")
     name = hook(model, "attn_scores", layer)
@@ -102,8 +102,8 @@ def linear_attention(model: CachedModel, *, layer: int | None = None) -> Float[T
 def sine_attention(
     model: CachedModel, frequencies: Sequence[int], *, layer: int | None = None
 ) -> Float[Tensor, "p p head"]:
-    """Each head's attention to a as its least-squares fit by cosines and sines of one frequency, of
-    a less of b (`sinusoids.fit_attention`).
+    """The least-squares fit of each head's attention to a by the cosine and sine of one frequency
+    at a, less those at b (`sinusoids.fit_attention`).
     """
     attention = _attention_to_a(model, layer)
     fits = [
@@ -114,8 +114,8 @@ def sine_attention(
 
 
 def head_frequencies(model: CachedModel, *, layer: int | None = None) -> list[int]:
-    """The frequency that most of each head's attention to a varies with, over the grid; 0 for one
-    that does not vary.
+    """The frequency at which each head's attention to a varies most over the grid; 0 for a head
+    whose attention does not vary.
     """
     shares = fourier.neuron_variance_by_frequency(_attention_to_a(model, layer))
     return shares.nan_to_num(0).argmax(0).tolist()

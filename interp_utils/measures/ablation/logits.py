@@ -1,4 +1,4 @@
-"""Logits edited: only some frequencies, or without some."""
+"""Edits of logits: only some frequencies are kept, or some are removed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def with_logits_on(
     model: CachedModel, keys: Sequence[int], *, variant: progress.Variant = "sum"
 ) -> Logits:
-    """The logits' mean and their projection on the keys: "sum_3d" for fitted cosines, "block3x3"
-    for the paper's 40 components.
+    """The logits' mean plus their projection on the keys. variant: "sum_3d" for fitted cosines,
+    "block3x3" for the paper's 40 components.
     """
     return progress.restrict(on_sums(model).logits, keys, variant=variant)
 
@@ -29,15 +29,14 @@ def without_frequency(
 
 
 def on_sums(model: CachedModel) -> CachedModel:
-    """The model itself. Raises ValueError unless its grid is that of the coordinates of which the
-    label is the sum.
+    """The model itself. Raises ValueError unless its label is the sum of its grid's coordinates.
 
-    What speaks of cos w(a + b) returns logits on the model's own grid, for the labels of its own
-    task: so it does not change the coordinates by itself.
+    An ablation that uses cos w(a + b) returns logits on the model's own grid, for the labels of the
+    model's own task. Therefore it does not change the coordinates by itself.
     """
     if model.as_sums() is not model:
         raise ValueError(
-            f"this speaks of cos w(u + v), and the grid of {model.task.name} is not that of u and "
-            f"v: give it model.as_sums(), and compare its logits with model.as_sums().task.labels"
+            f"this ablation uses cos w(u + v), and the grid of {model.task.name} is not that of u "
+            "and v: pass model.as_sums(), and compare the logits with model.as_sums().task.labels"
         )
     return model

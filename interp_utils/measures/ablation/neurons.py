@@ -1,4 +1,4 @@
-"""Neurons edited, at the position of the answer: removed, or replaced by what fits them."""
+"""Edits of neurons at the answer's position: they are removed, or replaced by a fit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def with_neurons(
     model: CachedModel, activations: Float[Tensor, "*grid neuron"], *, layer: int | None = None
 ) -> Logits:
-    """Post-activations replaced, by their polynomials (`neurons.polynomial`) say."""
+    """Logits with the post-activations replaced, by polynomials (`neurons.polynomial`), say."""
     return model.with_values({_post(model, layer): activations}).logits
 
 
@@ -52,8 +52,8 @@ def without_neurons(
 def with_polynomial_neurons(
     model: CachedModel, clusters: neurons.Clusters, *, layer: int | None = None
 ) -> Logits:
-    """Clustered neurons as degree-2 polynomials of their frequency; the others as they are (Nanda
-    et al. 2023, section 4.4).
+    """Clustered neurons become degree-2 polynomials of their frequency; the others stay (Nanda et
+    al. 2023, section 4.4).
     """
     post = on_sums(model).activation(_post(model, layer))
     fitted, clustered = neurons.polynomial(post, clusters.frequency), clusters.clustered
@@ -63,16 +63,16 @@ def with_polynomial_neurons(
 def with_sum_neurons(
     model: CachedModel, keys: Sequence[int], *, layer: int | None = None
 ) -> Logits:
-    """Every neuron as its mean and its projection on cos, sin w_k(a + b) of all key frequencies
-    (Nanda et al. 2023, section 4.4).
+    """Every neuron becomes its mean plus its projection on cos, sin w_k(a + b) of all key
+    frequencies (Nanda et al. 2023, section 4.4).
     """
     post = on_sums(model).activation(_post(model, layer))
     return with_neurons(model, progress.restrict(post, keys), layer=layer)
 
 
 def with_additive_neurons(model: CachedModel, *, layer: int | None = None) -> Logits:
-    """Each neuron as the sum of a function of a and one of b that fits it best: what no product of
-    the two can come from.
+    """Each neuron becomes the best-fitting sum of a function of a and a function of b, so that no
+    product of the two is left.
     """
     model.require_operands("a sum of a function of a and one of b")
     post = model.activation(_post(model, layer))
@@ -88,8 +88,8 @@ def on_directions(
     keep_mean: bool = False,
     layer: int | None = None,
 ) -> Logits:
-    """Post-activations projected on the span of directions (`sinusoids.read_out_directions`), or
-    (off) on what is orthogonal to it (Nanda et al. 2023, section 4.4).
+    """Post-activations are projected on the span of directions (`sinusoids.read_out_directions`);
+    off: on its orthogonal complement (Nanda et al. 2023, section 4.4).
 
     keep_mean: only what varies between inputs is projected; the means stay as they are.
     """

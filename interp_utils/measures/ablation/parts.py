@@ -1,4 +1,4 @@
-"""What ablations are made of: which layer and which replacement, each checked."""
+"""Checks of what ablations are asked for: the layer, the replacement, and the parts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ How = Literal["zero", "mean"]
 
 
 def check_how(how: str) -> None:
-    """Raises ValueError unless it is "zero" or "mean"."""
+    """Raises ValueError unless how is "zero" or "mean"."""
     if how not in get_args(How):
         raise ValueError(f"how must be one of {get_args(How)}, got {how!r}")
 
 
 def mean_of_inputs(values: Float[Tensor, "..."], axes: int) -> Float[Tensor, "..."]:
-    """The mean over all inputs of values whose last `axes` axes are not of inputs."""
+    """The mean over all inputs, whose axes are all but the last `axes` axes of values."""
     return values.flatten(0, values.ndim - axes - 1).mean(0)
 
 
@@ -34,8 +34,8 @@ def hook(model: CachedModel, name: str, layer: int | None = None) -> str:
 
 
 def chosen(which: int | Iterable[int] | Int[Tensor, "k"] | None, n: int, what: str) -> list[int]:
-    """The chosen ones of 0 .. n - 1; None is all of them, an int is one. Raises TypeError for what
-    is no integer (a bool, a mask), ValueError for an integer out of range.
+    """The chosen indices in 0 .. n - 1; None means all, an int means one. Raises TypeError for
+    anything but integers (a bool, a mask), ValueError for an integer out of range.
     """
     if which is None:
         return list(range(n))

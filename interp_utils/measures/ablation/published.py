@@ -1,4 +1,4 @@
-"""The published ablations by name, so that a table, a claim and a test can go over all of them."""
+"""The published ablations by name, for tables, claims and tests that go over all of them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 
 class Ablation(NamedTuple):
-    """A published ablation: logits of a model on the grid of sums, given its key frequencies; and
-    where it was published.
+    """A published ablation: a function from a model on the grid of sums and its key frequencies to
+    logits, and its source.
     """
 
     logits: Callable[[CachedModel, Sequence[int]], Logits]
@@ -58,7 +58,7 @@ def _linear(model: CachedModel, keys: Sequence[int]) -> Logits:
 def _sine(model: CachedModel, keys: Sequence[int]) -> Logits:
     frequencies = head_frequencies(model)
     if 0 in frequencies:
-        raise DoesNotApply(f"attention to a of head {frequencies.index(0)} does not vary")
+        raise DoesNotApply(f"the attention of head {frequencies.index(0)} to a does not vary")
     return with_attention_to_a(model, sine_attention(model, frequencies))
 
 
@@ -107,8 +107,8 @@ ABLATIONS: dict[str, Ablation] = {
 
 
 def key_directions(model: CachedModel, keys: Sequence[int]) -> Float[Tensor, "k neuron"]:
-    """The directions that neurons' cosines and sines of the key frequencies are read along: u_k and
-    v_k of W_L. Raises DoesNotApply where neurons are not read by W_L (`CachedModel.W_L`).
+    """The directions u_k and v_k of W_L, along which the neurons' cosines and sines of the key
+    frequencies are read. Raises DoesNotApply where W_L does not read them (`CachedModel.W_L`).
     """
     read_out = sinusoids.read_out_directions(applies.W_L(model), keys)
     return torch.cat([read_out.u, read_out.v])
@@ -117,11 +117,11 @@ def key_directions(model: CachedModel, keys: Sequence[int]) -> Float[Tensor, "k 
 def table(
     model: CachedModel, keys: Sequence[int], names: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Loss (nats) and accuracy over all pairs after each published ablation, by its name, after a
-    first row "nothing" of the model as it is; `ratio` is the loss over that of the model.
+    """Loss (nats) and accuracy over all pairs after each published ablation, by name. The first
+    row, "nothing", is the model as it is; `ratio` is the loss divided by the loss in that row.
 
-    names: some of ABLATIONS. None is all of them that mean something for the model; one that is
-    asked for by its name raises DoesNotApply, saying why, where it does not.
+    names: some of ABLATIONS; None means all that apply to the model. An ablation that is asked for
+    by name and does not apply raises DoesNotApply, which says why.
     """
     import pandas as pd
 

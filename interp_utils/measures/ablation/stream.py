@@ -1,4 +1,4 @@
-"""The residual stream edited: what skips attention or the MLP, and the embeddings."""
+"""Edits of the residual stream: what skips attention or the MLP, and the embeddings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def without_attention_skip(
     model: CachedModel, how: How = "zero", *, layer: int | None = None
 ) -> Logits:
-    """The residual stream after attention is attention's output alone (plus the mean of what
-    skips it), at every position.
+    """The residual stream after attention becomes attention's output alone (with how="mean", plus
+    the mean of what skips attention), at every position.
     """
     require_one_after_the_other(model)
     before, added = hook(model, "resid_pre", layer), hook(model, "attn_out", layer)
@@ -27,8 +27,8 @@ def without_attention_skip(
 
 
 def without_mlp_skip(model: CachedModel, how: How = "zero", *, layer: int | None = None) -> Logits:
-    """The residual stream after the MLP is the MLP's output alone (plus the mean of what skips it),
-    at every position.
+    """The residual stream after the MLP becomes the MLP's output alone (with how="mean", plus the
+    mean of what skips the MLP), at every position.
     """
     require_mlp(model)
     require_one_after_the_other(model)
@@ -37,8 +37,8 @@ def without_mlp_skip(model: CachedModel, how: How = "zero", *, layer: int | None
 
 
 def with_digits(model: CachedModel, embeddings: Float[Tensor, "digit d_model"]) -> Logits:
-    """The embeddings of both operands' values replaced: by those of digits without a period
-    (`periods.without_classes`), say. Row n is of value n of either operand.
+    """The embeddings of both operands' values are replaced, by embeddings of digits without a
+    period (`periods.without_classes`), say. Row n belongs to value n of either operand.
     """
     model.require_operands("replacing their embeddings")
     embedded = model.activation("embed", pos=None).clone()
