@@ -107,7 +107,7 @@ def test_an_untrained_model_is_neither():
     assert said["has each neuron one frequency?"] == "no"
     for question in ("are the keys enough?", "are the keys needed?"):
         assert said[question] == "not measured", "it has no answer that could be kept or lost"
-        assert "guessing already" in found.table["note"][question]
+        assert "already above that of guessing" in found.table["note"][question]
 
 
 def test_a_model_that_is_told_wrongly_is_said_to_be():
