@@ -28,6 +28,7 @@ OTHERS = {
     "beta": 3,
     "group": "C3",
     "n": 9,
+    "base": 10,
     "frac_train": 0.5,
     "seed": 0,
     "logits": planted.random(3, 3, 3),

@@ -410,6 +410,10 @@ def test_the_users_training_pairs_take_the_place_of_a_split():
         tasks.remainders(5, masked=[2]),
         tasks.modular_addition(5, train="unknown"),
         tasks.sorting(9, (1, 3), n_validation=5, n_test=5),
+        tasks.primality(20),
+        tasks.primality(20, base=6, split="in_order"),
+        tasks.prime_rows(6, 3),
+        tasks.fresh_primality(200, base=3, n_validation=5, n_test=5),
     ],
     ids=lambda task: task.name,
 )

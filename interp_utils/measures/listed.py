@@ -203,7 +203,7 @@ def _by_split(model: CachedModel, logits: Tensor, measure: str, **about: str) ->
     """
     task, several = model.task, model.task.labels.ndim > 1
     n_classes = task.n_classes if several else None
-    levels = [{"level": f"answer {q}"} for q in task.n_classes] if several else [{}]
+    levels = [{"level": f"answer {q}"} for q in task.answer_names] if several else [{}]
     of_input = {
         "loss": answers.losses(logits, task.labels, n_classes),
         "accuracy": answers.predictions(logits.flatten(0, -2), n_classes) == task.labels,

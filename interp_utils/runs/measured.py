@@ -20,8 +20,8 @@ def of_task(logits: Float[Tensor, "n c"], task: Task, loss_fn: LossFn) -> dict[s
     where nobody knows which inputs were for training.
 
     A task with several answers per input has, beside the totals, a column for each answer:
-    "test_accuracy/7" is of 7 classes. Totals are the weighted sum of losses, which training
-    follows, and the mean accuracy over answers.
+    "test_accuracy/7" is of 7 classes (`Task.answer_names`). Totals are the weighted sum of losses,
+    which training follows, and the mean accuracy over answers.
     """
     losses = devices.double(loss_fn(logits, task.labels, task.n_classes))
     n_classes = task.n_classes if task.labels.ndim == 2 else None
@@ -41,9 +41,9 @@ def of_task(logits: Float[Tensor, "n c"], task: Task, loss_fn: LossFn) -> dict[s
     }
     if losses.ndim == 1:
         return totals
-    of_answers = {name: zip(task.n_classes, mean, strict=True) for name, mean in means.items()}
+    of_answers = {name: zip(task.answer_names, mean, strict=True) for name, mean in means.items()}
     return totals | {
-        f"{name}/{classes}": value for name, own in of_answers.items() for classes, value in own
+        f"{name}/{answer}": value for name, own in of_answers.items() for answer, value in own
     }
 
 

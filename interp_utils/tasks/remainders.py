@@ -18,10 +18,11 @@ from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.controls import random_labels
 from interp_utils.tasks.layout import Operand
 from interp_utils.tasks.modular import modulus, pairs
+from interp_utils.tasks.primes import primes_below
 from interp_utils.tasks.splits import Split, train_mask
 from interp_utils.tasks.task import Task
 
-__all__ = ["Remainders", "numbers", "primes_below", "remainders"]
+__all__ = ["Remainders", "numbers", "remainders"]
 
 DigitOrder = Literal["low_first", "high_first"]
 Labels = Literal["true", "permuted"]
@@ -131,17 +132,6 @@ def remainders(
         if labels == "true"
         else dataclasses.replace(random_labels(task, seed), name=task.name, params=task.params)
     )
-
-
-@plain_numbers
-def primes_below(n: int) -> list[int]:
-    """All primes q < n, by Eratosthenes's sieve."""
-    prime = torch.ones(max(n, 2), dtype=torch.bool)
-    prime[:2] = False
-    for q in range(2, math.isqrt(max(n - 1, 0)) + 1):
-        if prime[q]:
-            prime[q * q :: q] = False
-    return prime.nonzero().flatten().tolist()
 
 
 def numbers(task: Remainders) -> Int[Tensor, "n"]:

@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 
 from interp_utils.tasks.checks import plain_numbers
-from interp_utils.tasks.stream import NOTHING, TEST, VALIDATION, Sequences, StreamTask, digests
-from interp_utils.tasks.stream import distinct as distinct_inputs
+from interp_utils.tasks.held_out import digests, first_of_each, require_stored
+from interp_utils.tasks.held_out import distinct as distinct_inputs
+from interp_utils.tasks.sequences import NOTHING, Sequences
+from interp_utils.tasks.splits import check_seed
+from interp_utils.tasks.stream import TEST, VALIDATION, StreamTask
 
 __all__ = ["Sorting", "sorting"]
 
@@ -50,13 +53,7 @@ class Sorting(StreamTask):
             shape = (params[f"n_{name}"], 2 * longest + 2)
             if tuple(tensors[name].shape) != shape or tensors[name][0, 0] != params["n_values"]:
                 raise ValueError(f"the stored {name} lists are of another number or size")
-        task = sorting(**params)
-        if any(not own.equal(tensors[name].long()) for name, own in task.tensors().items()):
-            raise ValueError(
-                "the stored validation and test lists are not those that the task's "
-                "description makes"
-            )
-        return task
+        return require_stored(sorting(**params), tensors, "lists")
 
 
 @plain_numbers
@@ -92,8 +89,7 @@ def sorting(
             f"a list of {longest} different numbers needs n_values of at least {longest}, got "
             f"{n_values!r}; or set repeats=True"
         )
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer in 0 .. 2^32 - 1, got {seed!r}")
+    check_seed(seed)
     if min(n_validation, n_test) < 1:
         raise ValueError(
             f"n_validation and n_test must be at least 1, got {n_validation} and {n_test}"
@@ -170,11 +166,4 @@ def _lengths(sequences: Sequences) -> np.ndarray:
 
 
 def _first_of_each_length(sequences: Sequences, room: np.ndarray) -> np.ndarray:
-    """Of each length the first rows, as many as there is room for."""
-    lengths = _lengths(sequences)
-    by_length = np.argsort(lengths, kind="stable")
-    # For each row, by length: how many rows are of shorter lists.
-    before = np.concatenate([[0], np.bincount(lengths).cumsum()])[lengths[by_length]]
-    rank = np.empty_like(by_length)
-    rank[by_length] = np.arange(len(lengths)) - before
-    return np.flatnonzero(rank < room[lengths])
+    return first_of_each(_lengths(sequences), room)

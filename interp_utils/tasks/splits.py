@@ -30,8 +30,7 @@ def train_mask(n: int, frac_train: float, seed: int, split: Split) -> Bool[Tenso
     _check_split(split)
     if type(frac_train) not in (int, float) or not 0 < frac_train <= 1:
         raise ValueError(f"frac_train must be a number in (0, 1], got {frac_train!r}")
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer in 0 .. 2^32 - 1, got {seed!r}")
+    check_seed(seed)
     n_train = int(frac_train * n)
     if n_train == 0:
         raise ValueError(
@@ -55,6 +54,12 @@ def permutation(n: int, seed: int, split: Split) -> Int[Tensor, "n"]:
         random.Random(seed).shuffle(order)
         return torch.tensor(order)
     return torch.from_numpy(np.random.RandomState(seed).permutation(n))
+
+
+def check_seed(seed: int) -> None:
+    """Raises ValueError unless it is a seed of NumPy's RandomState."""
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer in 0 .. 2^32 - 1, got {seed!r}")
 
 
 def _check_split(split: str) -> None:

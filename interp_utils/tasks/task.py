@@ -87,6 +87,12 @@ class Task(Restorable):
         return self.weights or tuple(1.0 for _ in self.n_classes)
 
     @property
+    def answer_names(self) -> tuple[int, ...]:
+        """What metrics call each answer: its number of classes, or its place where two are one."""
+        sizes = self.n_classes
+        return sizes if len(set(sizes)) == len(sizes) else tuple(range(len(sizes)))
+
+    @property
     def n_ctx(self) -> int:
         """Tokens per input."""
         return self.tokens.shape[1]
@@ -162,11 +168,10 @@ class Task(Restorable):
         a, b = self.operands
         n = torch.arange(operation.modulus)
         outputs = torch.arange(operation.modulus) if self.outputs is None else self.outputs
-        classes = operation.classes.to(self.labels.device)
         return Task(
             name=self.name,
             tokens=self.tokens[rows],
-            labels=classes.argsort()[self.labels[rows]],
+            labels=operation.classes.to(self.labels.device).argsort()[self.labels[rows]],
             train_mask=self.train_mask[rows],
             n_classes=self.n_classes,
             d_vocab=self.d_vocab,
@@ -195,14 +200,12 @@ class Task(Restorable):
 
     def about(self) -> dict[str, Any]:
         """What describes the task beside its `tensors`, JSON-able."""
-        about: dict[str, Any] = {
+        return {
             "kind": self.kind,
             "name": self.name,
             "params": dict(self.params),
             "n_classes": list(self.n_classes),
             "d_vocab": self.d_vocab,
-        }
-        stated = {
             "positions": [operand.position for operand in self.operands],
             "answer_pos": self.answer_pos,
             "outputs": self.outputs and list(self.outputs),
@@ -211,15 +214,12 @@ class Task(Restorable):
             "weights": self.weights and list(self.weights),
             "split_known": self.split_known,
         }
-        return about | stated
 
     def tensors(self) -> dict[str, Tensor]:
         tensors = {"tokens": self.tokens, "labels": self.labels, "train_mask": self.train_mask}
-        for index, operand in enumerate(self.operands):
-            tensors[f"operand_{index}"] = operand.tokens
-        if self.operation is not None:
-            tensors |= {name: getattr(self.operation, name) for name in ("u", "v", "classes")}
-        return tensors
+        tensors |= {f"operand_{i}": operand.tokens for i, operand in enumerate(self.operands)}
+        of_operation = ("u", "v", "classes") if self.operation is not None else ()
+        return tensors | {name: getattr(self.operation, name) for name in of_operation}
 
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Task:
