@@ -210,7 +210,11 @@ def test_a_training_waits_for_the_gpu_at_logged_steps_only(name, tmp_path):
     assert counts[0] == counts[1] > 0
 
 
-MANY = {"full batch": {}, "mini-batches, Grokfast": {"batch_size": 8, "grokfast": "ema"}}
+MANY = {
+    "full batch": {},
+    "mini-batches, Grokfast": {"batch_size": 8, "grokfast": "ema"},
+    "Muon": {"optimiser": "muon"},
+}
 
 
 @pytest.mark.parametrize("name", MANY)

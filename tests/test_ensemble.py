@@ -621,7 +621,7 @@ def test_an_optimiser_without_a_version_for_members_is_refused(small_task, tmp_p
     monkeypatch.delitem(MEMBERS_OPTIMISERS, "adam")
     with pytest.raises(
         ValueError,
-        match=r"the optimisers \['adamw', 'sgd'\], got TrainConfig.optimiser = 'adam'; use train",
+        match=r"the optimisers \['adamw', 'muon', 'sgd'\], got TrainConfig.optimiser = 'adam'",
     ):
         train_many(
             small_task,

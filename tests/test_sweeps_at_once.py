@@ -53,11 +53,11 @@ def sizes(monkeypatch) -> Counter:
 
 
 def with_everything(trial):
-    """Those of one momentum can be computed together; Muon's cannot."""
+    """Those of one momentum can be computed together; Grokfast's moving average cannot."""
     task, model, training = make(trial)
-    optimiser = trial.suggest_categorical("optimiser", ["adamw", "muon"])
+    grokfast = trial.suggest_categorical("grokfast", ["none", "ma"])
     momentum = trial.suggest_categorical("momentum", [0.5, 0.6])
-    return task, model, dataclasses.replace(training, optimiser=optimiser, momentum=momentum)
+    return task, model, dataclasses.replace(training, grokfast=grokfast, momentum=momentum)
 
 
 def assert_same(study, expected, out, other):
@@ -84,7 +84,7 @@ def assert_same(study, expected, out, other):
 )
 def test_those_that_go_together_are_computed_together(tmp_path, sizes, at_once, expected):
     trials = [
-        {"lr": lr, "seed": 0, "optimiser": "adamw", "momentum": momentum}
+        {"lr": lr, "seed": 0, "grokfast": "none", "momentum": momentum}
         for lr in (0.1, 0.2, 0.3)
         for momentum in (0.5, 0.6)
     ]
@@ -103,9 +103,9 @@ def test_a_batch_is_no_larger_than_fits(tmp_path, sizes, monkeypatch):
 
 def test_what_cannot_be_together_is_trained_alone(tmp_path, sizes):
     trials = [
-        {"lr": lr, "seed": 0, "optimiser": optimiser, "momentum": 0.5}
+        {"lr": lr, "seed": 0, "grokfast": grokfast, "momentum": 0.5}
         for lr in (0.1, 0.2)
-        for optimiser in ("adamw", "muon")
+        for grokfast in ("none", "ma")
     ]
     assert states(sweep(tmp_path, trials, make=with_everything, at_once=4)) == [COMPLETE] * 4
     assert sizes == {2: QUICK.steps, 1: 2 * QUICK.steps}

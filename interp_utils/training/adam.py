@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -15,6 +15,7 @@ from interp_utils.configs import TrainConfig
 from interp_utils.training.filters import State
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+Named = Callable[[Tensor], Mapping[str, Tensor]]  # from a buffer to its weights, as views
 
 
 class _TorchAdam:
@@ -80,9 +81,13 @@ class MembersAdam:
     """`Adam` for many models, each with a learning rate and a weight decay of its own."""
 
     decoupled: ClassVar[bool] = False
+    of: ClassVar[Mapping[str, Collection[str]]] = {}
 
     def __init__(
-        self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
+        self,
+        configs: Sequence[TrainConfig],
+        weights: Float[Tensor, "member parameter"],
+        named: Named,
     ) -> None:
         self.weights, self.betas, self.eps = weights, configs[0].betas, configs[0].eps
         self.weight_decay = devices.column(

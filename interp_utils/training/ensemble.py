@@ -51,9 +51,9 @@ def train_many(
 
     Members that have shapes, number of training inputs and schedule in common are computed
     together; seed, initial scale, learning rate, weight decay, weight norm, labels and split may
-    differ. Losses and weights are those of `train` to rounding. `train` and `train_many` go on from
-    each other's runs, and finished ones are returned as they are. Ctrl-C saves and then raises
-    KeyboardInterrupt; the same call goes on from there.
+    differ. Losses and weights are those of `train` to rounding, which is bfloat16's for Muon.
+    `train` and `train_many` go on from each other's runs, and finished ones are returned as they
+    are. Ctrl-C saves and then raises KeyboardInterrupt; the same call goes on from there.
 
     Raises, before anything is trained, what `train` raises, and ValueError for tasks that draw
     their inputs or have several labels each, and models of several layers. A member whose loss is

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,10 +12,11 @@ from torch import Tensor
 
 from interp_utils import devices
 from interp_utils.configs import TrainConfig
-from interp_utils.training.adam import AdamW
+from interp_utils.training.adam import MOMENTS, AdamW, Named, adam_
 from interp_utils.training.filters import State
 
 EMBEDDINGS = ("embed.", "pos_embed.", "unembed.")
+NEWTON_SCHULZ, TINIEST = (3.4445, -4.775, 2.0315), 1e-7  # torch.optim.Muon's
 
 
 class Sgd:
@@ -40,8 +43,13 @@ class Sgd:
 class MembersSgd:
     """`Sgd` for many models, each with a learning rate and a weight decay of its own."""
 
+    of: ClassVar[Mapping[str, Collection[str]]] = {}
+
     def __init__(
-        self, configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
+        self,
+        configs: Sequence[TrainConfig],
+        weights: Float[Tensor, "member parameter"],
+        named: Named,
     ) -> None:
         self.weights, self.momentum = weights, configs[0].momentum
         self.weight_decay = devices.column(
@@ -117,6 +125,79 @@ class Muon:
         self.optimizer.param_groups[0]["lr"] = lr
         self.optimizer.step()
         self.adamw.step(step, gradients, lr)
+
+
+class MembersMuon:
+    """`Muon` for many models, each with a learning rate and a weight decay of its own: matrices of
+    one shape, of all members and heads, are made orthogonal at once.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[TrainConfig],
+        weights: Float[Tensor, "member parameter"],
+        named: Named,
+    ) -> None:
+        self.config, self.weights, self.named = configs[0], weights, named
+        self.weight_decay = devices.column(
+            [config.weight_decay for config in configs], weights.device
+        )
+        matrices = [name for name in named(weights) if is_matrix(name)]
+        others = [name for name in named(weights) if not is_matrix(name)]
+        self.of = {"momentum": matrices, **dict.fromkeys(MOMENTS, others)}
+        self.state = {group: torch.zeros_like(weights, requires_grad=False) for group in self.of}
+
+    @torch.no_grad()
+    def step(
+        self,
+        step: int,
+        gradient: Float[Tensor, "member parameter"],
+        lr: Float[Tensor, "member 1"],
+    ) -> None:
+        weights, gradients = self.named(self.weights), self.named(gradient)
+        state = {group: self.named(buffer) for group, buffer in self.state.items()}
+        decay = 1 - lr * self.weight_decay
+        for name in self.of["momentum"]:
+            weight, velocity = weights[name], state["momentum"][name]
+            velocity.lerp_(gradients[name], 1 - self.config.momentum)
+            ahead = gradients[name].lerp(velocity, self.config.momentum)  # Nesterov's
+            turned = orthogonal(ahead.reshape(-1, *ahead.shape[-2:])).reshape(ahead.shape)
+            length = 0.2 * math.sqrt(max(ahead.shape[-2:]))
+            weight.mul_(_beside(decay, weight)).sub_(_beside(length * lr, weight) * turned)
+        for name in self.of["exp_avg"]:
+            adam_(
+                weights[name].flatten(1),
+                gradients[name].flatten(1),
+                state["exp_avg"][name].flatten(1),
+                state["exp_avg_sq"][name].flatten(1),
+                step + 1,
+                lr=lr,
+                weight_decay=self.weight_decay,
+                betas=self.config.betas,
+                eps=self.config.eps,
+                decoupled=True,
+            )
+
+
+def orthogonal(
+    matrices: Float[Tensor, "matrix rows columns"],
+) -> Float[Tensor, "matrix rows columns"]:
+    """In bfloat16, roughly U V^T of each U S V^T: five Newton-Schulz steps of torch.optim.Muon, on
+    many at once.
+    """
+    a, b, c = NEWTON_SCHULZ
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.bfloat16()
+    x = x.mT if is_tall else x
+    x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=TINIEST)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if is_tall else x
+
+
+def _beside(of_members: Float[Tensor, "member 1"], weight: Float[Tensor, "member ..."]) -> Tensor:
+    return of_members.to(weight).view(-1, *[1] * (weight.ndim - 1))
 
 
 def is_matrix(name: str) -> bool:

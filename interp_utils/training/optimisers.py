@@ -6,16 +6,16 @@ Another optimiser is one class here and its name in `OPTIMISERS`, and for `train
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils.configs import TrainConfig
-from interp_utils.training.adam import Adam, AdamW, MembersAdam, MembersAdamW
+from interp_utils.training.adam import Adam, AdamW, MembersAdam, MembersAdamW, Named
 from interp_utils.training.filters import State
-from interp_utils.training.momentum import MembersSgd, Muon, Sgd
+from interp_utils.training.momentum import MembersMuon, MembersSgd, Muon, Sgd
 
 
 @runtime_checkable
@@ -28,9 +28,13 @@ class Optimiser(Protocol):
 
 @runtime_checkable
 class MembersOptimiser(Protocol):
-    """An optimiser of many models at once, whose weights are the rows of one tensor."""
+    """An optimiser of many models at once, whose weights are the rows of one tensor.
+
+    of: the weights that a group of the state has, by name; a group that is not here has all.
+    """
 
     state: dict[str, Float[Tensor, "member parameter"]]
+    of: Mapping[str, Collection[str]]
 
     def step(
         self,
@@ -45,10 +49,12 @@ def optimiser(config: TrainConfig, weights: Mapping[str, Tensor]) -> Optimiser:
 
 
 def members_optimiser(
-    configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"]
+    configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"], named: Named
 ) -> MembersOptimiser:
-    """configs: of the members, which may differ in their weight decay (and learning rate)."""
-    return MEMBERS_OPTIMISERS[configs[0].optimiser](configs, weights)
+    """configs: of the members, which may differ in their weight decay (and learning rate).
+    named: from any "member parameter" to views of it by the weights' names, each "member ...".
+    """
+    return MEMBERS_OPTIMISERS[configs[0].optimiser](configs, weights, named)
 
 
 def warmup(config: TrainConfig, step: int) -> float:
@@ -66,4 +72,5 @@ MEMBERS_OPTIMISERS: dict[str, type[MembersOptimiser]] = {
     "adamw": MembersAdamW,
     "adam": MembersAdam,
     "sgd": MembersSgd,
+    "muon": MembersMuon,
 }

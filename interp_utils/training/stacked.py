@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -48,7 +48,9 @@ class StackedTrainer:
         self.lr = devices.column([config.train.lr for config in configs], device)
         norms = [config.train.weight_norm for config in configs]
         self.norms = None if None in norms else devices.column(norms, device).to(self.weights)
-        self.optimiser = members_optimiser([config.train for config in configs], self.weights)
+        self.optimiser = members_optimiser(
+            [config.train for config in configs], self.weights, self._named
+        )
         # Number by number, so that it needs no names; perpGrad does.
         self.filter = gradient_filter(
             dataclasses.replace(self.config, perp_grad=False), {ALL: self.weights}
@@ -156,7 +158,7 @@ class StackedTrainer:
         named["weights"] |= {name: weight.cpu() for name, weight in self.frozen.items()}
         return [
             {
-                group: {name: tensor[member] for name, tensor in tensors.items()}
+                group: {name: tensors[name][member] for name in self._names(group, tensors)}
                 for group, tensors in named.items()
             }
             for member in range(len(self.weights))
@@ -164,18 +166,25 @@ class StackedTrainer:
 
     @torch.no_grad()
     def load_state(self, member: int, state: State) -> None:
-        of_trained = {name: self.shapes[name] for name in self.trained}
-        buffers = self._buffers()
-        groups = dict.fromkeys(buffers, of_trained)
-        require_shapes(state, {**groups, "weights": self.shapes})
-        for group, buffer in buffers.items():
-            buffer[member] = self._flat(state[group])
+        groups = {group: self._named(buffer) for group, buffer in self._buffers().items()}
+        expected = {
+            group: {name: self.shapes[name] for name in self._names(group, tensors)}
+            for group, tensors in groups.items()
+        }
+        require_shapes(state, {**expected, "weights": self.shapes})
+        for group, tensors in groups.items():
+            for name in self._names(group, tensors):
+                tensors[name][member] = state[group][name]
         for name, weight in self.frozen.items():
             weight[member] = state["weights"][name]
 
     def _buffers(self) -> dict[str, Float[Tensor, "member parameter"]]:
         of_filter = {group: own[ALL] for group, own in self.filter.state.items()}
         return {"weights": self.weights, **self.optimiser.state, **of_filter}
+
+    def _names(self, group: str, every: Iterable[str]) -> Iterable[str]:
+        """The weights that a group of a state has."""
+        return self.optimiser.of.get(group, every)
 
     def _flat(self, weights: Mapping[str, Tensor]) -> Float[Tensor, "parameter"]:
         return torch.cat([weights[name].flatten() for name in self.trained])
