@@ -12,8 +12,8 @@ from interp_utils import CachedModel, TrainConfig, tasks, train
 from interp_utils.analysis.fourier import key_frequencies
 from interp_utils.analysis.progress import excluded_loss
 from interp_utils.experiments.addition import phases, weights
+from interp_utils.experiments.powers import bijections
 from interp_utils.experiments.powers import row as powers
-from interp_utils.experiments.powers import together as of_powers
 from interp_utils.experiments.remainders import row as remainders
 from interp_utils.experiments.remainders import together as of_remainders
 from interp_utils.experiments.sorting import together as of_sorting
@@ -110,15 +110,17 @@ def test_kinds_of_one_seed_each_are_compared_once():
     assert of_sorting._compare(rows, name) == {"runs": 2, "lengths": [9, 9], name: [0.25]}
 
 
-def test_conditions_are_compared_among_bijections():
-    def row(a, b, step):
-        return {"a": a, "b": b, "step by 12,000": step}
+def test_conditions_are_compared_among_bijections(tmp_path):
+    def row(a, b, generalised, last=2000):
+        return {"a": a, "b": b, "generalised": generalised, "last step": last}
 
     rows = [row(1, 1, 1), row(3, 3, 400), row(5, 5, 600), row(3, 9, 900)]
-    assert of_powers._conditions(rows) == {}, "none of neither to compare with"
+    assert bijections.compare(rows) == {}, "none of neither to compare with"
     neither = [row(3, 5, 1000), row(9, 5, 1000)]
-    found = of_powers._conditions([*rows, *neither])
+    found = bijections.compare([*rows, *neither])
     assert found == {"a = b over neither": 0.5, "a = k b over neither": 0.9}
+    late = bijections.compare([row(3, 3, 500), row(5, 9, None, 1999)])
+    assert late == {"a = b over neither": 0.25}, "not by its end: later than that"
 
 
 def test_grokfast_is_compared_at_equal_length_only():

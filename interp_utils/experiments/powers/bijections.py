@@ -7,7 +7,10 @@ exponents had not generalised by step 12,000; at ten times the rate and twice th
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.powers.recipes import P, power_sum
@@ -41,3 +44,32 @@ STUDY = Study(
     look=nothing_more,
     settle=125,
 )
+
+
+def conditions(docs: Path) -> Row:
+    """What the study says of exponents that are alike, or one a multiple of the other."""
+    rows = list(STUDY.rows(docs).values())
+    steps = [row["last step"] for row in rows]
+    return {"runs": len(rows), "lengths": [min(steps), max(steps)], **compare(rows)}
+
+
+def compare(rows: Iterable[Row]) -> Row:
+    """Steps to generalise of a = b, and of one a multiple of the other, over those of neither:
+    medians, where a training that had not generalised is later than its end. {} where there are
+    none of neither. Modular addition itself, a = b = 1, is left out.
+    """
+    by_condition: dict[str, list[int]] = {"a = b": [], "a = k b": [], "neither": []}
+    for row in rows:
+        low, high = sorted((row["a"], row["b"]))
+        if high > 1:
+            multiple = "a = k b" if high % low == 0 else "neither"
+            step = row["generalised"] or row["last step"] + 1
+            by_condition["a = b" if low == high else multiple].append(step)
+    neither = by_condition.pop("neither")
+    if not neither:
+        return {}
+    return {
+        f"{name} over neither": statistics.median(steps) / statistics.median(neither)
+        for name, steps in by_condition.items()
+        if steps
+    }

@@ -4,7 +4,6 @@ section 5.1 and appendix describe. a = b = 1 is modular addition.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from interp_utils import tasks
@@ -26,6 +25,7 @@ TASKS = {
     (P, 7, 7): (6_000, 3),
     (P, 8, 9): (6_000, 3),
     (P, 9, 9): (12_000, 4),
+    (103, 3, 3): (8_000, 1),
 }
 
 
@@ -37,23 +37,8 @@ def power_sum(p: int, a: int, b: int, steps: int) -> Recipe:
     )
 
 
-# Bijections with a and b different, which tell "a = b" from the number of classes; in (3, 9) one is
-# a multiple of the other. And the third p that the report names.
-NOT_TRAINED = {
-    **dict.fromkeys([(P, 3, 5), (P, 5, 9), (P, 3, 9)], (12_000, 2)),
-    (103, 3, 3): (8_000, 2),
+RECIPES = {
+    f"exp_p{p}_a{a}_b{b}_seed{seed}": power_sum(p, a, b, steps).seeded(seed)
+    for (p, a, b), (steps, seeds) in TASKS.items()
+    for seed in range(1, seeds + 1)
 }
-
-
-def named(made: dict[tuple[int, int, int], tuple[int, int]], ships: bool) -> dict[str, Recipe]:
-    """Recipes by the names of their runs: (p, a, b) -> (steps, seeds)."""
-    return {
-        f"exp_p{p}_a{a}_b{b}_seed{seed}": replace(
-            power_sum(p, a, b, steps).seeded(seed), ships=ships
-        )
-        for (p, a, b), (steps, seeds) in made.items()
-        for seed in range(1, seeds + 1)
-    }
-
-
-RECIPES = named(TASKS, True) | named(NOT_TRAINED, False)

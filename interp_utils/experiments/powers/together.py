@@ -11,6 +11,7 @@ import torch
 
 from interp_utils.analysis import rank_tests
 from interp_utils.experiments.claims import Row, Rows
+from interp_utils.experiments.powers import bijections
 from interp_utils.experiments.powers.recipes import P
 from interp_utils.experiments.powers.row import is_bijection, of_run
 
@@ -31,14 +32,15 @@ PUBLISHED = {
     "(4, 4)": None,
 }
 
-TOGETHER = "all runs"
+TOGETHER, QUICK = "all runs", "bijections at ten times the learning rate"
 
 
 def together(rows: Rows, docs: Path) -> Rows:
     own = [row for row in rows.values() if of_run(row)]
     steps = [row["steps"] for row in own]
     lengths = [min(steps), max(steps)]
-    return {TOGETHER: {"runs": len(own), "lengths": lengths, **_compare(own)}}
+    whole = {"runs": len(own), "lengths": lengths, **_compare(own)}
+    return {TOGETHER: whole, QUICK: bijections.conditions(docs)}
 
 
 def _compare(rows: list[Row]) -> Row:
@@ -61,9 +63,9 @@ def _compare(rows: list[Row]) -> Row:
         _correlation(size, unseen),
     )
 
-    bijections = [row for row in rows if row["p"] == P and is_bijection(row)]
+    renamed = [row for row in rows if row["p"] == P and is_bijection(row)]
     exponent, by_horizon = (
-        _tensor(row[name] for row in bijections) for name in ("a", "step by 12,000")
+        _tensor(row[name] for row in renamed) for name in ("a", "step by 12,000")
     )
     first_two = exponent <= 3
     order = rank_tests.spearman(by_horizon, exponent)
@@ -83,27 +85,6 @@ def _compare(rows: list[Row]) -> Row:
         "(9, 9) over (3, 4)": steps["(9, 9)"] / steps["(3, 4)"],
         "(5, 4) over (4, 5)": steps["(5, 4)"] / steps["(4, 5)"],
         "(3, 4) over (1, 1)": steps["(3, 4)"] / steps["(1, 1)"],
-        **_conditions(bijections),
-    }
-
-
-def _conditions(bijections: list[Row]) -> Row:
-    """Steps of a = b, and of one a multiple of the other, over those of neither; among bijections,
-    which are alike in everything else. {} where there are none of neither.
-    """
-    by_condition: dict[str, list[int]] = {"a = b": [], "a = k b": [], "neither": []}
-    for row in bijections:
-        low, high = sorted((row["a"], row["b"]))
-        if low > 1:
-            multiple = "a = k b" if high % low == 0 else "neither"
-            by_condition["a = b" if low == high else multiple].append(row["step by 12,000"])
-    neither = by_condition.pop("neither")
-    if not neither:
-        return {}
-    return {
-        f"{name} over neither": statistics.median(steps) / statistics.median(neither)
-        for name, steps in by_condition.items()
-        if steps
     }
 
 

@@ -36,7 +36,11 @@ def control(row: Row) -> bool:
 
 
 def together(row: Row) -> bool:
-    return "runs" in row
+    return "order of Table 1" in row
+
+
+def of_study(row: Row) -> bool:
+    return "a = b over neither" in row
 
 
 def not_yet(row: Row, fulfilled: bool) -> str | None:

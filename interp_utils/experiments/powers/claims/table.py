@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from interp_utils.experiments.claims import Claim, ended_early
-from interp_utils.experiments.powers.claims.rows import grokked_in_table, not_yet, one_of, together
+from interp_utils.experiments.powers.claims.rows import (
+    grokked_in_table,
+    not_yet,
+    of_study,
+    one_of,
+    together,
+)
 from interp_utils.experiments.rules import above, at_most, below, exactly
 
 TABLE, SEVENS = "07 · Table 1, with seeds", "07 · (7, 7) mod 113 and mod 101"
@@ -181,8 +187,8 @@ CLAIMS = [
         "a = b over neither",
         below(0.8, "times"),
         TABLE,
-        tolerance="a fifth faster; bijections, which differ in nothing else",
-        about=together,
+        tolerance="a fifth faster; bijections, which differ in nothing else; learning rate 1e-2",
+        about=of_study,
     ),
     Claim(
         "so is a = k b",
@@ -192,6 +198,6 @@ CLAIMS = [
         below(0.8, "times"),
         TABLE,
         tolerance="the same",
-        about=together,
+        about=of_study,
     ),
 ]
