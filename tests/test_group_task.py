@@ -1,5 +1,7 @@
 """Group composition as a task."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -111,3 +113,11 @@ def test_a_group_is_trained_from_the_command_line(tmp_path, capsys):
     assert Run.load(tmp_path / "run").task.table.equal(group_table("S3"))
     arguments = ["train", "group_composition", "--group", "S9", "--out", str(tmp_path / "x")]
     assert main(arguments) != 0
+
+
+def test_a_group_has_the_name_that_its_table_has_and_no_other():
+    named = tasks.group_composition("S3", 0.6)
+    assert named.group == "S3" and tasks.random_labels(named).group == "S3"
+    assert tasks.group_composition(group_table("S3"), 0.6).group == "a group of 6 elements"
+    renamed = dataclasses.replace(named, params=named.params | {"group": "C6"})
+    assert renamed.group == "a group of 6 elements", "what people read decides nothing"

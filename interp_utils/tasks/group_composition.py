@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +15,8 @@ from torch import Tensor
 from interp_utils.group_tables import check_table, group_table
 from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
-from interp_utils.tasks.modular import Train, pairs
-from interp_utils.tasks.splits import PUBLISHED_SEED, Split, given_mask, train_mask
+from interp_utils.tasks.modular import Train, table_task
+from interp_utils.tasks.splits import PUBLISHED_SEED, Split
 from interp_utils.tasks.task import Task
 
 __all__ = ["GroupComposition", "group_composition"]
@@ -43,6 +44,17 @@ class GroupComposition(Task):
 
     def tensors(self) -> dict[str, Tensor]:
         return super().tensors() | {"table": self.table.to(torch.int16)}
+
+    @cached_property
+    def group(self) -> str:
+        """The name of the group, where it was made by one; else how many elements it has."""
+        name = self.params.get("group", "")
+        try:
+            named = group_table(name)
+        except ValueError:
+            named = None
+        is_named = named is not None and named.equal(self.table.long().cpu())
+        return name if is_named else f"a group of {len(self.table)} elements"
 
     @classmethod
     def stored_fields(
@@ -77,35 +89,18 @@ def group_composition(
     table = table.long()
     seed = PUBLISHED_SEED.get(split) if seed is None else seed
     about = {"group": group if isinstance(group, str) else f"a table of {n} elements"}
-    known = not (isinstance(train, str) and train == "unknown")
-    if not known:
-        mask = torch.zeros(n * n, dtype=torch.bool)
-    elif train is not None:
-        mask = given_mask(train, (n, n))
-    else:
-        mask = train_mask(n * n, frac_train, seed, split)
-    if train is None:
-        about |= {"frac_train": frac_train, "seed": seed, "split": split}
-    else:
-        about["train"] = "given" if known else "unknown"
-    layout = layout or Layout()
-    x, y = pairs(n, n).unbind(1)
-    tokens, operands, d_vocab = layout.write(x, y, n, n)
-    return GroupComposition(
-        name="group_composition",
-        tokens=tokens,
-        labels=table.flatten(),
-        train_mask=mask,
-        n_classes=(n,),
-        d_vocab=d_vocab,
-        operands=operands,
-        answer_pos=layout.answer_pos,
-        outputs=None if layout.outputs is None else tuple(layout.outputs),
-        d_vocab_out=layout.d_vocab_out,
-        operation=_addition(table),
-        split_known=known,
+    params = about | {"frac_train": frac_train, "seed": seed, "split": split}
+    operation = _addition(table)
+    return table_task(
+        "group_composition",
+        table,
+        n,
+        params,
+        layout,
+        train,
+        make=GroupComposition,
+        operation=operation,
         table=table,
-        params=about,
     )
 
 

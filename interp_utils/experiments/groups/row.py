@@ -85,7 +85,7 @@ def about(run: Run) -> Row:
     task, times = run.task, milestones.generalisation(run.metrics)
     true = task.labels.equal(task.table.flatten())
     return {
-        "group": task.params["group"],
+        "group": task.group,
         "labels": "true" if true else "random",
         "fraction": round(task.train_mask.double().mean().item(), 3),
         "steps": run.config.train.steps,

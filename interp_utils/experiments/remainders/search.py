@@ -35,6 +35,7 @@ SPACE = {
     "lr": (1e-4, 3e-4),
     "n_heads": (4, 8),
 }
+OF_MODEL = ("d_model", "n_heads")  # the others are the training's
 PUBLISHED_BEST = {
     "dropout": 0.1,
     "grokfast_lambda": 0.5,
@@ -47,13 +48,11 @@ PUBLISHED_BEST = {
 
 def make(trial: optuna.Trial) -> tuple[Task, ModelConfig, TrainConfig]:
     values = {name: trial.suggest_categorical(name, of) for name, of in SPACE.items()}
-    d_model, n_heads = values.pop("d_model"), values.pop("n_heads")
+    d_model, n_heads = (values[name] for name in OF_MODEL)
     model = dataclasses.replace(width(d_model), n_heads=n_heads, d_head=d_model // n_heads)
-    return (
-        tasks.remainders(23, 0.8),
-        model,
-        TrainConfig(steps=STEPS, snapshot_every=None, grokfast="ema", **values),
-    )
+    of_training = {name: value for name, value in values.items() if name not in OF_MODEL}
+    training = TrainConfig(steps=STEPS, snapshot_every=None, grokfast="ema", **of_training)
+    return tasks.remainders(23, 0.8), model, training
 
 
 def main() -> None:
