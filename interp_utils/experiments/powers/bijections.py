@@ -47,8 +47,12 @@ STUDY = Study(
 
 
 def conditions(docs: Path) -> Row:
-    """What the study says of exponents that are alike, or one a multiple of the other."""
+    """What the study says of exponents that are alike, or one a multiple of the other. {} as long
+    as it has no rows.
+    """
     rows = list(STUDY.rows(docs).values())
+    if not rows:
+        return {}
     steps = [row["last step"] for row in rows]
     return {"runs": len(rows), "lengths": [min(steps), max(steps)], **compare(rows)}
 

@@ -40,7 +40,8 @@ def together(rows: Rows, docs: Path) -> Rows:
     steps = [row["steps"] for row in own]
     lengths = [min(steps), max(steps)]
     whole = {"runs": len(own), "lengths": lengths, **_compare(own)}
-    return {TOGETHER: whole, QUICK: bijections.conditions(docs)}
+    quick = bijections.conditions(docs)
+    return {TOGETHER: whole} | ({QUICK: quick} if quick else {})
 
 
 def _compare(rows: list[Row]) -> Row:
