@@ -245,6 +245,28 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "shares": random(3, 4).sigmoid(),
         "classes": [2, 3, 5],
         "n": P * P,
+        # primes and greatest common divisors
+        "numbers": torch.arange(P * P) + 2,
+        "divisors": [2, 3],
+        "scores": random(P * P),
+        **dict.fromkeys(("positive", "said"), torch.arange(P * P) % 3 == 0),
+        "predictions": torch.arange(P * P) % 3 + 1,
+        "gcds": torch.arange(P * P) % 4 + 1,
+        "up_to": 4,
+        "learned": [1, 2, 4],
+        "primes": [2, 3],
+        "base": 6,
+        "bits_beyond.logits": random(P * P, 2),
+        **{
+            f"{name}.{argument}": value
+            for name in ("probe", "shuffled_accuracies")
+            for argument, value in {
+                "activations": random(P * P, 5),
+                "classes": torch.arange(P * P) % 3,
+            }.items()
+        },
+        "logits_of": lambda tokens: torch.nn.functional.one_hot(tokens % 4, 5).float(),
+        "free_running.tokens": integers(5, 4, 6),
         # names of inputs
         "u": torch.arange(P) ** 2 % P,
         "v": 3 * torch.arange(P) % P,

@@ -141,9 +141,9 @@ def gcd(
     n_gcds: int = 100,
     per_gcd: int = 20,
 ) -> GCD:
-    """The greatest common divisor of a and b in 1 .. largest, all three as digits in any base from
-    2, the highest first: a, b, "=", gcd.
+    """The greatest common divisor of a and b in 1 .. largest, as digits: a, b, "=", gcd.
 
+    base:         of all three, any from 2; the highest digit comes first.
     operands:     of training, validation and test pairs: "uniform", or "log_uniform", the whole
                   part of e^u with u uniform in [0, ln(largest + 1)).
     uniform_gcds: the share of training pairs that are drawn by their gcd instead, uniform in 1 ..

@@ -119,13 +119,13 @@ def prime_rows(
     seed: int = 0,
     split: NumberSplit = "random",
 ) -> Primality:
-    """Which of base k + 1, base k + 3, ... are prime: an answer for each last digit that shares no
-    factor with the base, for every k that gives numbers of `width` digits.
+    """Which numbers with the digits of k before their last one are prime, for every k.
 
-    An input is the digits of k and "=": the last digits are the same in all rows, and in none of
-    the inputs. Base 10 and width 4 are 900 rows of 10k + 1, 10k + 3, 10k + 7 and 10k + 9, of which
-    1,061 are prime (Syrkis's slides of February 2024, where the endings are part of the input).
-    Rows are split, not numbers.
+    There is an answer for each last digit that shares no factor with the base, and an input for
+    each k that gives numbers of `width` digits: the digits of k and "=", without the last digits,
+    which are the same in all rows. Base 10 and width 4 are 900 rows of 10k + 1, 10k + 3, 10k + 7
+    and 10k + 9, 1,061 of these 3,600 numbers prime (Syrkis's slides of February 2024, where the
+    last digits are part of the input). Rows are split, not numbers.
     """
     endings = tuple(last for last in range(1, check_base(base)) if math.gcd(last, base) == 1)
     if type(width) is not int or width < 2:

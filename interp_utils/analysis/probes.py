@@ -1,0 +1,117 @@
+"""Whether a class can be read off activations by a linear map, and activations without what it
+reads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interp_utils import devices
+from interp_utils.analysis.answers import check_mask
+from interp_utils.precision import at_least_float32
+
+
+class Probe(NamedTuple):
+    """A linear map whose largest output is the class.
+
+    means:    of the activations of each class, less that of all, where it was fitted. Without their
+              span, no linear map fitted there does better than a constant (Belrose et al. 2023);
+              without that of the directions, one that reads correlated parts may.
+    accuracy: on the inputs that it was not fitted on.
+    chance:   the share there of the most frequent class.
+    """
+
+    directions: Float[Tensor, "class d"]
+    offsets: Float[Tensor, "class"]
+    means: Float[Tensor, "class d"]
+    accuracy: float
+    chance: float
+
+
+@at_least_float32
+def probe(
+    activations: Float[Tensor, "n d"],
+    classes: Int[Tensor, "n"],
+    *,
+    mask: Bool[Tensor, "n"],
+    ridge: float = 1e-6,
+) -> Probe:
+    """The ridge regression of one-hot classes on the activations of the mask, measured on the
+    others.
+
+    W = (X'X / n + ridge s I)^-1 X'Y / n, where X and Y are centred and s is the mean square of X's
+    columns. For n mod q, classes are (n % q). Raises ValueError where the mask selects no input, or
+    all, or a class is missing among those that it selects.
+    """
+    x, classes, mask = _checked(activations, classes, mask)
+    return _fitted(x, classes, mask, ridge)
+
+
+@at_least_float32
+def shuffled_accuracies(
+    activations: Float[Tensor, "n d"],
+    classes: Int[Tensor, "n"],
+    *,
+    mask: Bool[Tensor, "n"],
+    ridge: float = 1e-6,
+    n_shuffles: int = 20,
+    seed: int = 0,
+) -> Float[Tensor, "shuffle"]:
+    """The accuracy of `probe` on classes in random order: the null of what it finds. float64."""
+    x, classes, mask = _checked(activations, classes, mask)
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for _ in range(n_shuffles):
+        order = torch.randperm(len(classes), generator=generator).to(classes.device)
+        found.append(_fitted(x, classes[order], mask, ridge).accuracy)
+    return torch.tensor(found, dtype=torch.float64, device=x.device)
+
+
+@at_least_float32
+def without_directions(
+    activations: Float[Tensor, "*n d"], directions: Float[Tensor, "k d"]
+) -> Float[Tensor, "*n d"]:
+    """Activations whose parts in the span of some directions are those of their mean: with the
+    `means` of a probe, its class cannot be read from them.
+    """
+    x = devices.double(activations)
+    _, scales, basis = torch.linalg.svd(devices.double(directions), full_matrices=False)
+    basis = basis[scales > 1e-9 * scales.max()]  # those of one-hot classes sum to zero
+    rest = x - x.flatten(0, -2).mean(0)
+    return (x - rest @ basis.T @ basis).to(activations)
+
+
+def _checked(activations: Tensor, classes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    check_mask(mask)
+    x = devices.double(activations)
+    classes, mask = classes.to(x.device), mask.to(x.device)
+    if not mask.any() or mask.all():
+        raise ValueError(
+            f"a probe is fitted on some inputs and measured on others, the mask selects "
+            f"{int(mask.sum())} of {len(mask)}"
+        )
+    if classes.min() < 0 or len(classes[mask].unique()) <= classes.max():
+        raise ValueError(
+            f"classes must be 0 .. {int(classes.max())}, each of them among the inputs of the mask"
+        )
+    return x, classes, mask
+
+
+def _fitted(x: Tensor, classes: Tensor, mask: Tensor, ridge: float) -> Probe:
+    own = x[mask]
+    y = torch.nn.functional.one_hot(classes, int(classes.max()) + 1).to(x)
+    mean_x, mean_y = own.mean(0), y[mask].mean(0)
+    centred = own - mean_x
+    square = centred.T @ centred / len(own)
+    scale = square.diagonal().mean().clamp(min=torch.finfo(x.dtype).tiny)
+    regular = square + ridge * scale * torch.eye(len(square), dtype=x.dtype, device=x.device)
+    weights = torch.linalg.solve(regular, centred.T @ (y[mask] - mean_y) / len(own))
+    offsets = mean_y - mean_x @ weights
+    said, true = (x[~mask] @ weights + offsets).argmax(1), classes[~mask]
+    right = devices.double(said == true).mean().item()
+    means = (y[mask].T @ centred) / y[mask].sum(0)[:, None]
+    return Probe(weights.T, offsets, means, right, int(true.bincount().max()) / len(true))
