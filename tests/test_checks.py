@@ -43,6 +43,19 @@ def test_a_run_that_ships_must_have_the_verdict_that_is_recorded(main):
         Checks(main, "addition")({"residual of W_L": 0.001})
 
 
+def test_what_ships_as_tables_must_have_the_verdict_that_is_recorded():
+    docs = ROOT / "docs"
+    rows = experiments.every()["phase_diagrams"].together({}, docs)
+    checks = Checks(docs, "phase_diagrams")
+    measure = "phases that occur"
+    assert len(shown(checks(rows, measure))) == checks.count() + checks.count("does not hold") == 1
+    other = {
+        name: row | {measure: 7 - row[measure]} for name, row in rows.items() if measure in row
+    }
+    with pytest.raises(AssertionError, match="'all four learning phases occur' should be"):
+        checks(other, measure)
+
+
 def test_a_finding_must_be_as_the_notebooks_say_for_the_main_run_alone(main):
     false = {"power of W_E on keys": 0.2}
     with pytest.raises(AssertionError, match="the embedding is sparse"):

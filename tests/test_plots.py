@@ -29,7 +29,22 @@ DOTS = pd.DataFrame(
     },
     index=["harmless", "breaks"],
 )
+CELLS = pd.DataFrame(
+    {
+        "share": [0.2, 0.2, 0.5, 0.5],
+        "decay": [0.0, 1.0, 1.0, 1.0],
+        "phase": ["memorisation", "confusion", "grokking", "comprehension"],
+        "step": ["> 9", "> 9", "5", "5"],
+    }
+)
+ACCURACIES = METRICS.assign(train_accuracy=[0.0, 1.0, 1.0], test_accuracy=[0.0, 0.1, 1.0])
 FIGURES = {
+    "accuracy_panels": lambda: plots.accuracy_panels(
+        dict.fromkeys(("one", "two"), ACCURACIES), title="t"
+    ),
+    "phase_map": lambda: plots.phase_map(
+        CELLS, "share", "decay", "phase", title="t", x_title="x", y_title="y", text="step"
+    ),
     "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
     "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
     "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
@@ -275,3 +290,19 @@ def test_answers_are_rows_in_their_order_with_a_dot_where_they_stay_learned():
     assert list(zip(dots.y, dots.x, strict=True)) == [("2", "3"), ("3", "1")]
     with pytest.raises(ValueError, match="no columns train_accuracy/"):
         plots.answer_map(metrics, "train_accuracy", title="t", color_title="accuracy")
+
+
+def test_a_cell_has_a_stripe_for_each_training_in_its_phases_colour():
+    fig = FIGURES["phase_map"]()
+    (cells,) = [trace for trace in fig.data if trace.type == "heatmap"]
+    names = [trace.name for trace in fig.data if trace.type == "scatter"]
+    assert names == ["confusion", "memorisation", "grokking", "comprehension"], "all in the legend"
+    low, high = cells.z
+    assert [names[int(k)] for k in low[:2]] == ["memorisation"] * 2 and np.isnan(low[2:]).all()
+    assert [names[int(k)] for k in high[[0, 1, 3, 4]]] == ["confusion"] * 2 + names[2:]
+    assert [note.text for note in fig.layout.annotations] == ["> 9", "> 9", "5"]
+    assert list(fig.layout.xaxis.ticktext) == ["0.2", "0.5"]
+    assert list(fig.layout.yaxis.ticktext) == ["0", "1"], "the smallest at the bottom"
+    colors = [trace.marker.color for trace in fig.data if trace.type == "scatter"]
+    scale = dict.fromkeys(color for _, color in cells.colorscale)
+    assert list(scale) == colors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interp_utils import experiments
@@ -38,6 +39,9 @@ class Checks:
         checks = Checks(runs, "powers", main=runs["mine"])    # one of them is looked into
         checks.says("the largest is the first", largest == 0) # in the text, of this run
 
+        checks = Checks(Path("../docs"), "phase_diagrams")    # of what ships as tables, no runs
+        checks(experiments.every()["phase_diagrams"].together({}, docs))
+
     Each call is a table: every claim that is about one of the numbers, with what its source says,
     its rule and its verdict. The rule stands with the claim and nowhere else; a line in a figure is
     at checks.rule("few key frequencies").high.
@@ -52,20 +56,23 @@ class Checks:
 
     def __init__(
         self,
-        runs: Run | Mapping[str, Run],
+        runs: Run | Mapping[str, Run] | Path,
         experiment: str,
         *,
         required: bool = False,
         main: Run | None = None,
     ) -> None:
-        every = [runs] if isinstance(runs, Run) else list(runs.values())
         self.experiment = experiments.every()[experiment]
         self.required = required
         self.row: Row = known(runs) | self.experiment.facts(runs) if isinstance(runs, Run) else {}
-        self.name = every[0].path.name if isinstance(runs, Run) else None
-        self.recorded = recorded(every, experiment)
+        self.name = runs.path.name if isinstance(runs, Run) else None
+        if isinstance(runs, Path):
+            self.recorded = shipping.stored(runs)[experiment]
+        else:
+            every = [runs] if isinstance(runs, Run) else list(runs.values())
+            self.recorded = recorded(every, experiment)
         self.checked: dict[str, Verdict | None] = {}
-        spoken_of = every[0] if isinstance(runs, Run) else main
+        spoken_of = runs if isinstance(runs, Run) else main
         ours = spoken_of is not None and bool(recorded([spoken_of], experiment))
         self.is_main = ours and spoken_of.path.name == self.experiment.main
         self.said: dict[str, bool] = {}

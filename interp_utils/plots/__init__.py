@@ -1,7 +1,8 @@
 """Tensors and tables in, plotly figures out (returned, never shown)."""
 
 from interp_utils.plots.bars import bars, histograms
-from interp_utils.plots.curves import curves, lines, loss_curves
+from interp_utils.plots.curves import accuracy_panels, curves, lines, loss_curves
+from interp_utils.plots.diagrams import phase_map
 from interp_utils.plots.groups import ladder, lines_in_space, share_bars, staircase
 from interp_utils.plots.images import heatmap, heatmaps
 from interp_utils.plots.numbers import answer_curves, answer_map, polar
@@ -13,6 +14,7 @@ from interp_utils.plots.style import RED, WIDTH, to_numpy, use_in_notebooks
 __all__ = [
     "RED",
     "WIDTH",
+    "accuracy_panels",
     "answer_curves",
     "answer_map",
     "bars",
@@ -31,6 +33,7 @@ __all__ = [
     "lines_in_space",
     "loss_curves",
     "one_layer",
+    "phase_map",
     "points",
     "polar",
     "share_bars",

@@ -10,7 +10,16 @@ import plotly.graph_objects as go
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils.plots.style import GREEN, ORANGE, SKY, again, new_figure, to_numpy
+from interp_utils.plots.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    SKY,
+    again,
+    new_figure,
+    subplots,
+    to_numpy,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,3 +106,25 @@ def lines(
     return fig.update_layout(
         title=title, xaxis_title=x_title, yaxis_title=y_title, yaxis_rangemode="tozero"
     )
+
+
+def accuracy_panels(runs: Mapping[str, pd.DataFrame], *, title: str) -> go.Figure:
+    """Train and test accuracy of several runs' metrics, a panel each, over the step plus one on a
+    logarithmic axis.
+    """
+    rows = -(-len(runs) // 2)
+    fig = subplots(rows, 2, subplot_titles=list(runs), horizontal_spacing=0.1)
+    for index, metrics in enumerate(runs.values()):
+        place = {"row": index // 2 + 1, "col": index % 2 + 1}
+        for name, color in (("train", BLUE), ("test", ORANGE)):
+            line = go.Scatter(
+                x=to_numpy(metrics["step"] + 1),
+                y=to_numpy(metrics[f"{name}_accuracy"]),
+                name=name,
+                line_color=color,
+                showlegend=index == 0,
+            )
+            fig.add_trace(line, **place)
+        fig.update_xaxes(type="log", dtick=1, title="step + 1", **place)
+        fig.update_yaxes(range=[-0.03, 1.03], title="accuracy", **place)
+    return fig.update_layout(title=title, height=120 + 260 * rows)
