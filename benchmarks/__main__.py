@@ -20,11 +20,16 @@ from typing import Any
 
 import torch
 
-from benchmarks import loops, session
+from benchmarks import grokking, loops, session
 from benchmarks.timing import section, spread, table, take_turns
+from interp_utils import Run
+from interp_utils.experiments.faster import recipes as faster
 from interp_utils.experiments.sorting.recipes import VARIANTS
+from interp_utils.measures import milestones
 
 ROOT = Path(__file__).parents[1]
+MAIN = ROOT / "checkpoints" / "modular_addition"
+PRODUCTS = ("float32", "bfloat16")
 OURS = "ours: what train() runs"
 
 
@@ -104,6 +109,25 @@ def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
     )
 
 
+def grokked(number: int, repeats: int) -> dict[str, Any]:
+    """The fast recipe on so many seeds, each from nothing; beside it the public demo's loop, for as
+    many steps as its settings take in the run that ships.
+    """
+    cpu, rows = torch.device("cpu"), {}
+    for products in PRODUCTS:
+        found = [grokking.to_generalise(faster.fast(seed), products) for seed in range(number)]
+        done = [each for each in found if each]
+        rows[f"the fast recipe, products in {products}, {len(done)} of {number} seeds"] = {
+            column: spread([each[column] for each in done]) for column in (done or [{}])[0]
+        }
+    steps = milestones.generalisation(Run.load(MAIN).metrics).generalised
+    demo = {"HookedTransformer": loops.hooked(Run.load(MAIN).task.p, cpu, demo=True)}
+    seconds = [steps * each for each in take_turns(demo, repeats, cpu)["HookedTransformer"]]
+    name = "the public demo's loop and settings, by the time of a step"
+    rows[name] = {"steps": spread([steps]), "s": spread(seconds)}
+    return table({"title": "from nothing to 99 % of test pairs", "device": "cpu", "rows": rows})
+
+
 def sessions(checkpoint: Path, repeats: int) -> dict[str, Any]:
     """Each in a process of its own; the first round fills the file system's caches."""
     rows: dict[str, list[float]] = {}
@@ -135,6 +159,7 @@ def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
             yield seeds(size, many, repeats, device)
         for variant in list(VARIANTS)[: 1 if quick else None]:
             yield sorting(variant, repeats, device)
+    yield grokked(1 if quick else max(repeats, 10), repeats)
     yield sessions(ROOT / "checkpoints" / ("p59_seed0" if quick else "modular_addition"), repeats)
 
 

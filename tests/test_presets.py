@@ -11,6 +11,17 @@ def test_fast_mode_is_smaller(monkeypatch):
     assert fast.task.grid < usual.task.grid and fast.train.steps < usual.train.steps
 
 
+def test_the_fast_recipe_is_on_the_papers_task(monkeypatch):
+    monkeypatch.delenv("INTERP_FAST", raising=False)
+    task, model, training = presets.fast()
+    demo = presets.grokking_demo()
+    assert task.params["p"] == 113 and task.train_mask.sum() == demo.task.train_mask.sum()
+    assert model.for_task(task).to_json() | {"seed": 999} == demo.model.for_task(task).to_json()
+    assert training.lr * training.weight_decay > 10 * demo.train.lr * demo.train.weight_decay
+    monkeypatch.setenv("INTERP_FAST", "1")
+    assert presets.fast() is presets.quick()
+
+
 def test_grokking_demo_is_the_published_setting():
     task, model, training = presets.grokking_demo()
     assert task.params == {"p": 113, "frac_train": 0.3, "seed": 598, "split": "grokking_demo"}

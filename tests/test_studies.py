@@ -200,15 +200,14 @@ def test_a_shell_trains_what_has_no_row(monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_table_that_ships_is_of_its_recipes(name):
-    """`interp-utils study NAME` would train nothing."""
-    rows = SHIPPED[name].rows(DOCS)
-    assert {n: row["recipe"] for n, row in rows.items()} == SHIPPED[name].digests
-    for training, row in rows.items():
+    """`interp-utils study NAME` would train none of its rows again."""
+    for training, row in SHIPPED[name].rows(DOCS).items():
+        assert row["recipe"] == SHIPPED[name].digests[training]
         assert SHIPPED[name].trainings[training].items() <= row.items()
 
 
 def test_every_table_has_its_study():
-    assert {path.parent.name for path in DOCS.rglob(studies.TABLE)} == SHIPPED.keys()
+    assert {path.parent.name for path in DOCS.rglob(studies.TABLE)} <= SHIPPED.keys()
 
 
 def test_names_of_studies_are_told_apart(monkeypatch):

@@ -140,7 +140,7 @@ class Study:
         shutil.rmtree(path, ignore_errors=True)
 
     def _row(self, recipe: Recipe, path: Path, progress: bool) -> Row:
-        log = _records(Run.load(path)) if (path / MANIFEST).exists() else []
+        log = records(Run.load(path)) if (path / MANIFEST).exists() else []
 
         def goes_on(row: Row) -> bool:
             log.append(row)
@@ -190,7 +190,8 @@ def outcome(log: Sequence[Row], diverged: bool = False) -> Row:
     }
 
 
-def _records(run: Run) -> list[Row]:
+def records(run: Run) -> list[Row]:
+    """The rows of a run's metrics, one after the other."""
     table = run.raw_metrics
     return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 

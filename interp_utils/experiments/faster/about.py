@@ -1,0 +1,55 @@
+"""The page's text on grokking sooner, and its table of arms."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from interp_utils.experiments.claims import Rows
+from interp_utils.experiments.faster.recipes import LOG_EVERY, SEARCH_STEPS, SETTLE, TRIALS
+
+
+def intro(rows: Rows) -> list[str]:
+    return [
+        "Modular addition on the paper's task and model, but for what an arm changes: p = 113, "
+        "30 % of the pairs for training.",
+        "Each training is a row of docs/studies/faster, made again by `interp-utils study faster "
+        "--only NAME`. An arm's settings are",
+        f"the best of {TRIALS} drawn at random from its space, each trained for at most "
+        f"{SEARCH_STEPS} steps with one seed: the first to generalise,",
+        "or else the one with the highest test accuracy. Other seeds are then trained at these. "
+        "*Generalised*: test accuracy above 99 % to the",
+        f"end, for five logged rows at least, {LOG_EVERY} steps apart; training goes on for "
+        f"{SETTLE} steps after it has. A training that had not by",
+        "its end is censored: later than all that had. With so few draws an arm's best is not the "
+        "best there is.",
+    ]
+
+
+def table(rows: Rows) -> list[str]:
+    lines = [
+        "| arm | trainings | generalised | at step | over memorising | key frequencies "
+        "| logit variance explained | neurons clustered |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows.values():
+        if "arm" in row:
+            cells = [
+                row["arm"],
+                f"{row['runs']}",
+                f"{sum(row['generalises'])}",
+                _spread(row.get("generalised at", []), ",.0f"),
+                _spread(row.get("generalised over memorised", []), ".1f"),
+                _spread(row.get("number of key frequencies", []), ".0f"),
+                _spread(row.get("logit variance explained", []), ".0%"),
+                _spread(row.get("neurons clustered", []), ".0%"),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _spread(values: Sequence[int | float], form: str) -> str:
+    """Median, smallest and largest."""
+    if not values:
+        return "-"
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"

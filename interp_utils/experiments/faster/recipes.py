@@ -1,0 +1,156 @@
+"""Trainings that are to grok soon: an arm for each means that was proposed, searched with equal
+budgets, and trained with other seeds at the best settings found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from interp_utils import tasks
+from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.experiments.addition import recipes as addition
+from interp_utils.experiments.base import Recipe
+
+P, SHARE = addition.P, 0.3  # the paper's
+LOG_EVERY, SETTLE = 20, 100
+SEARCH_SEED, TRIALS, SEARCH_STEPS = 0, 4, 300
+SEEDS, STEPS = (1, 2, 3), 800
+FAST_SEEDS, FAST_STEPS = range(100, 110), 500
+
+Range = tuple[float, float]  # of which every order of magnitude is as likely
+
+
+@dataclass(frozen=True)
+class Arm:
+    """title: as tables have it. fixed: settings that make it the arm. space: what is searched.
+    best: what the search found, trained with other seeds.
+    seeds: fewer where a training takes long.
+    """
+
+    title: str
+    space: Mapping[str, Range]
+    best: Mapping[str, float]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Sequence[int] = SEEDS
+
+    def trials(self) -> list[dict[str, float]]:
+        """The settings of the search. With so few trials Optuna's TPE draws at random, too: these
+        are drawn beforehand, so that they are recipes.
+        """
+        draws = random.Random(self.title)
+        return [{name: _draw(draws, *of) for name, of in self.space.items()} for _ in range(TRIALS)]
+
+
+def _draw(draws: random.Random, low: float, high: float) -> float:
+    """Two digits of a number between, uniform in its logarithm."""
+    return float(f"{math.exp(draws.uniform(math.log(low), math.log(high))):.1e}")
+
+
+RATE, DECAY = (3e-3, 2e-2), (0.5, 4.0)
+ARMS: Mapping[str, Arm] = {
+    "adamw": Arm(
+        "AdamW, tuned",
+        {"lr": RATE, "weight_decay": DECAY},
+        best={"lr": 0.015, "weight_decay": 1.9},
+    ),
+    "grokfast": Arm(
+        "Grokfast",
+        {"lr": (1e-3, 1e-2), "weight_decay": DECAY, "grokfast_lambda": (0.5, 5.0)},
+        best={"lr": 0.0035, "weight_decay": 2.2, "grokfast_lambda": 3.7},
+        fixed={"grokfast": "ema"},
+        seeds=SEEDS[:1],
+    ),
+    "muon": Arm(
+        "Muon",
+        {"lr": (1e-3, 1e-2), "weight_decay": DECAY},
+        best={"lr": 0.0095, "weight_decay": 1.2},
+        fixed={"optimiser": "muon"},
+        seeds=SEEDS[:2],
+    ),
+    "stablemax": Arm(
+        "StableMax, no weight decay",
+        {"lr": (1e-3, 2e-2)},
+        best={"lr": 0.019},
+        fixed={"loss": "stablemax", "weight_decay": 0.0},
+        seeds=SEEDS[:1],  # which ended with a loss no better than a guess's
+    ),
+    "perpgrad": Arm(
+        "perpGrad, no weight decay",
+        {"lr": (1e-3, 2e-2)},
+        best={"lr": 0.0048},
+        fixed={"perp_grad": True, "weight_decay": 0.0},
+    ),
+    "small_norm": Arm(
+        "small initial norm",
+        {"lr": RATE, "weight_decay": DECAY, "init_scale": (0.2, 0.7)},
+        best={"lr": 0.0036, "weight_decay": 0.85, "init_scale": 0.3},
+    ),
+    "mini_batches": Arm(
+        "mini-batches",
+        {"lr": (1e-3, 1e-2), "weight_decay": DECAY},
+        best={"lr": 0.0085, "weight_decay": 0.57},
+        fixed={"batch_size": 512},
+    ),
+    "small_model": Arm(
+        "smaller model",
+        {"lr": RATE, "weight_decay": DECAY},
+        best={"lr": 0.012, "weight_decay": 0.73},
+        fixed={"d_model": 64, "d_head": 16, "d_mlp": 256},
+    ),
+}
+FAST = ARMS["adamw"].best
+
+OF_MODEL = {field.name for field in dataclasses.fields(ModelConfig)} - {"seed"}
+
+
+def recipe(*, seed: int, steps: int, part: str = "", arm: str = "", **settings: Any) -> Recipe:
+    """Modular addition on the paper's task and model, but for these settings.
+
+    part, arm: what of the study it is, which changes nothing.
+    """
+    of_model = {name: value for name, value in settings.items() if name in OF_MODEL}
+    of_training = {name: value for name, value in settings.items() if name not in OF_MODEL}
+    return Recipe(
+        partial(tasks.modular_addition, P, frac_train=SHARE),
+        ModelConfig(**of_model),
+        TrainConfig(steps=steps, log_every=LOG_EVERY, snapshot_every=None, **of_training),
+        ships=False,
+    ).seeded(seed)
+
+
+def fast(seed: int = 0) -> Recipe:
+    """The recipe that groks while one waits, on a seed."""
+    return recipe(seed=seed, steps=FAST_STEPS, **FAST)
+
+
+def trainings() -> dict[str, dict[str, Any]]:
+    """Every training by its name, with its settings."""
+    search = {
+        f"search_{name}_{i}": {
+            **_about("search", name, SEARCH_SEED, SEARCH_STEPS),
+            **arm.fixed,
+            **trial,
+        }
+        for name, arm in ARMS.items()
+        for i, trial in enumerate(arm.trials())
+    }
+    arms = {
+        f"{name}_seed{seed}": {**_about("arms", name, seed, STEPS), **arm.fixed, **arm.best}
+        for name, arm in ARMS.items()
+        for seed in arm.seeds
+    }
+    fast = {
+        f"fast_seed{seed}": {**_about("seeds", "fast", seed, FAST_STEPS), **FAST}
+        for seed in FAST_SEEDS
+    }
+    return search | arms | fast
+
+
+def _about(part: str, arm: str, seed: int, steps: int) -> dict[str, Any]:
+    return {"part": part, "arm": arm, "seed": seed, "steps": steps}
