@@ -19,7 +19,8 @@ def intro(rows: Rows) -> list[str]:
         "than memorised, *comprehension*: sooner. A training that has done neither by its end, at",
         f"the latest after {PATIENCE} times 1 / (learning rate x weight decay) steps or at the",
         "study's longest, is *censored*: it counts as later than all others, and never as proof.",
-        "Truong et al. and Doshi et al. were read in copies of their texts, Varma et al. in part.",
+        "Power et al. and Doshi et al. were read in copies of their texts, of Truong et al. and of",
+        "Liu, Kitouni et al. no more than the abstract and a caption; Varma et al. second-hand.",
     ]
 
 
