@@ -202,7 +202,6 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "train_mask": mask,
         "keys": [1, 2],
         "k": 2,
-        "f": 2,
         "p": P,
         "grid": p_by_p,
         "x": p_by_p,

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused(task, logits, as_a_user):
     ):
         answers.accuracies(logits, task.labels[:, :1], task.n_classes)
     for of_one in (answers.mean_loss, answers.accuracy):
-        with pytest.raises(ValueError, match="are of several answers: take answers.mean_losses"):
+        with pytest.raises(ValueError, match="are of several answers: use answers.mean_losses"):
             of_one(logits, task.labels)
     with pytest.raises(ValueError, match="the mask selects no input"):
         answers.mean_losses(

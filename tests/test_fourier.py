@@ -270,7 +270,7 @@ def test_frequency_plane_of_a_circle_is_that_circle():
         (
             lambda: fourier.key_frequencies(object()),
             TypeError,
-            "read off a tensor, got object: pass model.logits, of model = CachedModel",
+            "read off a tensor, got object: pass model.logits from model = CachedModel",
         ),
         (lambda: fourier.sum_directions(7, 4), ValueError, r"frequencies mod 7 are 1 .. 3, got 4"),
         (lambda: fourier.sum_directions(7, 0), ValueError, r"frequencies mod 7 are 1 .. 3, got 0"),
@@ -300,7 +300,7 @@ def test_logits_of_a_difference_are_no_logits_of_a_sum():
     differences = logits[:, -n % p]  # of b and -b
     for rule in ("logits", "logit_similarity"):
         assert fourier.key_frequencies(logits, rule) == [2, 5]
-        with pytest.raises(ValueError, match=r"vary with a - b and not with a \+ b: take them in"):
+        with pytest.raises(ValueError, match=r"vary with a - b and not with a \+ b: pass them in"):
             fourier.key_frequencies(differences, rule)
         assert fourier.key_frequencies(differences[:, -n % p], rule) == [2, 5]
     fourier.key_frequencies(planted.random(p, p, p))  # of a model that has learned nothing

@@ -285,7 +285,7 @@ P113 = torch.zeros(113, 113, 113)
         (
             lambda: progress.restricted_loss(P113, planted.labels(113), MASK),
             TypeError,
-            "keys must be frequencies in 1 .. 56, got 12769 booleans: pass a mask by its name",
+            "keys must be frequencies in 1 .. 56, got 12769 booleans: pass a mask by keyword",
         ),
         (
             lambda: progress.project(P113, MASK.tolist()),
@@ -325,12 +325,12 @@ P113 = torch.zeros(113, 113, 113)
         (
             lambda: progress.restricted_loss(object(), planted.labels(113), [1]),
             TypeError,
-            r"got object: pass model.logits, or model.activation\(...\), of model = CachedModel",
+            r"got object: pass model.logits or model.activation\(...\) from model = CachedModel",
         ),
         (
             lambda: progress.mean_loss(P113, planted.labels(113)[:, None]),
             ValueError,
-            r"labels of shape \(12769, 1\) are of several answers: take answers.mean_losses",
+            r"labels of shape \(12769, 1\) are of several answers: use answers.mean_losses",
         ),
     ],
 )

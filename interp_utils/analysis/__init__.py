@@ -1,1 +1,1 @@
-"""Why it works: pure functions on tensors."""
+"""Why a model works: pure functions on tensors."""

@@ -17,8 +17,8 @@ from interp_utils.precision import at_least_float32
 
 
 class CosineFit(NamedTuple):
-    """coefficients: alpha_k of cos w_k(a + b - c) at index k, the mean of the logits at index 0;
-    the sum over the keys alone, and the share of variance that this sum explains.
+    """coefficients: alpha_k of cos w_k(a + b - c) at index k, the mean at index 0. The other
+    fields: the sum over the keys alone, and the share of variance that this sum explains.
     """
 
     coefficients: Float[Tensor, "freq"]
@@ -31,7 +31,7 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
     """Logits as sum over keys of alpha_k cos w_k(a + b - c), by least squares (Nanda et al. 2023,
     section 4.2).
 
-    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so that the fit is a
+    The cosines are orthogonal, of squared norm p^3 / 2 (p^3 for k = p / 2), so the fit is a
     projection. A constant per class is not counted as variance (`variance_explained`).
     """
     p = fourier.check_grid(logits)
@@ -52,8 +52,8 @@ def cosine_fit(logits: Float[Tensor, "p p p"], keys: Sequence[int]) -> CosineFit
 def variance_explained(
     values: Float[Tensor, "a b ..."], approximation: Float[Tensor, "a b ..."]
 ) -> float:
-    """Of the variance of each output over the pairs, the share that the approximation explains, up
-    to a constant per output.
+    """The share of each output's variance over the pairs that the approximation explains, up to a
+    constant per output.
 
     1 - |r - mean r|^2 / |values - mean|^2, r = values - approximation, means over pairs. Raises
     ValueError where nothing varies.
@@ -66,13 +66,13 @@ def variance_explained(
 
 @at_least_float32
 def distance_irrelevance(logits: Float[Tensor, "p p p"]) -> float:
-    """How little the right answer's logit depends on a - b: 0 on nothing else (pizza: 0 to 0.4), 1
-    not at all (clock: 0.4 to 1).
+    """How little the right answer's logit depends on a - b. 0: it depends on nothing else (pizza: 0
+    to 0.4); 1: it does not depend on a - b at all (clock: 0.4 to 1).
 
     q = mean over d of std over i of L[i, i + d], over std of L, with L[a, b] the logit of a + b
     (Zhong et al. 2023, definition 4.2).
-    Raises ValueError where that logit is the same for all pairs, and for logits that vary with
-    a - b in the place of a + b.
+    Raises ValueError where the right answer's logit is the same for all pairs, and for logits that
+    vary with a - b instead of a + b.
     """
     p = fourier.check_grid(logits)
     fourier.require_sums(logits)

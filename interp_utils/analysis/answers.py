@@ -1,9 +1,9 @@
-"""What a model answers, and how wrong it is: one answer to an input, several answers to it, or one
-at each position of a sequence.
+"""What a model answers, and how wrong the answers are: one answer to an input, several answers, or
+one at each position of a sequence.
 
 Logits may be on the grid, "a b c", or by input, "n c"; labels and masks are by input, in the
-grid's order. Several answers have their logits side by side, n_classes of each; an axis "answer"
-has their order.
+grid's order. The logits of several answers stand side by side, n_classes for each; an axis "answer"
+is in the same order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from interp_utils.losses import class_counts, cross_entropy
 from interp_utils.precision import at_least_float32
 
 Measure = Literal["accuracy", "loss"]
-Classes = int | Sequence[int] | None  # of each answer; an int, or None, where there is one answer
+Classes = int | Sequence[int] | None  # how many each answer has; an int or None for one answer
 
 
 @at_least_float32
@@ -45,9 +45,9 @@ def predictions(
 ) -> Int[Tensor, "*grid_and_answer"]:
     """The class with the largest logit: "*grid" for one answer, "*grid answer" for several.
 
-    zero_padded: as if every answer had as many logits as the widest, the missing ones zero, so that
-    an answer whose own logits are all negative is a class that it does not have. The released code
-    of Syrkis and Søgaard 2024 does that, and so reports lower accuracies.
+    zero_padded: every answer is given as many logits as the widest, and the missing ones are zero.
+    An answer whose own logits are all negative then becomes a class that it does not have. The
+    released code of Syrkis and Søgaard 2024 pads in this way, and so reports lower accuracies.
     """
     if n_classes is None or isinstance(n_classes, Integral):
         return split(logits, logits.shape[-1] if n_classes is None else n_classes)[0].argmax(-1)
@@ -96,7 +96,7 @@ def accuracies(
     mask: Bool[Tensor, "n"] | None = None,
     zero_padded: bool = False,
 ) -> Float[Tensor, "*answer"]:
-    """Fraction of the inputs of the mask whose largest logit is the label's, of each answer;
+    """Fraction of the inputs of the mask whose largest logit is the label's, for each answer;
     float64. zero_padded: see `predictions`.
     """
     rows, own = selected(logits, labels, mask=mask)
@@ -142,9 +142,9 @@ def ablation_matrix(
 ) -> Float[Tensor, "component *answer"]:
     """What is left of each answer after each ablation: its accuracy, or its mean loss in nats.
 
-    ablations: functions that return logits, called one after another, so that there is one set of
-    logits at a time: [partial(ablation.without_neurons, model, cluster, "mean") for cluster in
-    clusters].
+    ablations: functions that return logits. They are called one after another, so only one set of
+    logits exists at a time: [partial(ablation.without_neurons, model, cluster, "mean") for cluster
+    in clusters].
     Raises ValueError for another measure.
     """
     measures = {"accuracy": accuracies, "loss": mean_losses}
@@ -157,7 +157,7 @@ def ablation_matrix(
 
 
 class SequenceAccuracy(NamedTuple):
-    """Share of the inputs whose every answer is right, and share of the answers that are right."""
+    """Share of the inputs with every answer right, and share of the answers that are right."""
 
     whole: float
     token: float
@@ -167,7 +167,7 @@ class SequenceAccuracy(NamedTuple):
 def sequence_accuracy(
     logits: Float[Tensor, "n ctx c"], labels: Int[Tensor, "n ctx"]
 ) -> SequenceAccuracy:
-    """Accuracy at the positions that are asked: those whose label is not negative."""
+    """Accuracy at the positions that are asked, whose labels are not negative."""
     labels = labels.to(logits.device)
     asked = labels >= 0
     right = logits.argmax(-1) == labels
@@ -208,7 +208,7 @@ def selected(
 def _check_one_answer(labels: Tensor) -> None:
     if labels.ndim != 1:
         raise ValueError(
-            f"labels of shape {tuple(labels.shape)} are of several answers: take "
+            f"labels of shape {tuple(labels.shape)} are of several answers: use "
             "answers.mean_losses and answers.accuracies, with n_classes=task.n_classes"
         )
 
@@ -230,6 +230,6 @@ def check_mask(mask: object) -> None:
 
 
 def _check_tensor(x: object, name: str, instead: str) -> None:
-    """Raises TypeError unless x is a tensor: what came, and what to pass in its place."""
+    """Raises TypeError unless x is a tensor, saying what came and what to pass instead."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a tensor, got {type(x).__name__}: pass {instead}")

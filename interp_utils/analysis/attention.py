@@ -20,7 +20,7 @@ def by_token(
     """Attention that each token of the vocabulary receives, over all its places, from each of the
     positions that are asked.
 
-    Raises ValueError if none is.
+    Raises ValueError if no position is asked.
     """
     if not asked.any():
         raise ValueError("no position is asked: there is no attention to look at")
@@ -59,7 +59,8 @@ def by_rank(
     """Mean attention to the number `offset` places after the answer in sorted order (0: the answer
     itself), over all answers.
 
-    Wherever it stands: numbers before the answer stand in the list and, again, in the sorted part.
+    The attention is summed over all places of a number: numbers before the answer stand in the list
+    and, again, in the sorted part.
 
     labels: the sorted list, element by element, where it is asked; negative elsewhere. Equal
     elements share their attention.

@@ -1,7 +1,7 @@
 """Characters of a finite group from its multiplication table alone.
 
 Elements are indices, table[x, y] = x o y. Every table is checked (`group_tables.check_table`), and
-every result too: orthogonality of rows and columns, integer dimensions, sum of d^2 = |G|.
+so is every result: orthogonality of rows and columns, integer dimensions, sum of d^2 = |G|.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Irreps(NamedTuple):
-    """The real blocks of a group: its irreps over the reals, pairs of conjugate ones merged.
+    """The real blocks of a group: its irreps over the reals, with conjugate pairs merged.
 
     names:      trivial; partitions' names for S3, S4, S5; "k = 3" for frequencies of C_n and
                 D_n; else the dimension and a letter.
@@ -41,7 +41,7 @@ class Irreps(NamedTuple):
         return self.dimensions.square() * torch.where(self.indicators == 0, 2, 1)
 
     def index(self, name: str) -> int:
-        """Where the irrep of this name stands. Raises ValueError naming those there are."""
+        """The row of the irrep of this name. Raises ValueError, naming all irreps."""
         if name not in self.names:
             raise ValueError(f"this group has no irrep {name!r}; it has {', '.join(self.names)}")
         return self.names.index(name)
@@ -49,7 +49,7 @@ class Irreps(NamedTuple):
 
 @exactly
 def conjugacy_classes(table: Int[Tensor, "g g"]) -> Int[Tensor, "g"]:
-    """The class of every element, numbered by their smallest elements."""
+    """The class of every element; classes are numbered in the order of their smallest elements."""
     check_table(table)
     conjugates = table[table, inverses(table)[:, None]]  # x y x^-1 "x y"
     smallest = conjugates.amin(0)
@@ -61,10 +61,10 @@ def complex_characters(table: Int[Tensor, "g g"]) -> Complex[Tensor, "irrep g"]:
     """All irreducible characters, trivial first, then by dimension; complex128.
 
     With (M_i)_jk = #{x in C_i, y in C_j : x y = g_k}, the vector w_k = |C_k| chi(C_k) / d is a
-    common eigenvector of all M_i. A random combination c_i = conj(c_i') of them (i' the class of
-    inverses), scaled by S = diag(sqrt |C_k|), is Hermitian, and its orthonormal eigenvectors are
-    sqrt(|C_k| / |G|) chi(C_k) (Burnside and Dixon).
-    Raises ValueError where the table is no group's.
+    common eigenvector of all M_i. A random combination sum of c_i M_i with c_i = conj(c_i'), i' the
+    class of inverses, scaled by S = diag(sqrt |C_k|), is Hermitian; its orthonormal eigenvectors
+    are sqrt(|C_k| / |G|) chi(C_k) (Burnside and Dixon).
+    Raises ValueError where the table is not a group's.
     """
     n = check_table(table)
     classes, inverse, e = conjugacy_classes(table), inverses(table), identity(table)
@@ -86,7 +86,9 @@ def complex_characters(table: Int[Tensor, "g g"]) -> Complex[Tensor, "irrep g"]:
 
 
 def _common_eigenvectors(counts: Tensor, sizes: Tensor, of_inverse: Tensor) -> Tensor:
-    """Columns, from the random combination whose eigenvalues are furthest apart among a few."""
+    """The eigenvectors as columns. Of a few random combinations, the one whose eigenvalues are
+    furthest apart gives them.
+    """
     random = torch.Generator().manual_seed(0)
     scaled = counts * sizes.sqrt() / sizes.sqrt()[:, None]
     best, widest = None, 0.0
@@ -121,7 +123,7 @@ def _check_characters(chi: Tensor, d: Tensor, n: int) -> None:
 
 
 def _order(profiles: Tensor, dimensions: Tensor) -> Tensor:
-    """The trivial one first, then by dimension, then by chi(g) / d from large to small over g."""
+    """The trivial irrep first, then by dimension, then by chi(g) / d from large to small over g."""
     relative = (profiles / dimensions[:, None]).mul(1e6).round()
     keys = [(d, *(-row).tolist()) for d, row in zip(dimensions.tolist(), relative, strict=True)]
     return torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
@@ -163,7 +165,9 @@ def _names(table: Tensor, characters: Tensor, dimensions: Tensor) -> tuple[str, 
 
 
 def _ordered_names(table: Tensor, dimensions: Tensor) -> tuple[str, ...] | None:
-    """Of C_n and D_n as `group_tables.group_table` makes them, whose blocks are ordered by k."""
+    """Names for C_n and D_n as `group_tables.group_table` makes them: their blocks are in the order
+    of k.
+    """
     n, flat = len(table), (dimensions == 1).sum().item()
     if table.equal(group_table(f"C{n}")):
         return ("trivial", *(f"k = {k}" for k in range(1, len(dimensions))))
@@ -198,7 +202,7 @@ PARTITIONS = {
 def _symmetric_names(
     table: Tensor, characters: Tensor, dimensions: Tensor
 ) -> tuple[str, ...] | None:
-    """By the class of transpositions, which are the involutions of the right number."""
+    """Names by the class of transpositions: the class of involutions with the right number."""
     e, classes = identity(table), conjugacy_classes(table)
     sizes = torch.bincount(classes)[classes]
     for (order, transpositions), names in PARTITIONS.items():

@@ -1,8 +1,8 @@
 """What heads read, attend to and write: products of weights (Elhage et al. 2021), and scores of
-them.
+these products.
 
-Weights are in HookedTransformer's orientation (inputs first), so that a circuit's rows are what is
-read, its columns what is written. Leading head axes are allowed throughout.
+Weights are in HookedTransformer's orientation (inputs first): a circuit's rows are what is read,
+its columns what is written. Leading head axes are allowed throughout.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def attention_scores(
     W_Q: Float[Tensor, "head d_model d_head"],
     W_K: Float[Tensor, "head d_model d_head"],
 ) -> Float[Tensor, "head p"]:
-    """Score of each token for one query, over sqrt(d_head). query: embedding plus position of "=";
-    keys: of the numbers.
+    """Score of each token for one query, divided by sqrt(d_head). query: embedding plus position of
+    "="; keys: the same for each number.
     """
     return einsum(query @ W_Q, keys @ W_K, "head d, head p d -> head p") / W_Q.shape[-1] ** 0.5
 
 
 class Factored(NamedTuple):
-    """The matrix A B, kept as its factors, because the rank r is far below its size; leading axes
+    """The matrix A B, kept as its factors because its rank r is far below its size; leading axes
     (heads) are allowed.
     """
 
@@ -59,7 +59,7 @@ class Factored(NamedTuple):
 
     @property
     def eigenvalues(self) -> Complex[Tensor, "*head r"]:
-        """Of A B, from the small B A: the same but for zeros (complex, float64, in no order)."""
+        """The eigenvalues of A B, except zeros, from the smaller B A (complex128, in no order)."""
         return torch.linalg.eigvals(devices.double(self.B) @ devices.double(self.A))
 
     @property
@@ -84,13 +84,13 @@ def ov_circuit(
 
     tokens:    rows and columns to keep; None is every token that is both read and predicted, the
                first min(vocab, vocab_out).
-    centre:    subtract each row's mean over the tokens that are kept, which softmax over them does
-               not see.
+    centre:    subtract each row's mean over the tokens that are kept, which does not change the
+               softmax over these tokens.
     direct:    add the path around attention, W_E W_U.
     sum_heads: one circuit, the sum over the head axis.
     With LayerNorm, fold it into the weights first: `fold_layer_norm`.
-    Raises ValueError for a token that is not in both vocabularies, or heads to sum where there is
-    no head axis.
+    Raises ValueError for a token that is not in both vocabularies, or sum_heads where there is no
+    head axis.
     """
     W_E, W_U = _of_tokens(W_E, W_U.T, tokens)
     W_U = W_U.T
@@ -120,7 +120,7 @@ def qk_circuit(
     tokens: Sequence[int] | None = None,
 ) -> Factored:
     """W_E W_Q W_K^T W_E^T / sqrt(d_head): the attention score of each key token (column) for each
-    query token (row), positions aside.
+    query token (row), without positions.
     """
     W_E, _ = _of_tokens(W_E, W_E, tokens)
     return Factored(W_E @ W_Q / W_Q.shape[-1] ** 0.5, (W_E @ W_K).mT)
@@ -131,8 +131,8 @@ def eigenvalue_score(circuit: Factored) -> float | Float[Tensor, "*head"]:
     """sum of eigenvalues / sum of their absolute values, in [-1, 1]: 1 if all are positive, -1 if
     all are negative.
 
-    The numerator is the trace, so positive is copying on average, not of every token (Elhage et al.
-    2021). NaN for a circuit that is zero.
+    The numerator is the trace, so a positive score means copying on average, not copying of every
+    token (Elhage et al. 2021). NaN for a circuit that is zero.
     """
     eigenvalues = circuit.eigenvalues
     score = eigenvalues.real.sum(-1) / eigenvalues.abs().sum(-1)
@@ -179,7 +179,7 @@ def copy_rate(circuit: Factored, k: int = 1) -> float | Float[Tensor, "*head"]:
     """Share of the tokens (rows) whose own column is among the k largest of its row (Wang et al.
     2022 with k = 5).
 
-    A tie counts against it, so that a circuit that is zero copies nothing.
+    A tie does not count as copying, so a circuit that is zero copies nothing.
     """
     matrix = circuit.matrix
     ahead = (matrix >= matrix.diagonal(dim1=-2, dim2=-1)[..., None]).sum(-1) - 1
@@ -214,8 +214,8 @@ def trace_share(circuit: Factored) -> float | Float[Tensor, "*head"]:
 def fold_layer_norm(
     W: Float[Tensor, "*head d_model out"], gain: Float[Tensor, "d_model"]
 ) -> Float[Tensor, "*head d_model out"]:
-    """W as it reads a residual stream that LayerNorm has only scaled: its gain and its centring
-    folded in.
+    """W with LayerNorm's gain and centring folded in: it reads a residual stream that has only been
+    scaled.
 
     LN(x) W = (x / std(x)) fold_layer_norm(W, gain) + bias W (Elhage et al. 2021; TransformerLens's
     fold_ln).

@@ -2,9 +2,10 @@
 gives.
 
 For u with mean 0, alpha_H(u) = |means over cosets|^2 / |u|^2 = 1 - variance within cosets / all
-variance, on left cosets gH or right cosets Hg; twisted by a linear character l of the group to 1
-and -1: alpha_H(l u). Stander et al. 2023 write 1 - alpha in the text, while their code returns
-about (|G| - 1) / (|H| - 1) (1 - alpha). Index 12 at most and the threshold .90 are Affine-MI's.
+variance, on left cosets gH or right cosets Hg. Twisted by a linear character l of the group, with
+values 1 and -1, it is alpha_H(l u). Stander et al. 2023 write 1 - alpha in the text; their code
+returns about (|G| - 1) / (|H| - 1) (1 - alpha). The largest index, 12, and the threshold, .90, are
+Affine-MI's.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Families(NamedTuple):
 
     subgroups: Bool "family g", the mask of H.
     sides:     "left" (gH) or "right" (Hg) of each.
-    twists:    Float "family g", the linear character l; all 1 for none.
+    twists:    Float "family g", the linear character l; all 1 without a twist.
     basis:     Float "g cell", orthonormal within each family: l on a coset, over sqrt |H|.
     cells:     Int "cell", the family of each column of the basis.
     """
@@ -66,9 +67,9 @@ def families(
     found: Tensor | None = None,
 ) -> Families:
     """Every subgroup of index 2 .. largest_index, on both sides, with every twist of the group. The
-    trivial subgroup is none of them: on its cosets any function is constant.
+    trivial subgroup is left out: on its cosets any function is constant.
 
-    found: all subgroups, where they are known already. Raises ValueError where there is none.
+    found: all subgroups, if they are known already. Raises ValueError where no family is left.
     """
     found = subgroups(table) if found is None else found
     n = len(table)
@@ -100,7 +101,7 @@ def _cells(table: Tensor, subgroup: Tensor, side: str, twist: Tensor) -> Float[T
 
 @exactly
 def alphas(u: Float[Tensor, "g n"], of: Families) -> Float[Tensor, "family n"]:
-    """alpha of every function (column, its mean taken off) for every family; NaN for constants."""
+    """alpha of every function (a column, centred first) for every family; NaN for constants."""
     if len(u) != len(of.basis):
         raise ValueError(f"functions on {len(of.basis)} elements are needed, got {len(u)} rows")
     u = u - u.mean(0)
@@ -110,8 +111,8 @@ def alphas(u: Float[Tensor, "g n"], of: Families) -> Float[Tensor, "family n"]:
 
 
 class Best(NamedTuple):
-    """Of every function: its family of largest alpha (among ties, the largest subgroup), and
-    alpha.
+    """The family with the largest alpha for every function (among ties, the largest subgroup), and
+    this alpha.
     """
 
     family: Int[Tensor, "n"]
@@ -131,7 +132,7 @@ def best_family(u: Float[Tensor, "g n"], of: Families) -> Best:
 def on_cosets(u: Float[Tensor, "g n"], of: Families, family: Int[Tensor, "n"]) -> Tensor:
     """Each function replaced by its (twisted) averages over the cosets of its family; Float "g n".
 
-    The mean is taken off before, and put back.
+    The mean is subtracted before, and added back.
     """
     mean = u.mean(0)
     parts = of.basis.T @ (u - mean)
@@ -143,7 +144,7 @@ def on_cosets(u: Float[Tensor, "g n"], of: Families, family: Int[Tensor, "n"]) -
 def coset_share(alpha: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
     """F_coset: energy of the live functions with alpha of at least .90, over that of all live ones.
 
-    Live: energy of at least 1e-8 of the largest. NaN if nothing is live.
+    A function is live if its energy is at least 1e-8 of the largest. NaN if none is live.
     """
     live = energy >= 1e-8 * energy.max()
     live &= energy > 0
@@ -157,9 +158,10 @@ def coset_share(alpha: Float[Tensor, "n"], energy: Float[Tensor, "n"]) -> float:
 def null_alphas(
     table: Int[Tensor, "g g"], irreps: Irreps, of: Families, draws: int = 2000, seed: int = 0
 ) -> dict[str, Float[Tensor, "draw"]]:
-    """The largest alpha of random functions: any function, and those of each non-trivial irrep.
+    """The largest alpha of random functions: of any function, and of each non-trivial irrep.
 
-    Normal vectors in the range of each projector. Under "any", of all functions with mean 0.
+    Functions are normal vectors in the range of each irrep's projector; under "any", they are
+    normal among all functions with mean 0.
     """
     basis, irrep = bases(table, irreps)
     random = torch.Generator().manual_seed(seed)
@@ -178,9 +180,9 @@ def null_alphas(
 def chance_levels(
     table: Int[Tensor, "g g"], irreps: Irreps, of: Families, quantile: float = 0.99
 ) -> Float[Tensor, "irrep"]:
-    """The alpha that this fraction of random functions of each irrep does not pass, or .90, the
-    threshold, where that is more. NaN where nearly all are constant on cosets, as those of
-    dimension 1, and for the trivial irrep: there is nothing to tell.
+    """The alpha that this fraction of random functions of each irrep does not pass; at least .90,
+    the threshold. NaN for the trivial irrep, and where nearly all functions are constant on cosets,
+    as in dimension 1: there alpha says nothing.
     """
     nulls = null_alphas(table, irreps, of, draws=1000)
     levels = [float("nan")]
@@ -194,7 +196,9 @@ def chance_levels(
 def sides(
     grid: Float[Tensor, "g g neuron"],
 ) -> tuple[Float[Tensor, "g neuron"], Float[Tensor, "g neuron"]]:
-    """What pre-activations are of x alone, and of y alone: means over the other, less the mean."""
+    """The parts of pre-activations that depend on x alone and on y alone: means over the other
+    variable, less the overall mean.
+    """
     mean = grid.mean((0, 1))
     return grid.mean(1) - mean, grid.mean(0) - mean
 
@@ -203,7 +207,7 @@ def sides(
 def additive_share(grid: Float[Tensor, "g g neuron"]) -> float:
     """|G| (|x|^2 + |y|^2) / |grid - mean|^2 over all neurons: 1 where x side and y side only add.
 
-    What is said of sides rests on this. NaN for constant neurons only.
+    Statements about sides rest on this share. NaN if all neurons are constant.
     """
     x, y = sides(grid)
     total = (grid - grid.mean((0, 1))).square().sum()

@@ -17,7 +17,7 @@ from interp_utils.precision import exactly
 
 class NeuronShares(NamedTuple):
     """Share of a neuron's variance over pairs in each irrep, Float "irrep neuron": as a function of
-    x (mean over y), of y, and of x o y. The trivial irrep has none; dead neurons NaN.
+    x (mean over y), of y, and of x o y. The trivial irrep has 0, dead neurons have NaN.
     """
 
     x: Tensor

@@ -4,13 +4,13 @@ Chughtai et al. 2023, sections 5 and 6. Logits are "x y z" on a group of |G| ele
 activations "x y neuron"; labels and masks over the |G|^2 pairs, x-major; losses in nats. Keys are
 rows of `Irreps`. Levels:
 
-"characters": coefficients of X_r(x y z^-1) in the logits, one number an irrep.
+"characters": coefficients of X_r(x y z^-1) in the logits, one number for each irrep.
 "isotypic":   P_r on the mean of the logits over x o y = g, as a function of g for each z. On C_n it
               is the variant "sum" of `progress`.
 "hidden":     the same on the hidden activations, read out by W_L = W_out W_U.
 
-All average over pairs of one product, which sees the labels: a memoriser can look good. Show them
-beside test accuracy and the share of variance explained.
+All levels average over the pairs of one product, and so use the labels: a memoriser can look good.
+Show them beside test accuracy and the share of variance explained.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def by_product(grid: Float[Tensor, "x y ..."], table: Int[Tensor, "g g"]) -> Ten
 
 
 class CharacterFit(NamedTuple):
-    """Of every irrep: cosine similarity of the logits, centred over z, with X(x y z^-1), and the
-    coefficient of X in them.
+    """For every irrep: cosine similarity of the logits, centred over z, with X(x y z^-1), and the
+    coefficient of X in the logits.
     """
 
     similarity: Float[Tensor, "irrep"]
@@ -62,7 +62,7 @@ class CharacterFit(NamedTuple):
 def character_fit(
     logits: Float[Tensor, "x y z"], table: Int[Tensor, "g g"], irreps: Irreps
 ) -> CharacterFit:
-    """How far the logits are characters of x y z^-1.
+    """How far the logits are made of characters of x y z^-1.
 
     l(g) is the mean of the centred logits over x y z^-1 = g, coefficient <l, X> / <X, X>, and
     similarity |G| <l, X> / (sqrt(<X, X>) |logits|). Zero logits give NaN.
@@ -97,8 +97,8 @@ def logit_shares(
 ) -> Float[Tensor, "irrep"]:
     """Share of the logits' variance over pairs that is a function of x o y in each irrep.
 
-    |G| |P_r Lbar|^2 / |L - mean over pairs|^2, Lbar[g, z] the mean over x o y = g. They add to 1
-    only where the logits depend on x o y alone. The trivial irrep has none.
+    |G| |P_r Lbar|^2 / |L - mean over pairs|^2, Lbar[g, z] the mean over x o y = g. Shares add to 1
+    only where the logits depend on x o y alone. The trivial irrep has 0.
     """
     _check_logits(logits, len(table))
     centred = logits - logits.mean((0, 1))
@@ -112,7 +112,7 @@ def product_part(
 ) -> Float[Tensor, "x y out"]:
     """The part of a grid that is a function of x o y in the key irreps: sum of (P_r means)[x o y].
 
-    Raises ValueError for keys that are no rows of the irreps.
+    Raises ValueError for keys that are not rows of the irreps.
     """
     check_keys(irreps, keys)
     projector = projectors(table, irreps)[list(keys)].sum(0)
@@ -142,8 +142,8 @@ def restrict(
     *,
     level: Level = "isotypic",
 ) -> Float[Tensor, "x y z"]:
-    """Only the key irreps: at the level "isotypic" the mean over pairs is kept, at "characters" it
-    is not.
+    """The logits with only the key irreps. The mean over pairs is kept at the level "isotypic", and
+    not at the level "characters".
     """
     if level == "characters":
         return character_part(logits, table, irreps, keys)
@@ -168,7 +168,7 @@ def exclude(
 
 
 class Losses(NamedTuple):
-    """Restricted loss, over all pairs, and excluded loss, over the pairs of a mask; nats."""
+    """Restricted loss over all pairs, and excluded loss over the pairs of a mask, in nats."""
 
     restricted: float
     excluded: float
@@ -185,7 +185,9 @@ def losses(
     mask: Bool[Tensor, "n"] | None = None,
     level: Level = "isotypic",
 ) -> Losses:
-    """Losses with only the key irreps (all pairs), and without them (mask; None is all pairs)."""
+    """Loss with only the key irreps, over all pairs, and loss without them, over those of the mask
+    (None: all).
+    """
     return Losses(
         mean_loss(restrict(logits, table, irreps, keys, level=level), labels),
         mean_loss(exclude(logits, table, irreps, keys, level=level), labels, mask=mask),
@@ -203,8 +205,8 @@ def hidden_losses(
     *,
     mask: Bool[Tensor, "n"] | None = None,
 ) -> Losses:
-    """`losses` of hidden activations, read out by W_L alone: H = sum of (P_r means)[x o y] gives
-    the restricted logits H W_L, what is left the excluded ones, (hidden - H) W_L.
+    """`losses` of hidden activations, read out by W_L alone. With H = sum of (P_r means)[x o y],
+    the restricted logits are H W_L, and the excluded ones are (hidden - H) W_L.
     """
     whole = hidden @ W_L
     kept = product_part(whole, table, irreps, keys)  # means and projectors commute with W_L

@@ -1,4 +1,4 @@
-"""What the analysis of one group needs, worked out from its table once."""
+"""What the analysis of one group needs, computed once from its table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group(NamedTuple):
                such subgroup.
     rho:       matrices of each irrep, Float "g d d".
     lines:     special lines of each irrep.
-    chance:    of each irrep, the alpha that 1 % of its random functions pass (`chance_levels`).
+    chance:    for each irrep, the alpha that 1 % of its random functions pass (`chance_levels`).
     """
 
     table: Tensor
@@ -40,9 +40,9 @@ class Group(NamedTuple):
 
 @exactly
 def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDEX) -> Group:
-    """A group from its table: half a second for S5.
+    """A group from its table; S5 takes half a second.
 
-    Raises ValueError, naming the entry that shows it, where the table is no group's.
+    Raises ValueError where the table is not a group's, naming an entry that shows this.
     """
     table = table.long()
     blocks, found = real_irreps(table), subgroups(table)
@@ -59,8 +59,8 @@ def describe(table: Int[Tensor, "g g"], largest_index: int = cosets.LARGEST_INDE
 
 @exactly
 def order_by_coset(group: Group, family: int) -> Int[Tensor, "g"]:
-    """The elements, coset by coset of a family: the order in which a function that is constant on
-    them is a staircase. Raises ValueError for a group without families.
+    """The elements, coset by coset of a family. In this order, a function that is constant on the
+    cosets is a staircase. Raises ValueError for a group without families.
     """
     if group.families is None:
         raise ValueError("this group has no subgroup whose cosets were listed")

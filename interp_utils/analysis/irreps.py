@@ -18,7 +18,7 @@ from interp_utils.group_tables import inverses
 from interp_utils.precision import exactly
 
 TOLERANCE = 1e-8
-MULTIPLICITY = {1: 1, 0: 2, -1: 4}  # of singular values of A: real, complex, quaternionic
+MULTIPLICITY = {1: 1, 0: 2, -1: 4}  # how often A's singular values repeat: real, complex, ...
 
 
 @exactly
@@ -27,9 +27,9 @@ def matrices(
 ) -> Float[Tensor, "g d d"]:
     """Orthogonal matrices rho(g) of one real irrep, in a basis that the seed draws.
 
-    Of size d where the indicator is 1, else 2 d. L_g f(h) = f(g^-1 h) acts on the range of the
-    irrep's projector; a random symmetric combination of R_g f(h) = f(h g) commutes with it, and its
-    first eigenspace is irreducible: rho(g) = B^T L_g B for an orthonormal basis B.
+    Their size is d where the indicator is 1, else 2 d. L_g f(h) = f(g^-1 h) acts on the range of
+    the irrep's projector. A random symmetric combination of R_g f(h) = f(h g) commutes with L_g, so
+    its first eigenspace is irreducible: rho(g) = B^T L_g B for an orthonormal basis B of it.
     """
     row = irreps.index(irrep) if isinstance(irrep, str) else irrep
     inverse = inverses(table)
@@ -64,8 +64,8 @@ def coefficients(
 ) -> Float[Tensor, "neuron d d"]:
     """A of each function: its part in the irrep is tr(A^T rho(g)).
 
-    A = (d / |G|) sum over g of u(g) rho(g), with d the dimension of the complex irrep; half of it
-    for indicator -1.
+    A = (d / |G|) sum over g of u(g) rho(g), with d the dimension of the complex irrep; half of that
+    sum for indicator -1.
     """
     d = rho.shape[1] / {1: 1, 0: 2, -1: 4}[indicator]
     return d / len(rho) * torch.einsum("gn,gij->nij", u, rho)
@@ -75,8 +75,8 @@ def coefficients(
 def rank_one_share(A: Float[Tensor, "neuron d d"], indicator: int = 1) -> Float[Tensor, "neuron"]:
     """s_1^2 / sum of s^2 of each neuron's A: 1 for b a^T. NaN for zeros.
 
-    Where the indicator is 0 or -1, singular values come in equal twos or fours, and those of the
-    first count together.
+    Where the indicator is 0 or -1, singular values come in equal pairs or fours, and the first pair
+    or four counts as one.
     """
     s = torch.linalg.svdvals(A).square()
     return s[:, : MULTIPLICITY[indicator]].sum(1) / s.sum(1)
@@ -92,7 +92,7 @@ class Vectors(NamedTuple):
 
 @exactly
 def leading_vectors(A: Float[Tensor, "neuron d d"]) -> Vectors:
-    """b and a of the x side's A = b a^T, a and c of the y side's A = a c^T."""
+    """b and a from the x side's A = b a^T, or a and c from the y side's A = a c^T."""
     U, s, V = torch.linalg.svd(A)
     return Vectors(U[:, :, 0], V[:, 0], s[:, 0])
 
@@ -111,9 +111,9 @@ def evaluate(A: Float[Tensor, "neuron d d"], rho: Float[Tensor, "g d d"]) -> Ten
 
 
 class Lines(NamedTuple):
-    """The special lines of an irrep: {b : rho(h) b = l(h) b for all h in H}, where it is a line.
+    """The special lines of an irrep: those {b : rho(h) b = l(h) b for all h in H} that are lines.
 
-    H is a subgroup and l a homomorphism of the whole group to 1 and -1, as in `cosets.families`.
+    H is a subgroup and l a homomorphism of the whole group to {1, -1}, as in `cosets.families`.
 
     vectors:   Float "line d", a unit vector on each.
     subgroups: Bool "line g", the largest H of each.
@@ -127,10 +127,10 @@ class Lines(NamedTuple):
 
 @exactly
 def special_lines(rho: Float[Tensor, "g d d"], found: Bool[Tensor, "subgroup g"]) -> Lines:
-    """Every special line of an irrep, once, those of the largest subgroups first.
+    """Every special line of an irrep once, those of the largest subgroups first.
 
-    found: all subgroups. For D_n and its irreps of dimension 2 these are the mirror axes, which
-    lie dense: being near one says nothing (`null_share_on_lines`).
+    found: all subgroups. For D_n's irreps of dimension 2 the lines are the mirror axes. These are
+    so dense that being near one says nothing (`null_share_on_lines`).
     """
     projectors, owners = [], []
     twists = sign_characters(torch.ones(len(rho), dtype=torch.bool), found)

@@ -13,10 +13,11 @@ from interp_utils.precision import exactly
 
 @exactly
 def projectors(table: Int[Tensor, "g g"], irreps: Irreps) -> Float[Tensor, "irrep g g"]:
-    """The projector on each block of the functions on the group: P_r f keeps what of f is made of
-    matrix entries of irrep r.
+    """The projector on each block of the functions on the group: P_r f is the part of f that is
+    made of matrix entries of irrep r.
 
-    (P f)(g) = (d / |G|) sum over h of X(g h^-1) f(h). They are symmetric and add to the identity.
+    (P f)(g) = (d / |G|) sum over h of X(g h^-1) f(h). Projectors are symmetric and add to the
+    identity.
     """
     quotient = table[:, inverses(table)]  # g h^-1 "g h"
     scale = irreps.dimensions.double() / len(table)
@@ -43,7 +44,7 @@ def share(
 ) -> Float[Tensor, "irrep ..."]:
     """Share of each irrep in |f|^2, for functions on the group (first axis); columns add to 1.
 
-    Zero functions give NaN. For a weight's rows as a whole, `weight_shares`.
+    Zero functions give NaN. For a whole weight use `weight_shares`.
     """
     energy = energies(functions, table, irreps)
     return energy / energy.sum(0)

@@ -1,7 +1,7 @@
 """Pre-activations replaced by what each reading says they are, from the weakest to the strongest.
 
-Every rung keeps the mean, and replaces x side and y side of each neuron; what the replacement costs
-in loss says how exact the reading is, on one scale for all of them.
+Every rung keeps the mean, and replaces x side and y side of each neuron. The cost in loss says how
+exact the reading is, on one scale for all readings.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str,
     """Name and replaced pre-activations, "x y neuron", of every rung that the group has.
 
     additive:     mean + x side + y side.
-    irrep:        each side by its part in the irrep in which it has most.
-    rank one:     that part by its best b^T rho(g) a.
+    irrep:        each side replaced by its part in the irrep in which it has most energy.
+    rank one:     that part replaced by its best b^T rho(g) a.
     line:         b (y side: c) moved to the nearest special line.
-    coset:        each side by its averages over the cosets that fit it best (`cosets.families`).
+    coset:        each side replaced by its averages over the best cosets (`cosets.families`).
     irrep, coset: both, in this order.
     shuffled:     as coset, with another conjugate of each subgroup: a control, which must fail. A
-                  normal subgroup has no other and stays.
-    Rungs of cosets are missing for a group without subgroups of small index.
+                  normal subgroup has no other conjugate and stays.
+    A group without subgroups of small index has no rungs of cosets.
     """
     mean = pre.mean((0, 1))
     for name, x, y in sides(pre, group):
@@ -44,7 +44,7 @@ def rungs(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str,
 
 @exactly
 def sides(pre: Float[Tensor, "x y neuron"], group: Group) -> Iterator[tuple[str, Side, Side]]:
-    """Name, replaced x side and replaced y side of every rung: what `rungs` adds to the mean."""
+    """Name, replaced x side and replaced y side of every rung; `rungs` adds them to the mean."""
     x, y = cosets.sides(pre)
     for name in RUNGS:
         if group.families is not None or name in ("additive", "irrep", "rank one", "line"):
@@ -87,7 +87,7 @@ def dominant_irrep(side: Side, group: Group) -> Int[Tensor, "neuron"]:
 
 @exactly
 def dominant_part(side: Side, group: Group) -> Side:
-    """Each function's part in the irrep in which it has most."""
+    """Each function's part in the irrep in which it has most energy."""
     parts = torch.zeros_like(side)
     dominant = dominant_irrep(side, group)
     P = projectors(group.table, group.irreps)
@@ -99,7 +99,7 @@ def dominant_part(side: Side, group: Group) -> Side:
 
 @exactly
 def on_best_cosets(side: Side, families: Families) -> Side:
-    """Each function by its averages over the cosets that fit it best."""
+    """Each function replaced by its averages over the cosets that fit it best."""
     return cosets.on_cosets(side, families, cosets.best_family(side, families).family)
 
 
@@ -123,7 +123,7 @@ def other_conjugate(table: Int[Tensor, "g g"], of: Families) -> Int[Tensor, "fam
 
 
 def _rank_one(side: Side, group: Group, flip: int, on_lines: bool) -> Side:
-    """By b^T rho(g) a (flip 0) or a^T rho(g) c (flip 1), with b or c on a line if on_lines."""
+    """The best b^T rho(g) a (flip 0) or a^T rho(g) c (flip 1); on_lines: with b or c on a line."""
     parts = torch.zeros_like(side)
     dominant = dominant_irrep(side, group)
     for row in dominant.unique().tolist():

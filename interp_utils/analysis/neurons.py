@@ -1,5 +1,5 @@
-"""Which neurons compute which frequency, and what is left of them when that is all they may
-compute.
+"""Which neurons compute which frequency, and what is left of neurons that compute only their
+frequency.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from interp_utils.precision import at_least_float32
 
 
 class Clusters(NamedTuple):
-    """Per neuron: its best frequency (0 for a dead one), the share of its variance in that
-    frequency's eight terms, membership.
+    """Per neuron: its best frequency (0 for a dead neuron), the share of its variance in that
+    frequency's eight terms, and whether it belongs to the frequency's cluster.
     """
 
     frequency: Int[Tensor, "neuron"]
@@ -28,8 +28,8 @@ class Clusters(NamedTuple):
 def frequency_clusters(
     activations: Float[Tensor, "p p neuron"], *, threshold: float = 0.85
 ) -> Clusters:
-    """Neurons by the frequency that explains most of their variance; clustered where it is at least
-    `threshold`.
+    """Neurons by the frequency that explains most of their variance. A neuron belongs to a cluster
+    where that share is at least `threshold`.
 
     Nanda et al. 2023, section 4.3 and released code. Dead (constant) neurons belong to no cluster.
     """
@@ -44,7 +44,7 @@ def polynomial(
     """Each neuron as the degree-2 polynomial in cos, sin of its frequency that fits it best, by
     least squares: mean and eight terms.
 
-    Frequency 0 leaves the mean alone.
+    For frequency 0 only the mean is kept.
     """
     fitted = activations.mean((0, 1)).expand_as(activations).clone()
     for k in frequency.unique().tolist():
@@ -56,8 +56,8 @@ def polynomial(
 
 
 class Terms(NamedTuple):
-    """Per neuron, of its variance over the grid: the share in the four terms of a or of b alone,
-    and the share in the four products of one of a and one of b.
+    """Per neuron, two shares of its variance over the grid: in the four terms of a or of b alone,
+    and in the four products of a term of a and a term of b.
     """
 
     alone: Float[Tensor, "neuron"]
@@ -66,9 +66,9 @@ class Terms(NamedTuple):
 
 @at_least_float32
 def terms(activations: Float[Tensor, "p p neuron"], frequency: Int[Tensor, "neuron"]) -> Terms:
-    """What the eight terms of each neuron's frequency consist of: cos, sin w_k a and cos, sin w_k b
-    alone, and their products, which an addition of angles needs. Sums of a function of a and one
-    of b have no products. Dead neurons have 0 of both.
+    """The eight terms of each neuron's frequency in two parts: cos, sin w_k a and cos, sin w_k b
+    alone, and their products, which an addition of angles needs. The sum of a function of a and a
+    function of b has no products. Dead neurons have 0 of both.
     """
     centred = activations - activations.mean((0, 1))
     total = centred.square().sum((0, 1)).clamp(min=torch.finfo(activations.dtype).tiny)
@@ -92,7 +92,7 @@ def harmonics(
     """Share of the neurons' variance, all together, at frequencies (i k, j k) over a and b, with i
     and j from 0 to count - 1; entry (0, 0), the mean, is 0.
 
-    Frequencies are taken mod p: i k and p - i k are one.
+    Frequencies are taken mod p: i k and p - i k are the same.
     """
     p = fourier.check_grid(activations)
     fourier.check_frequency(p, k)

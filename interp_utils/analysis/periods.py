@@ -1,9 +1,9 @@
-"""Which q a model's values repeat with, where inputs are numbers in base p: shares of variance by
-the remainders of n or of its digits.
+"""The periods q of a model's values, where inputs are numbers in base p: shares of variance by the
+remainders of n or of its digits.
 
 A discrete Fourier transform over p digits has no frequency for period q: cos 2 pi k x / q leaks
-into many. Classes and least squares do not leak. The share that k classes of n inputs explain of
-noise is (k - 1) / (n - 1) on average: see it beside, or `adjusted`.
+into many frequencies. Classes and least squares do not leak. k classes of n inputs explain
+(k - 1) / (n - 1) of noise on average: show this share beside, or use `adjusted`.
 `relabelling.frequency_shares(values, torch.arange(p), q)` has the waves of period q one by one.
 """
 
@@ -27,8 +27,8 @@ def class_shares(
     """Share of each column's variance that lies between the classes of each answer (the correlation
     ratio); NaN for a constant column.
 
-    With neurons by input and a task's labels: what is a function of n mod q. With tokens as labels:
-    of one digit.
+    With neurons by input and a task's labels, it is the share that is a function of n mod q; with
+    tokens as labels, a function of one digit.
     """
     labels = labels.to(values.device)
     centred = values - values.mean(0)
@@ -46,10 +46,10 @@ def class_shares(
 def adjusted(
     shares: Float[Tensor, "answer *m"], classes: Sequence[int], n: int
 ) -> Float[Tensor, "answer *m"]:
-    """Shares that n inputs in so many classes explain, less what they would of noise: 1 - (1 -
-    share) (n - 1) / (n - classes).
+    """Shares that the classes of n inputs explain, corrected for the share of noise that they would
+    explain: 1 - (1 - share) (n - 1) / (n - classes).
 
-    0 on average where there is nothing (it can be below), 1 where all is explained; NaN where each
+    0 on average for noise (single values can be negative), 1 where all is explained; NaN where each
     input is a class of its own.
     """
     k = torch.tensor(classes, dtype=shares.dtype, device=shares.device).view(
@@ -63,8 +63,8 @@ def period_shares(values: Float[Tensor, "p m"], periods: Sequence[int]) -> Float
     """Share of the variance over the digits x = 0 .. p - 1, all columns together, that is a
     function of x mod q, for each q; `adjusted`.
 
-    The same functions of the high digit are functions of p x mod q, where p and q share no factor,
-    so that one embedding serves both.
+    Where p and q share no factor, functions of x mod q are also functions of p x mod q, which the
+    high digit needs: one embedding serves both digits.
     """
     p, x = len(values), torch.arange(len(values), device=values.device)
     between = torch.tensor(
@@ -78,10 +78,10 @@ def period_shares(values: Float[Tensor, "p m"], periods: Sequence[int]) -> Float
 def digit_classes(
     tokens: Int[Tensor, "n ctx"], periods: Sequence[int], digits: Sequence[int] = (0, 1)
 ) -> Int[Tensor, "n period"]:
-    """The class of each input by some of its digits mod q, all q^2 pairs of them for two, for each
-    q.
+    """For each q, the class of each input by some of its digits mod q; two digits have q^2 classes.
 
-    `class_shares` by it is what any function of these digits mod q explains, n mod q among them.
+    `class_shares` by these classes is the share that any function of these digits mod q explains;
+    n mod q is such a function.
     """
     columns = []
     for q in periods:
@@ -93,8 +93,8 @@ def digit_classes(
 
 
 class Waves(NamedTuple):
-    """Per neuron: the q and the k of its best wave k n / q (0 for a dead one), and the share of its
-    variance in that wave's eight terms.
+    """Per neuron: the q and the k of its best wave k n / q (0 for a dead neuron), and the share of
+    its variance in that wave's eight terms.
     """
 
     period: Int[Tensor, "neuron"]
@@ -109,9 +109,9 @@ def best_waves(
     """The wave cos 2 pi k n / q, of all k <= q / 2 and all q, whose products explain most of each
     neuron.
 
-    places: what the two digits count, (p, 1) or (1, p), n = places[0] a + places[1] b. The products
-    are those of {1, cos, sin} of a's part and of b's, but the constant, as in
-    `neurons.frequency_clusters`; a neuron that adds two waves and takes ReLU has all of them.
+    places: the place values of the two digits, (p, 1) or (1, p): n = places[0] a + places[1] b. The
+    products are those of {1, cos, sin} of a's part and of b's, without the constant, as in
+    `neurons.frequency_clusters`; a neuron that applies ReLU to a sum of two waves has all of them.
     """
     a, b = (torch.arange(size, device=activations.device) for size in activations.shape[:2])
     best = Waves(
@@ -136,8 +136,8 @@ def best_waves(
 def without_classes(
     values: Float[Tensor, "p m"], classes: Int[Tensor, "p"]
 ) -> Float[Tensor, "p m"]:
-    """Values by digit without what is a function of its class, x mod q say; the mean stays.
-    Control: the classes in random order.
+    """Values by digit without the part that is a function of the digit's class, x mod q, say; the
+    mean stays. As a control, pass the classes in random order.
     """
     which = classes.to(values.device).unique(return_inverse=True)[1]
     return values - relabelling.class_means(values, which)[which] + values.mean(0)

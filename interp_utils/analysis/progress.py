@@ -2,9 +2,9 @@
 them.
 
 Nanda et al. 2023, section 5, in every published variant. Tensors are on the grid of pairs, "p p
-...", labels and masks over its p^2 pairs, a-major; losses are in nats. Projections average over
-pairs of one sum. So restricted and excluded loss can look good on a pure memoriser, and are
-functions of test inputs even on the training split: show them beside test accuracy.
+...", labels and masks over its p^2 pairs, a-major; losses are in nats. Projections average over the
+pairs of one sum. So restricted and excluded loss can look good on a pure memoriser, and depend on
+test inputs even on the training split: show them beside test accuracy.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def project(
 def remove(
     grid: Float[Tensor, "p p ..."], keys: Sequence[int], *, variant: Variant = "sum"
 ) -> Float[Tensor, "p p ..."]:
-    """The rest: project + remove is the identity. The mean stays."""
+    """The part of a grid off the keys: project + remove is the identity. The mean stays."""
     return grid - project(grid, keys, variant=variant)
 
 
@@ -82,7 +82,7 @@ def remove(
 def restrict(
     grid: Float[Tensor, "p p ..."], keys: Sequence[int], *, variant: Variant = "sum"
 ) -> Float[Tensor, "p p ..."]:
-    """The projection, and the mean over all pairs of each output."""
+    """The projection on the keys plus each output's mean over all pairs."""
     on_keys = project(grid, keys, variant=variant)
     return grid.mean((0, 1)) + on_keys
 
@@ -117,7 +117,7 @@ def excluded_loss(
     any_labels: bool = False,
 ) -> float:
     """Loss without the key frequencies (Nanda et al. 2023, section 5.1, on the training pairs).
-    Raises as `restricted_loss`.
+    Raises as `restricted_loss` does.
     """
     check_mask(mask)
     check_addition(logits, labels, any_labels=any_labels)
@@ -136,8 +136,8 @@ def single_excluded_losses(
     """Excluded loss of each frequency 1 .. p // 2 alone; index 0 is the loss with nothing removed.
     The maximum needs no key frequencies.
 
-    Each takes one subtraction of a p x p table from the masked rows; no array of frequency by pair
-    by class is built.
+    Each frequency takes one subtraction of a p x p table from the masked rows; no array of
+    frequency by pair by class is built.
     """
     p = check_addition(logits, labels, any_labels=any_labels)
     _check_variant(variant, get_args(SumVariant))
@@ -198,8 +198,8 @@ def _along_first(values: Tensor, axes: int) -> Tensor:
 
 
 def _sum_components(grid: Tensor, variant: SumVariant) -> Tensor:
-    """What all frequencies' projections are made of, once for all: components over a + b, or over a
-    + b - c.
+    """The components over a + b, or over a + b - c, of which the projections on all frequencies are
+    made.
     """
     return fourier.answer_components(grid) if variant == "sum_3d" else fourier.sum_components(grid)
 
@@ -207,7 +207,7 @@ def _sum_components(grid: Tensor, variant: SumVariant) -> Tensor:
 def _sum_table(
     components: Tensor, p: int, keys: Sequence[int], variant: SumVariant
 ) -> Float[Tensor, "p ..."]:
-    """The projection on the keys as a function of s = a + b: every sum variant is one."""
+    """The projection on the keys as a function of s = a + b, which it is for every sum variant."""
     frequency = fourier.component_frequencies(p).to(components.device)
     kept = torch.isin(frequency, torch.tensor(keys, dtype=torch.long, device=components.device))
     if variant == "sum":

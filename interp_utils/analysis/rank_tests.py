@@ -1,8 +1,8 @@
-"""Rank tests whose null distribution is that of relabelled observations: no table, no large sample,
-ties allowed.
+"""Rank tests whose null distribution is that of relabelled observations. They need no table and no
+large sample, and allow ties.
 
-An observation that was cut off before it came (right-censored) is infinite: later than all others,
-and tied with those of its kind.
+A right-censored observation, cut off before it came, is infinite: later than all others, and tied
+with the other censored ones.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from interp_utils.precision import at_least_float32
 
 
 class RankTest(NamedTuple):
-    """p_value: share of random relabellings, this one counted, whose statistic is at least as
-    extreme.
+    """p_value: share of random relabellings, the observed one included, whose statistic is at least
+    as extreme.
     """
 
     statistic: float
@@ -29,8 +29,8 @@ class RankTest(NamedTuple):
 
 @at_least_float32
 def mean_ranks(values: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Ranks 1 .. n, ascending, equal values sharing the mean of theirs. Raises ValueError for NaN,
-    which has no rank.
+    """Ranks 1 .. n, ascending; equal values share the mean of their ranks. Raises ValueError for
+    NaN, which has no rank.
     """
     if values.isnan().any():
         raise ValueError("NaN has no rank; an observation that was cut off is infinite")
@@ -50,7 +50,7 @@ def kruskal_wallis(
     """
     _, which, sizes = groups.to(values.device).unique(return_inverse=True, return_counts=True)
     if len(sizes) < 2:
-        raise ValueError("to compare groups takes at least two of them")
+        raise ValueError("a comparison of groups needs at least two groups")
     members = devices.double(torch.nn.functional.one_hot(which)) / devices.double(sizes).sqrt()
     return _test(
         _standardised(values),
@@ -64,8 +64,8 @@ def kruskal_wallis(
 def spearman(
     x: Float[Tensor, "n"], y: Float[Tensor, "n"], n_permutations: int = 9999, seed: int = 0
 ) -> RankTest:
-    """Spearman's rank correlation, ties at their mean ranks; extreme in size, whatever its sign.
-    Raises as `kruskal_wallis`.
+    """Spearman's rank correlation, with ties at their mean ranks; the test is two-sided. Raises
+    ValueError for values that are all equal, or NaN.
     """
     ranks, other = _standardised(x), _standardised(y)
     p_value = _test(

@@ -1,8 +1,8 @@
-"""Spectra in other names: inputs x renamed to u[x], x^a mod p say, where several x may share a name
-and some names be missing.
+"""Spectra after renaming: input x is renamed to u[x], x^a mod p, say. Several x may share a name,
+and some names may be missing.
 
-The Fourier basis of all p names is orthogonal; on the names that occur it need not be, so that
-shares are least-squares fits.
+The Fourier basis of all p names is orthogonal. On the names that occur it need not be, so shares
+are those of least-squares fits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from interp_utils.precision import at_least_float32
 
 
 @at_least_float32
-def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[Tensor, "k *rest"]:
+def class_means(
+    values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]
+) -> Float[Tensor, "name *rest"]:
     """The mean over the inputs of each name that occurs, in the order of the names, u.unique()."""
     names, which = u.to(values.device).unique(return_inverse=True)
     sums = values.new_zeros(len(names), *values.shape[1:]).index_add_(0, which, values)
@@ -27,8 +29,8 @@ def class_means(values: Float[Tensor, "p *rest"], u: Int[Tensor, "p"]) -> Float[
 
 
 def pair_names(u: Int[Tensor, "p"], v: Int[Tensor, "p"]) -> Int[Tensor, "n"]:
-    """A name for each pair (x, y), a-major: the same where u[x] and v[y] are, in the order of (u,
-    v).
+    """A name for each pair (x, y), a-major. Pairs with the same u[x] and v[y] have the same name;
+    names are in the order of (u, v).
     """
     return (u[:, None] * (int(v.max()) + 1) + v).flatten()
 
@@ -46,15 +48,15 @@ def unseen_share(names: Int[Tensor, "n"], train_mask: Bool[Tensor, "n"]) -> floa
 @at_least_float32
 def grid_class_means(
     grid: Float[Tensor, "p p *rest"], u: Int[Tensor, "p"], v: Int[Tensor, "p"]
-) -> Float[Tensor, "k_u k_v *rest"]:
-    """`class_means` on pairs; where both names are bijections, the grid in the new names' order."""
+) -> Float[Tensor, "name_u name_v *rest"]:
+    """`class_means` on pairs; where u and v are bijections, the grid in the order of new names."""
     return class_means(class_means(grid, u).transpose(0, 1), v).transpose(0, 1)
 
 
 @at_least_float32
 def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float:
-    """Share of the variance over inputs that lies between inputs of the same name: 0 if the name is
-    all that matters.
+    """Share of the variance over inputs that lies within inputs of the same name: 0 if only the
+    name matters.
 
     For values on pairs, flattened, the names are `pair_names`.
     """
@@ -67,10 +69,10 @@ def within_share(values: Float[Tensor, "n m"], names: Int[Tensor, "n"]) -> float
 
 @at_least_float32
 def frequency_shares(
-    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], p: int
+    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], p: int
 ) -> Float[Tensor, "freq"]:
-    """Share of the variance over names that {cos, sin} 2 pi f name / p explains, for each frequency
-    f = 0 .. p // 2, alone; the constant, f = 0, explains none.
+    """Share of the variance over names that {cos, sin} 2 pi k name / p alone explains, for each
+    frequency k = 0 .. p // 2; the constant, k = 0, explains none.
     """
     waves = _waves(names, p, values)
     centred = values - values.mean(0)
@@ -79,25 +81,25 @@ def frequency_shares(
 
 @at_least_float32
 def without_frequency(
-    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], f: int, p: int
-) -> Float[Tensor, "k m"]:
-    """Values less what {cos, sin} 2 pi f name / p explain of them; the mean stays. Raises
-    ValueError for another f than 1 .. p // 2.
+    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], k: int, p: int
+) -> Float[Tensor, "name m"]:
+    """Values less the part that {cos, sin} 2 pi k name / p explain; the mean stays. Raises
+    ValueError for a frequency k outside 1 .. p // 2.
     """
-    if not 1 <= f <= p // 2:
-        raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {f}")
-    waves = _waves(names, p, values)[f]
+    if not 1 <= k <= p // 2:
+        raise ValueError(f"frequencies mod {p} are 1 .. {p // 2}, got {k}")
+    waves = _waves(names, p, values)[k]
     return values - waves @ (waves.mT @ values)
 
 
 @at_least_float32
 def share_on(
-    values: Float[Tensor, "k m"], names: Int[Tensor, "k"], keys: Sequence[int], p: int
+    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], keys: Sequence[int], p: int
 ) -> float:
     """Share of the variance over names that the waves of all these frequencies explain together, by
     least squares.
 
-    Values with nothing in them have 2 len(keys) / (k - 1) of it, or all: on few names a share near
+    Noise has 2 len(keys) / (number of names - 1), at most 1, on average: on few names a share near
     1 says little.
     """
     waves = _waves(names, p, values)[list(keys)].transpose(0, 1).flatten(1)
@@ -109,22 +111,22 @@ def share_on(
 
 @at_least_float32
 def grid_frequency_shares(
-    values: Float[Tensor, "k_u k_v neuron"],
-    names_u: Int[Tensor, "k_u"],
-    names_v: Int[Tensor, "k_v"],
+    values: Float[Tensor, "name_u name_v neuron"],
+    names_u: Int[Tensor, "name_u"],
+    names_v: Int[Tensor, "name_v"],
     p: int,
 ) -> Float[Tensor, "freq neuron"]:
     """`frequency_shares` on pairs: the share of each neuron's variance in products of {1, cos, sin}
-    of f u and f v (all but the constant); row 0 is zero.
+    of k u and k v (all but the constant); row 0 is zero.
 
-    With every name there, `fourier.neuron_variance_by_frequency`. A neuron that does not vary has
-    NaN.
+    If every name occurs, this is `fourier.neuron_variance_by_frequency`. A neuron that does not
+    vary has NaN.
     """
     bases = []
     for names in (names_u, names_v):
         waves = _waves(names, p, values)
         constant = torch.full_like(waves[..., :1], len(names) ** -0.5)
-        bases.append(torch.cat([constant, waves], -1))  # "freq k 3"
+        bases.append(torch.cat([constant, waves], -1))  # "freq name 3"
     centred = values - values.mean((0, 1))
     rows = torch.einsum("fki,klm->film", bases[0], centred)
     parts = torch.einsum("flj,film->fijm", bases[1], rows)
@@ -134,21 +136,21 @@ def grid_frequency_shares(
 
 @at_least_float32
 def best_frequency_shares(
-    grid: Float[Tensor, "k_u k_v neuron"],
-    names_u: Int[Tensor, "k_u"],
-    names_v: Int[Tensor, "k_v"],
+    grid: Float[Tensor, "name_u name_v neuron"],
+    names_u: Int[Tensor, "name_u"],
+    names_v: Int[Tensor, "name_v"],
     p: int,
 ) -> Float[Tensor, "alive"]:
-    """The largest of those shares for each neuron that varies. On few names it is large for any
-    values: compare with shuffled names.
+    """The largest of `grid_frequency_shares` for each neuron that varies. On few names it is large
+    for any values: compare with shuffled names.
     """
     best = grid_frequency_shares(grid, names_u, names_v, p).amax(0)
     return best[~best.isnan()]
 
 
-def _waves(names: Tensor, p: int, like: Tensor) -> Float[Tensor, "freq k 2"]:
-    """An orthonormal basis, on these names, of what cos and sin of each frequency add to a
-    constant; zero where they add nothing, as frequency 0 does.
+def _waves(names: Tensor, p: int, like: Tensor) -> Float[Tensor, "freq name 2"]:
+    """An orthonormal basis, on these names, of what the cosine and sine of each frequency add to a
+    constant; zero where they add nothing, as at frequency 0.
     """
     f = torch.arange(p // 2 + 1, device=names.device)
     angles = devices.double(f[:, None] * names % p) * (2 * math.pi / p)

@@ -1,5 +1,5 @@
-"""The number that remainders determine (the Chinese remainder theorem), and primality read off
-them. All integers, exact.
+"""The number that remainders determine (the Chinese remainder theorem), and primality read off the
+remainders. All arithmetic is on integers, and exact.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def mixed_radix(
     """Digits d with n = d_0 + d_1 q_0 + d_2 q_0 q_1 + ..., 0 <= d_i < q_i, of the one n in 0 ..
     product - 1 with these remainders.
 
-    Garner's algorithm: no number above the square of the largest modulus occurs, however large the
-    product is. Raises ValueError for moduli that share a factor, or remainders that are none.
+    By Garner's algorithm no number above the square of the largest modulus occurs, however large
+    the product is. Raises ValueError for moduli that share a factor, or remainders out of range.
     """
     _check(remainders, moduli)
     digits = []
@@ -36,10 +36,10 @@ def mixed_radix(
 def number(
     remainders: Int[Tensor, "*batch answer"], moduli: Sequence[int], limit: int
 ) -> Int[Tensor, "*batch"]:
-    """The n in 0 .. limit - 1 with all these remainders; -1 where there is none, as a single wrong
-    remainder mostly leaves it.
+    """The n in 0 .. limit - 1 with all these remainders; -1 where there is none, which is mostly so
+    with a single wrong remainder.
 
-    Raises ValueError as `mixed_radix`, and if the moduli cannot tell limit numbers apart.
+    Raises ValueError as `mixed_radix` does, and if the moduli cannot tell limit numbers apart.
     """
     if math.prod(moduli) < limit:
         raise ValueError(
@@ -55,12 +55,12 @@ def number(
             total = total + digit * weight
         else:
             possible &= digit == 0
-        weight *= q  # a Python integer: it has no end
+        weight *= q  # a Python integer, which cannot overflow
     return torch.where(possible & (total < limit), total, -1)
 
 
 class Detection(NamedTuple):
-    """Numbers of inputs by what was said, prime or not, and whether it is so."""
+    """How many inputs were called prime or not prime, rightly or wrongly."""
 
     true_primes: int
     false_primes: int
@@ -72,8 +72,8 @@ def detect_primes(remainders: Int[Tensor, "n answer"], prime: Bool[Tensor, "n"])
     """n is called prime where none of its remainders is zero (Syrkis and Søgaard 2024,
     introduction).
 
-    For all n below p^2 and remainders by all primes below p this is wrong exactly for those primes,
-    each of which has a zero at itself, and for 1, which has none.
+    For all n below p^2 and remainders by all primes below p, the call is wrong exactly for these
+    primes, each of which has remainder zero by itself, and for 1, which has no zero.
     """
     said = (remainders != 0).all(1)
     counts = [(said & prime), (said & ~prime), (~said & prime), (~said & ~prime)]

@@ -15,13 +15,13 @@ from torch import Tensor
 from interp_utils.analysis.irreps import Lines, leading_vectors, nearest_line
 from interp_utils.precision import exactly
 
-SAME = 0.98  # cos^2 of the angle between two vectors a that count as one
+SAME = 0.98  # the least cos^2 of the angle between two vectors a that count as one
 
 
 class Circuit(NamedTuple):
     """One irrep's neurons as b^T rho(x) a + a^T rho(y) c, read out by b^T rho(z) c.
 
-    a, b, c: Float "neuron d", unit vectors; a is the mean of both sides' up to sign.
+    a, b, c: Float "neuron d", unit vectors; a is the mean of the two sides' a, up to sign.
     energy:  Float "neuron", |A|^2 + |B|^2.
     agree:   Float "neuron", cos^2 between the x side's a and the y side's.
     read_out: Float "neuron", |cos(C, A B)|: 1 where the read-out is b c^T.
@@ -55,8 +55,8 @@ def circuit(
 def concentration(
     vectors: Float[Tensor, "neuron d"], energy: Float[Tensor, "neuron"]
 ) -> Float[Tensor, "d"]:
-    """Eigenvalues, from large to small, of the energy-weighted mean of a a^T: (1, 0, ..) for one
-    a shared by all, 1 / d each for random ones.
+    """Eigenvalues, from large to small, of the energy-weighted mean of a a^T: (1, 0, ..) if all
+    neurons share one a, 1 / d each for random vectors.
     """
     weights = energy / energy.sum()
     mean = torch.einsum("n,ni,nj->ij", weights, vectors, vectors)
@@ -67,8 +67,8 @@ def concentration(
 def clusters(
     vectors: Float[Tensor, "neuron d"], energy: Float[Tensor, "neuron"], same: float = SAME
 ) -> Int[Tensor, "neuron"]:
-    """The cluster of each vector: those within cos^2 > same of the most energetic vector that is in
-    none yet are cluster 0, then 1, ...
+    """The cluster of each vector. Again and again, the most energetic vector without a cluster and
+    all others within cos^2 > same of it form the next one: 0, 1, ...
     """
     out = torch.full((len(vectors),), -1)
     for neuron in energy.argsort(descending=True).tolist():
@@ -86,8 +86,8 @@ def null_largest(
     draws: int = 100,
     seed: int = 0,
 ) -> Float[Tensor, "draw"]:
-    """The largest cluster's share of energy for random directions in the place of the vectors, of
-    the same energies and the same mean of a a^T: vectors that fill a plane fall into clusters too.
+    """The largest cluster's share of energy for random directions in place of the vectors, with the
+    same energies and mean of a a^T. (Random vectors in a plane fall into clusters, too.)
     """
     random = torch.Generator().manual_seed(seed)
     weights = (energy / energy.sum()).sqrt()
@@ -104,7 +104,7 @@ def null_largest(
 def cluster_energies(
     cluster: Int[Tensor, "neuron"], energy: Float[Tensor, "neuron"]
 ) -> Float[Tensor, "cluster"]:
-    """Share of each cluster in the energy."""
+    """Share of the energy in each cluster."""
     sums = energy.new_zeros(int(cluster.max()) + 1).index_add_(0, cluster, energy)
     return sums / energy.sum()
 
@@ -122,7 +122,7 @@ def occupancy(
     """Energy of the neurons with b on line i and c on line j of one orbit, as a share of all
     energy given.
 
-    A complete circuit occupies every pair ("rho-bad" in Wu et al. is one with pairs missing).
+    A complete circuit occupies every pair; with pairs missing, Wu et al. call it "rho-bad".
     """
     places = (lines.orbits == orbit).nonzero().flatten()
     if len(places) == 0:

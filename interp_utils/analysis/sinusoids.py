@@ -1,7 +1,7 @@
-"""A circuit that computes with waves: attention as a sine wave, and the directions that neurons'
-cosines and sines are read along.
+"""A circuit that computes with waves: attention as a sine wave, and the directions along which the
+neurons' cosines and sines are read.
 
-Weights are in HookedTransformer's orientation (inputs first); "p" is the tokens that are numbers.
+Weights are in HookedTransformer's orientation (inputs first); axis "p" has the number tokens.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from interp_utils.precision import at_least_float32
 
 
 class AttentionFit(NamedTuple):
-    """Fit of one head's attention to a: c, alpha, beta (none for k = p / 2); the fitted grid; the
-    share of variance it explains.
+    """Fit of one head's attention to a: c, alpha and beta (no beta for k = p / 2), the fitted grid,
+    and the share of variance that the fit explains.
     """
 
     coefficients: Float[Tensor, "terms"]
@@ -48,8 +48,8 @@ def fit_attention(attention: Float[Tensor, "p p"], k: int) -> AttentionFit:
 
 
 class LineFit(NamedTuple):
-    """Fit of one head's attention to a by a line: its offset c and slope m; the fitted grid; the
-    share of variance it explains (NaN for attention that is the same for all pairs).
+    """Fit of one head's attention to a by a line: its offset c and slope m, the fitted grid, and
+    the share of variance that the fit explains (NaN for attention that is the same for all pairs).
     """
 
     offset: float
@@ -85,8 +85,8 @@ class ReadOut(NamedTuple):
 
 @at_least_float32
 def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> ReadOut:
-    """The directions that neurons' cosines and sines are read along (Nanda et al. 2023, section
-    4.2): least squares, rank 2 x keys.
+    """The directions along which the neurons' cosines and sines are read (Nanda et al. 2023,
+    section 4.2), by least squares; the fit has rank 2 x keys.
 
     residual is |W_L - fit| / |W_L|, Frobenius. For k = p / 2 there is no sine, and v is 0.
     """
@@ -94,7 +94,7 @@ def read_out_directions(W_L: Float[Tensor, "neuron p"], keys: Sequence[int]) -> 
     keys = fourier.check_keys(p, keys)
     components = fourier.transform(W_L, 1)
     basis = fourier.fourier_basis(p, W_L.dtype, W_L.device)
-    scale = basis.abs().amax(1)  # of a unit row against cos or sin itself
+    scale = basis.abs().amax(1)  # from cos or sin itself to a unit row
     u = torch.stack([components[:, 2 * k - 1] * scale[2 * k - 1] for k in keys])
     zero = torch.zeros_like(u[0])
     v = torch.stack([zero if 2 * k == p else components[:, 2 * k] * (2 / p) ** 0.5 for k in keys])
@@ -115,7 +115,7 @@ def single_cosine_shares(
     values = activations @ direction
     components = fourier.sum_components(values)[2 * k - 1 : 2 * k + 1].square()
     shares = (components / (values - values.mean()).square().sum()).tolist()
-    cosine, sine = shares if len(shares) > 1 else [*shares, 0.0]  # of p / 2 there is no sine
+    cosine, sine = shares if len(shares) > 1 else [*shares, 0.0]  # p / 2 has no sine
     return cosine, sine
 
 
@@ -123,10 +123,10 @@ def single_cosine_shares(
 def off_directions(
     activations: Float[Tensor, "p p neuron"], directions: Float[Tensor, "k neuron"]
 ) -> Float[Tensor, "p p neuron"]:
-    """Activations without their part in the span of the directions; activations minus it is the
-    part on them.
+    """Activations without their part in the span of the directions. Subtract the result from the
+    activations for the part on the directions.
 
-    Directions may be zero or depend on each other: only what they span counts.
+    Directions may be zero or depend on each other: only their span counts.
     """
     _, singular, rows = torch.linalg.svd(directions, full_matrices=False)
     axes = rows[

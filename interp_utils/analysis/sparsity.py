@@ -39,8 +39,8 @@ def inverse_participation_ratio(
 
 
 class FourierDensity(NamedTuple):
-    """ffd: share of cosine and sine norms above half the largest; fcr: mean ratio of a frequency's
-    smaller to its larger norm.
+    """ffd: share of cosine and sine norms above half the largest; fcr: mean ratio of the smaller to
+    the larger norm of a frequency.
     """
 
     ffd: float

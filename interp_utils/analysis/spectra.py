@@ -1,4 +1,4 @@
-"""How many frequencies, or singular values, there are: published counts, and counts that do not
+"""How many frequencies, or singular values, are large: published counts, and counts that do not
 change with scale.
 """
 
@@ -17,11 +17,11 @@ from interp_utils.precision import at_least_float32
 @at_least_float32
 def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq neuron"]:
     """Size of each neuron's two-dimensional DFT at each frequency 0 .. b // 2 of the second digit,
-    mean over all of the first's.
+    averaged over all frequencies of the first.
 
-    The spectrum that Syrkis and Søgaard 2024 follow over training; their code leaves out digit 0 on
-    both axes, activations[1:, 1:]. With the digits exchanged, activations.transpose(0, 1):
-    frequencies of the first.
+    Syrkis and Søgaard 2024 follow this spectrum over training; their code leaves out digit 0 on
+    both axes, activations[1:, 1:]. For frequencies of the first digit, exchange the digits:
+    activations.transpose(0, 1).
     """
     return torch.fft.rfft2(activations, dim=(0, 1)).abs().mean(0)
 
@@ -30,11 +30,11 @@ def amplitudes(activations: Float[Tensor, "a b neuron"]) -> Float[Tensor, "freq 
 def active(
     spectrum: Float[Tensor, "*step freq"], sigmas: float = 2.0
 ) -> Bool[Tensor, "*step freq"]:
-    """Frequencies above the mean of their step's spectrum by so many standard deviations.
+    """Frequencies above the mean of their step's spectrum by `sigmas` standard deviations.
 
-    The definition in the text of Syrkis and Søgaard 2024, for a spectrum that is the mean over
-    neurons. No more than 1 / (1 + sigmas^2) of the frequencies can be (Cantelli's inequality): 11
-    of 57.
+    This is the definition in the text of Syrkis and Søgaard 2024, for a spectrum that is the mean
+    over neurons. At most 1 / (1 + sigmas^2) of the frequencies can be active (Cantelli's
+    inequality): 11 of 57.
     """
     spread = spectrum.std(-1, correction=0, keepdim=True)
     return spectrum > spectrum.mean(-1, keepdim=True) + sigmas * spread
@@ -42,12 +42,12 @@ def active(
 
 @at_least_float32
 def active_over_time(history: Float[Tensor, "step freq"]) -> Bool[Tensor, "step freq"]:
-    """What the paper's code draws: each frequency divided by its sum over the steps, then above
-    mean + one standard deviation of the table.
+    """The frequencies that the paper's code draws: each is divided by its sum over the steps, and
+    then is active above the mean plus one standard deviation of the table.
 
-    That asks whether a frequency is above its own time average, so that a passing growth of all
-    activations looks like new frequencies. The code does it for the first neuron alone, on 168
-    log-spaced steps, each a mean of three.
+    This asks whether a frequency is above its own time average. A passing growth of all activations
+    therefore looks like new frequencies. The code uses the first neuron alone, on 168 log-spaced
+    steps, each a mean of three.
     """
     shares = history / history.sum(0)
     return shares > shares.mean() + shares.std(correction=0)
@@ -62,16 +62,16 @@ def printed_count(count: Int[Tensor, "step"]) -> Int[Tensor, "step"]:
 
 @at_least_float32
 def participation_ratio(power: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-    """(sum p)^2 / sum p^2: how many of n equal parts would be spread as these are; 1 for a single
-    one, n for all equal.
+    """(sum p)^2 / sum p^2: how many equal parts would be spread like these n parts; 1 for a single
+    part, n for n equal parts.
     """
     return power.sum(-1).square() / power.square().sum(-1)
 
 
 @at_least_float32
 def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tensor, "*batch"]:
-    """How many of the largest parts it takes to have at least this share of their sum (a count: 1
-    is the largest alone).
+    """How many of the largest parts have at least this share of the sum of all parts (a count: 1 is
+    the largest alone).
 
     Raises ValueError for a share that is not in (0, 1], or negative parts.
     """
@@ -85,8 +85,8 @@ def count_for(parts: Float[Tensor, "*batch n"], share: float = 0.9) -> Int[Tenso
 
 
 class SingularValues(NamedTuple):
-    """Largest first; of the first 1, 2, ... of them, the share of the sum and of the sum of squares
-    (the variance, if centred).
+    """Singular values, largest first, and the share of the first 1, 2, ... in the sum of all and in
+    the sum of squares (the variance, if centred).
     """
 
     values: Float[Tensor, "k"]
@@ -96,7 +96,7 @@ class SingularValues(NamedTuple):
 
 @at_least_float32
 def singular_values(matrix: Float[Tensor, "row column"], centre: bool = False) -> SingularValues:
-    """Singular values of a matrix, as it is, or of its rows less their mean (centre).
+    """Singular values of a matrix as it is, or, with centre, of its rows less their mean.
 
     Syrkis and Søgaard 2024 call shares of the sum "variance", do not centre, and mark the last
     0-based index below a share, which is `count_for(values, share) - 2`.
@@ -119,8 +119,8 @@ class Pair(NamedTuple):
 
 @at_least_float32
 def compare(x: Float[Tensor, "d"], y: Float[Tensor, "d"]) -> Pair:
-    """What two positional embeddings have in common, and what tells them apart; the norms' squares
-    add up to (|x|^2 + |y|^2) / 2.
+    """How much two positional embeddings share, and how much they differ; the squared norms add up
+    to (|x|^2 + |y|^2) / 2.
 
     Raises ValueError for vectors of less than two entries.
     """

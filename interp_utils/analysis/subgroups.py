@@ -18,8 +18,8 @@ CosetSide = Literal["left", "right"]
 def subgroups(table: Int[Tensor, "g g"]) -> Bool[Tensor, "subgroup g"]:
     """Every subgroup as the mask of its elements, by order, then by elements.
 
-    The cyclic ones first, then what they generate together with each other until nothing is new.
-    Groups of many thousand subgroups take long.
+    The cyclic subgroups are found first, then those that they generate together, until none is new.
+    Groups with many thousands of subgroups take long.
     """
     check_table(table)
     rows, e = table.tolist(), identity(table)
@@ -65,7 +65,7 @@ def _generator(rows: list[list[int]], e: int, cyclic: frozenset[int]) -> int:
 def subgroup_classes(
     table: Int[Tensor, "g g"], found: Bool[Tensor, "subgroup g"]
 ) -> Int[Tensor, "subgroup"]:
-    """The conjugacy class of every subgroup, numbered in the order of their first subgroups.
+    """The conjugacy class of every subgroup; classes are numbered by their first subgroups.
 
     found: all subgroups, or a set of them that is closed under conjugation.
     """
@@ -87,10 +87,10 @@ def subgroup_classes(
 
 @exactly
 def subgroup_name(table: Int[Tensor, "g g"], subgroup: Bool[Tensor, "g"]) -> str:
-    """The name of a subgroup of a known kind (C4, D5, S4, A5, S3xC2 as D6), else its order and the
-    numbers of its elements of each order: "20: 1, 5 of order 2, 10 of order 4, 4 of order 5".
+    """The name of a subgroup of a known kind (C4, D5, S4, A5, S3xC2 as D6), else its order and how
+    many elements of each order it has: "20: 1, 5 of order 2, 10 of order 4, 4 of order 5".
 
-    Known kinds are told by these numbers, which all groups of up to 15 elements differ in.
+    Known kinds are recognised by these numbers, in which all groups of up to 15 elements differ.
     """
     elements = subgroup.nonzero().flatten()
     profile = _profile(element_orders(table)[elements])
@@ -138,6 +138,6 @@ def coset_labels(
 
 
 def check_side(side: str) -> None:
-    """Raises ValueError for a side that is none."""
+    """Raises ValueError unless side is "left" or "right"."""
     if side not in get_args(CosetSide):
         raise ValueError(f"side must be one of {get_args(CosetSide)}, got {side!r}")

@@ -1,4 +1,4 @@
-"""The names of an earlier version: `algorithm` and `sparsity` are their homes now."""
+"""Names of an earlier version, which are in `algorithm` and `sparsity` now."""
 
 from interp_utils.analysis.algorithm import (
     CosineFit,

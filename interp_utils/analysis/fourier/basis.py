@@ -1,8 +1,8 @@
 """The Fourier basis of the integers mod p, and transforms along axes of p.
 
 Rows of the basis are orthonormal: const, cos 1, sin 1, cos 2, sin 2, ...; frequencies are 1 .. p //
-2, and for even p the last one is the single alternating row. With w_k = 2 pi k / p. A frequency
-axis has index 0 for the constant, so that index k is frequency k.
+2, and for even p the last one is the single alternating row. w_k is 2 pi k / p. On a frequency
+axis, index 0 is the constant and index k is frequency k.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def fourier_basis(
     if p < 1:
         raise ValueError(f"a Fourier basis needs p of at least 1, got {p}")
     rows, n = torch.arange(p)[:, None], torch.arange(p)
-    # k n is reduced mod p first, so that angles stay in one turn and keep their digits.
+    # k n is reduced mod p first: angles stay within one turn and keep their digits.
     angles = (component_frequencies(p)[:, None] * n % p).double() * (2 * math.pi / p)
     basis = math.sqrt(2 / p) * torch.where(rows % 2 == 1, angles.cos(), angles.sin())
     basis[0] = 1 / math.sqrt(p)
@@ -77,8 +77,8 @@ def inverse_2d(components: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]
 
 @at_least_float32
 def power(x: Float[Tensor, "..."], dim: int = 0) -> Float[Tensor, "..."]:
-    """Squared norm of x at each frequency 0 .. p // 2 along one axis, in that axis's place
-    (Parseval: sums to |x|^2).
+    """Squared norm of x at each frequency 0 .. p // 2 along one axis, which keeps its place. The
+    powers sum to |x|^2 (Parseval).
     """
     return by_frequency(transform(x, dim).square(), dim)
 
@@ -117,10 +117,10 @@ def wave_order(p: int, k: int) -> Int[Tensor, "p"]:
 
 @at_least_float32
 def frequency_plane(x: Float[Tensor, "p d"], k: int) -> Float[Tensor, "p 2"]:
-    """Coordinates of each row of x in the plane spanned by its cos k and sin k components: a
-    circle, where x has one.
+    """Coordinates of each row of x in the plane spanned by the cos k and sin k components of x, in
+    which a circle shows.
 
-    Raises ValueError for k = p / 2, which alternates and so spans a line.
+    Raises ValueError for k = p / 2, which alternates and so spans only a line.
     """
     p = x.shape[0]
     check_frequency(p, k)

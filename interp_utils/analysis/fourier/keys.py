@@ -43,11 +43,11 @@ def neuron_variance_by_frequency(
     activations: Float[Tensor, "p p neuron"],
 ) -> Float[Tensor, "freq neuron"]:
     """Share of each neuron's variance over the grid in the eight terms of one frequency; row 0 is
-    zero, dead neurons NaN.
+    zero, and dead neurons have NaN.
 
-    FVE_k = sum of A^2 over components (i, j) in {const, cos k, sin k}^2 but (const, const), over
-    all but (const, const) (Nanda et al. 2023, section 4.3). A constant neuron has no variance to
-    explain.
+    FVE_k = sum of A^2 over components (i, j) in {const, cos k, sin k}^2, divided by the sum over
+    all components, both without (const, const) (Nanda et al. 2023, section 4.3). A constant neuron
+    has no variance to explain.
     """
     check_grid(activations)
     squares = transform_2d(activations).square()
@@ -62,8 +62,8 @@ def neuron_variance_by_frequency(
 
 @at_least_float32
 def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Tensor, "freq"]:
-    """How much of each frequency 0 .. p // 2 there is in x / |x|, as the rule measures it; index 0,
-    the constant, is 0.
+    """The amount of each frequency 0 .. p // 2 in x / |x|, as the rule measures it; index 0, the
+    constant, is 0.
 
     rule, and what x is:
     "logits":           logits "p p c"; norm on cos w_k(a + b) and sin w_k(a + b), over all classes.
@@ -76,16 +76,16 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     "neurons":          activations "p p neuron"; number of neurons whose best frequency is k (Nanda
                         et al. 2023, released code).
     Raises ValueError for another rule or shape, values that are not finite, no variation to
-    measure, or logits that vary with a - b and not with a + b, which the first two look for;
-    TypeError for a model.
+    measure, or, for the first two rules, logits that vary with a - b and not with a + b; TypeError
+    for a model.
     """
     axes = {"logits": 3, "logit_similarity": 3, "neurons": 3, "W_L": 2, "W_E": 2}
     if rule not in axes:
         raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}")
     if not isinstance(x, Tensor):
         raise TypeError(
-            f"key frequencies are read off a tensor, got {type(x).__name__}: pass model.logits, of "
-            "model = CachedModel(model, task)"
+            f"key frequencies are read off a tensor, got {type(x).__name__}: pass model.logits "
+            "from model = CachedModel(model, task)"
         )
     if x.ndim != axes[rule]:
         raise ValueError(
@@ -101,7 +101,7 @@ def frequency_scores(x: Float[Tensor, "..."], rule: Rule = "logits") -> Float[Te
     norm = x.norm()
     scores = _SCORES[rule](x / norm) if norm > 0 else x.new_zeros(1)
     scores[0] = 0
-    if scores.max() < 1e-6:  # of |x|: what rounding leaves of a frequency that is not there
+    if scores.max() < 1e-6:  # relative to |x|: what rounding leaves of an absent frequency
         raise ValueError(
             f'rule "{rule}" finds no frequency: the values do not vary with the tokens'
         )
@@ -115,10 +115,10 @@ def key_frequencies(
     """The frequencies whose score is above `threshold` times the largest, ascending.
 
     threshold None is the rule's own: 1/4 for "W_L" and "W_E" (Grokking_Demo), 0 for "neurons" (any
-    that a neuron prefers), and 1/10 on the logits, whose size is a product of the two that the
-    other rules see, and so falls off twice as steeply.
+    frequency that a neuron prefers), and 1/10 on the logits. A logit is a product of the sizes that
+    the other rules see, and so falls off twice as steeply.
 
-    Takes what `frequency_scores` takes for the rule. The published rules disagree on real models
+    x is as for `frequency_scores`. The published rules disagree on real models
     (`key_frequency_table`). Choose once, on the final model, and pass the result to every measure.
     """
     scores = frequency_scores(x, rule)
@@ -127,11 +127,11 @@ def key_frequencies(
 
 
 def key_frequency_table(**tensors: Float[Tensor, "..."]) -> pd.DataFrame:
-    """Where the rules disagree: one row per frequency that any rule chooses, columns (rule, "score"
+    """The rules side by side: one row per frequency that any rule chooses, columns (rule, "score"
     and "key").
 
     tensors: rule=tensor for any of the rules of `frequency_scores`. Scores are relative to the
-    rule's largest.
+    largest of the rule.
     """
     import pandas as pd
 
@@ -158,7 +158,7 @@ def check_keys(p: int, keys: Iterable[int]) -> list[int]:
     if any(type(key) is bool for key in plain):
         raise TypeError(
             f"keys must be frequencies in 1 .. {p // 2}, got {len(plain)} booleans: pass a mask by "
-            "its name, mask=..."
+            "keyword, mask=..."
         )
     if len(set(listed)) != len(listed):
         raise ValueError(f"key frequencies must be different, got {_brief(listed)}")

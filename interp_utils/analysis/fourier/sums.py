@@ -1,5 +1,5 @@
-"""Functions of a + b, and of a + b - c, on the grid of pairs: directions, and projections on all of
-them at once.
+"""Functions of a + b, and of a + b - c, on the grid of pairs: directions, and projections on all
+directions at once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def sum_of_pair(p: int, device: torch.device | str = "cpu") -> Int[Tensor, "p p"
 def sum_directions(
     p: int, k: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "direction p p"]:
-    """cos w_k(a + b) and sin w_k(a + b) on the grid, each of norm 1; for k = p / 2 the one that is
-    not zero.
+    """cos w_k(a + b) and sin w_k(a + b) on the grid, each of norm 1; for k = p / 2 the cosine
+    alone, since the sine is zero.
     """
     return _directions(p, k, +1, dtype)
 
@@ -37,8 +37,8 @@ def sum_directions(
 def difference_directions(
     p: int, k: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "direction p p"]:
-    """cos w_k(a - b) and sin w_k(a - b) on the grid, each of norm 1; for k = p / 2 the one that is
-    not zero.
+    """cos w_k(a - b) and sin w_k(a - b) on the grid, each of norm 1; for k = p / 2 the cosine
+    alone, since the sine is zero.
     """
     return _directions(p, k, -1, dtype)
 
@@ -54,8 +54,8 @@ def _directions(p: int, k: int, sign: int, dtype: torch.dtype) -> Tensor:
 def diagonal_sums(grid: Float[Tensor, "p p ..."], sign: int = 1) -> Float[Tensor, "p ..."]:
     """out[s] = sum of grid[a, b] over a + sign * b = s (mod p).
 
-    The inner product of a grid with F_i(a + b) / sqrt(p) is that of out with F_i / sqrt(p):
-    projections on all sum directions at once cost one pass over the grid and a p x p product.
+    The inner product of a grid with F_i(a + b) / sqrt(p) equals that of out with F_i / sqrt(p).
+    So projections on all sum directions cost one pass over the grid and a p x p product.
     """
     p = check_grid(grid)
     n = torch.arange(p, device=grid.device)
@@ -84,9 +84,9 @@ def answer_components(logits: Float[Tensor, "p p p"]) -> Float[Tensor, "p"]:
 
 
 def require_sums(logits: Float[Tensor, "p p c"]) -> None:
-    """Raises ValueError where differences have over four times the power that sums have: more than
-    chance gives to either in a model that has learned nothing. What all classes have in common,
-    which softmax does not see, is left out.
+    """Raises ValueError where differences have over four times the power of sums, which is more
+    than chance gives to either in a model that has learned nothing. The mean over classes, which
+    does not change the softmax, is left out.
     """
     logits = logits - logits.mean(-1, keepdim=True)
     on_sums, on_differences = (
@@ -94,19 +94,19 @@ def require_sums(logits: Float[Tensor, "p p c"]) -> None:
     )
     if on_differences > 4 * on_sums and on_differences > 1e-6 * logits.square().sum().item():
         raise ValueError(
-            "these logits vary with a - b and not with a + b: take them in the coordinates of "
-            "which the label is the sum, CachedModel(model, task).as_sums().logits"
+            "these logits vary with a - b and not with a + b: pass them in the coordinates whose "
+            "sum is the label, CachedModel(model, task).as_sums().logits"
         )
 
 
 def check_grid(grid: Tensor) -> int:
-    """p of a tensor on the (a, b) grid. Raises ValueError unless its first two axes are equal,
-    TypeError unless it is a tensor.
+    """p of a tensor on the (a, b) grid. Raises TypeError unless grid is a tensor, ValueError unless
+    its first two axes have the same size.
     """
     if not isinstance(grid, Tensor):
         raise TypeError(
-            f"expected a tensor on the (a, b) grid, got {type(grid).__name__}: pass model.logits, "
-            "or model.activation(...), of model = CachedModel(model, task)"
+            f"expected a tensor on the (a, b) grid, got {type(grid).__name__}: pass model.logits "
+            "or model.activation(...) from model = CachedModel(model, task)"
         )
     if grid.ndim < 2 or grid.shape[0] != grid.shape[1]:
         raise ValueError(
