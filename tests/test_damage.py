@@ -454,7 +454,10 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
         ({("train", "momenta"): 0.9}, r"TrainConfig has the fields .*unknown: \['momenta'\]"),
         ({("train", "optimiser"): "lion"}, r"TrainConfig.optimiser must be one of .*, got 'lion'"),
         ({("model", "act_fn"): "solu"}, r"ModelConfig.act_fn must be one of .*, got 'solu'"),
-        ({("model", "family"): "mamba"}, "the model is of the family 'mamba', known are .*import"),
+        (
+            {("model", "family"): "mamba"},
+            "of the family 'mamba', and .* are known: import",
+        ),
         ({("origin", "more"): 7}, r"the origin has the fields \['more'\] for"),
         ({"calendar": {}}, "a manifest has no calendar"),
         ({("task", "kind"): "phasor"}, "the task is of the kind 'phasor', known are .*import"),

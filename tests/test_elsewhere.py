@@ -79,11 +79,11 @@ def test_what_people_save_is_taken(saved):
         ),
         (nn.Linear(2, 2), TypeError, r"got a Linear: pass its state_dict\(\)"),
         ("model.pth", TypeError, "expected a dict of tensors by name, got a str"),
-        ({**WEIGHTS, "epoch": 3}, ValueError, r"these entries are no tensors: \['epoch'\]"),
+        ({**WEIGHTS, "epoch": 3}, ValueError, r"these entries are not tensors: \['epoch'\]"),
         (
             {**{f"module.{name}": w for name, w in WEIGHTS.items()}, "scale": torch.ones(1)},
             ValueError,
-            "begin with 'module.', but for scale: pass only the former",
+            "begin with 'module.', except scale: leave these out",
         ),
         (
             {f"{model}.{name}": w for name, w in WEIGHTS.items() for model in "ab"},

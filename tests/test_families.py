@@ -158,19 +158,19 @@ def test_what_it_cannot_do_says_so(tmp_path):
 def test_a_run_of_an_unknown_family_says_what_to_do_and_is_not_damaged(tmp_path, monkeypatch):
     train(TASK, BilinearConfig(), TRAINING, out=tmp_path, progress=False)
     monkeypatch.delitem(models.FAMILIES, "bilinear")
-    message = r"the model is of the family 'bilinear', known are \['transformer'\]: import"
+    message = r"the model is of the family 'bilinear', and \['transformer'\] are known: import"
     with pytest.raises(models.UnknownFamily, match=message):
         Run.load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["cached", "no.such", "", 3, None])
 def test_names_that_are_no_family(name):
-    with pytest.raises(models.UnknownFamily, match="known are "):
+    with pytest.raises(models.UnknownFamily, match="are known: "):
         models.config_from_json({"family": name})
 
 
 def test_a_name_has_one_family():
-    with pytest.raises(ValueError, match="'bilinear' is that of tests.test_families.Bilinear"):
+    with pytest.raises(ValueError, match="'bilinear' belongs to tests.test_families.Bilinear"):
 
         class Other(models.Family):
             config = BilinearConfig

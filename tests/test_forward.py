@@ -144,7 +144,7 @@ def test_auto_takes_the_table_where_it_can(tmp_path):
     deep = dataclasses.replace(SMALL, n_layers=2)
     run = train(task, deep, TrainConfig(steps=2), out=tmp_path, progress=False)
     assert run.model().cfg.n_layers == 2
-    with pytest.raises(ValueError, match='one-layer models, this one has 2; use "hooked"'):
+    with pytest.raises(ValueError, match='one-layer models, this one has 2 layers; use "hooked"'):
         logits_fn(deep.for_task(task), task.tokens, "table")
 
 

@@ -169,11 +169,11 @@ def test_a_training_resumes_bit_for_bit(tmp_path, monkeypatch, kind, n_layers):
 
 def test_the_table_is_refused_by_name(tmp_path):
     cfg, training = config("LN"), TrainConfig(steps=2)
-    with pytest.raises(ValueError, match='without normalization, this one has "LN"; use "hooked"'):
+    with pytest.raises(ValueError, match='and this one has "LN"; use "hooked"'):
         models.logits_fn(cfg, TASK.tokens, "table")
     table = dataclasses.replace(training, forward="table")
     dropout = dataclasses.replace(training, dropout=0.1)
-    for wrong, message in ((table, 'this one has "LN"'), (dropout, "without normalization")):
+    for wrong, message in ((table, 'and this one has "LN"'), (dropout, "without normalization")):
         with pytest.raises(ValueError, match=message):
             train(TASK, cfg, wrong, out=tmp_path / "out", progress=False)
     with pytest.raises(ValueError, match=r"ModelConfig.normalization = None and .*, got 1, 'LN'"):

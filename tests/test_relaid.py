@@ -319,12 +319,12 @@ def test_a_task_without_an_operation_is_refused_by_what_needs_one(weights):
 
 
 def test_a_stated_layout_that_is_not_the_models_gives_no_number(weights):
-    with pytest.raises(ValueError, match="needs a model with d_vocab = 9, this one has 8"):
+    with pytest.raises(ValueError, match="needs a model with d_vocab = 9, and this one has 8"):
         CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(["a", "b", 8])))
-    with pytest.raises(ValueError, match="needs a model with d_vocab_out = 20, this one has 7"):
+    with pytest.raises(ValueError, match="needs a model with d_vocab_out = 20, and this one has 7"):
         CachedModel(exactly(weights), tasks.modular_addition(P, layout=Layout(d_vocab_out=20)))
     four = tasks.modular_addition(P, layout=Layout(["a", "b", 7, 7]))
-    with pytest.raises(ValueError, match=r"inputs of 4 tokens, this model takes 3 \(n_ctx\)"):
+    with pytest.raises(ValueError, match=r"inputs of 4 tokens, and this model takes 3 \(n_ctx\)"):
         CachedModel(exactly(weights), four)
 
 

@@ -219,7 +219,7 @@ def test_dropout_masks_keep_their_share_and_their_scale():
 
 def test_dropout_where_there_is_none_is_refused(tmp_path):
     deep = dataclasses.replace(SMALL, n_layers=2)
-    with pytest.raises(ValueError, match="table forward alone, of one-layer models without"):
+    with pytest.raises(ValueError, match="only the table forward, for one-layer models without"):
         train(tasks.remainders(5), deep, TrainConfig(dropout=0.1), out=tmp_path / "a")
     with pytest.raises(ValueError, match="leave TrainConfig.dropout 0"):
         train(

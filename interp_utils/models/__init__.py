@@ -1,4 +1,4 @@
-"""Models: from configurations to weights, and from weights to models one can look inside of."""
+"""Models: from configurations to weights, and from weights to models that one can look inside."""
 
 from interp_utils.models.family import (
     FAMILIES,

@@ -1,4 +1,4 @@
-"""Logits and activations of a model on all inputs of a task: every input is run once, and what was
+"""Logits and activations of a model on all inputs of a task. Every input is run once, and what was
 asked for stays on the model's device.
 """
 
@@ -24,13 +24,13 @@ from interp_utils.models.passes import (
 from interp_utils.tasks import Sequences, Task
 
 Key = tuple[str, int | None]  # an activation's full name, or "logits", and the position kept
-# A hook, or the values to put in place, a row per input, and their position.
+# A hook; or values that replace an activation, one row per input, and their position.
 Edit = tuple[str, Callable | tuple[Tensor, int | None]]
-At = int | None | Literal["answer"]  # a position; None for all; "answer" for where the task is read
+At = int | None | Literal["answer"]  # a position; None: all; "answer": where the answer is read
 
 
 class Activations:
-    """What a `CachedModel` computes and keeps; see there."""
+    """What a `CachedModel` computes and keeps; see that class."""
 
     def __init__(
         self,
@@ -59,8 +59,8 @@ class Activations:
 
     @property
     def logits(self) -> Float[Tensor, "*grid c"]:
-        """Logits of the task's classes, in their order; a model's other outputs (one for "=", say)
-        are left out.
+        """Logits of the task's classes, in their order. Other outputs of the model (one for "=",
+        say) are left out.
         """
         return self._get(("logits", self.task.answer_pos))
 
@@ -70,8 +70,8 @@ class Activations:
         """An activation by TransformerLens's short name ("post", layer 0) or full one
         ("blocks.0.mlp.hook_post").
 
-        pos: a position, None for all of them, or "answer" for where the task is read.
-        "pattern" and "attn_scores" come as "a b head key", for the query at `pos`.
+        pos: a position, None for all positions, or "answer" for where the answer is read.
+        "pattern" and "attn_scores" have axes "a b head key", for the query at `pos`.
         Raises ValueError for a name that the model does not have (with near names), or a position
         out of range.
         """
@@ -135,7 +135,7 @@ class Activations:
                 raise ValueError(
                     f"the model does not compute {silent[0]} as it is configured "
                     "(model.cfg.use_attn_result and the like), "
-                    f"so that reading or editing it would do nothing"
+                    f"so reading or editing this activation would do nothing"
                 )
             for name, pos in keys:
                 value = logits if name == "logits" else cache[name]
@@ -151,8 +151,8 @@ class Activations:
     def _hooks(
         self, inputs: Tensor, names: Iterable[str] = ()
     ) -> tuple[list[Hook], dict[str, Tensor]]:
-        """The edits as hooks for a pass over some of the inputs, and where the pass puts
-        activations that a cache would have wrong.
+        """The edits as hooks for a pass over some of the inputs, and the dict into which the pass
+        puts activations that a cache would have wrong.
         """
         rows = inputs.to(self.device)
         hooks: list[Hook] = []
@@ -164,7 +164,7 @@ class Activations:
         return faithful_hooks(self.model, hooks, names) if is_bridge(self.model) else (hooks, {})
 
     def _batch_size(self) -> int:
-        """Inputs per pass: a generous count of the floats that a forward holds at once for one
+        """Inputs per pass, by a generous count of the floats that a forward holds at once for one
         input.
         """
         cfg = self.model.cfg
@@ -176,7 +176,7 @@ class Activations:
         return max(1, self.memory // (4 * floats))
 
     def hook_name(self, name: str, layer: int | None = None) -> str:
-        """The full name of a hook; short names are what follows "hook_"."""
+        """The full name of a hook. A short name is the part after "hook_"."""
         known = self.names
         if name in known and (layer is None or f"blocks.{layer}." in name):
             return name

@@ -1,9 +1,8 @@
-"""What a hook's name means on a TransformerBridge, where it does not mean what it does on a
-HookedTransformer.
+"""Hooks of a TransformerBridge whose names mean something else than on a HookedTransformer.
 
 On a bridge, edits of attention patterns and scores change nothing, scores read as patterns, and an
 edit of resid_mid leaves the skip path as it was. So attention is computed again from q, k and v and
-put back as z, and resid_mid is edited through attn_out: values and edits are then those of a
+put back as z, and resid_mid is edited through attn_out. Values and edits are then those of a
 HookedTransformer, up to rounding.
 """
 
@@ -18,8 +17,7 @@ from torch import Tensor, nn
 
 Hook = tuple[str, Callable]
 
-# Hooks whose values and edits were found equal on both (or are made so here); others are not
-# offered.
+# Hooks whose values and edits are equal on both (or made equal here). No others are offered.
 SAME = (
     r"hook_embed|hook_pos_embed|blocks\.\d+\."
     r"(hook_resid_(pre|mid|post)|hook_attn_out|hook_mlp_out|attn\.hook_[qkvz]|mlp\.hook_(pre|post))"
@@ -41,8 +39,8 @@ def hook_names(model: nn.Module) -> list[str]:
 def faithful_hooks(
     model: nn.Module, edits: Sequence[Hook], read: Iterable[str]
 ) -> tuple[list[Hook], dict[str, Tensor]]:
-    """Hooks that make these edits, and a dict that a forward with them fills: activations to `read`
-    that a cache has wrong.
+    """Hooks that make these edits, and a dict that a forward with these hooks fills with those
+    activations to `read` that a cache would have wrong.
     """
     kept: dict[str, Tensor] = {}
     first: list[Hook] = []
@@ -96,8 +94,8 @@ def _attention(
         if not torch.allclose(own, z, rtol=1e-3, atol=1e-4 * float(z.abs().max())):
             raise ValueError(
                 f"{path}: this model's z is not softmax(q k / sqrt(d_head)) v (rotary positions, "
-                "a soft cap, another scale?), so that its "
-                f"scores and patterns can be neither read nor edited; read q, k, v or z"
+                "a soft cap, another scale?), so its scores and patterns can be neither read nor "
+                f"edited; read q, k, v or z"
             )
         kept[f"{path}.hook_attn_scores"] = scores = _edited(
             scores, f"{path}.hook_attn_scores", edits, hook
@@ -123,7 +121,7 @@ def _edited(value: Tensor, name: str, edits: Sequence[Hook], hook: nn.Module) ->
 
 
 def _resid_mid(layer: str, edits: Sequence[Callable], kept: dict[str, Tensor]) -> list[Hook]:
-    """resid_mid is resid_pre + attn_out: what is added to it is added to attn_out."""
+    """resid_mid is resid_pre + attn_out, so what an edit adds to resid_mid is added to attn_out."""
     path = f"blocks.{layer}"
     seen: dict[str, Tensor] = {}
 

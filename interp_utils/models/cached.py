@@ -19,14 +19,14 @@ class CachedModel(Activations):
     """Logits and activations of a HookedTransformer or TransformerBridge on all inputs of a task,
     computed when first asked for and kept.
 
-    Results come on the task's grid, "a b ...", at the position where the answer is read, on the
-    model's device: the task's `answer_pos` for a `Task`, all positions for `Sequences`, e.g. the
-    test lists of a sorting task. `.task` is the task in the grid's order, on that device.
-    New weights, hooks added to the model, and another `attn_scale` or configuration empty the cache
-    by themselves; what else is changed in the model's code is not noticed.
+    Results are on the task's grid, "a b ...", and on the model's device. Their position is where
+    the answer is read: `answer_pos` for a `Task`, all positions for `Sequences`, e.g. the test
+    lists of a sorting task. `.task` is the task in the grid's order, on the same device.
+    New weights, hooks added to the model, and another `attn_scale` or configuration empty the
+    cache; other changes to the model's code are not noticed.
 
     CachedModel(run) is the last snapshot of a run with the run's task.
-    memory: bytes that one pass may take beside its results; inputs are run in batches of that size.
+    memory: bytes that one pass may take beside its results; inputs are run in batches that fit.
     Raises ValueError if the model has other tokens or classes than the task.
     """
 
@@ -36,7 +36,7 @@ class CachedModel(Activations):
 
     @property
     def cache(self) -> AllPositions:
-        """TransformerLens's habit: model.cache["post", 0] has all positions, "a b pos ..."."""
+        """As in TransformerLens, model.cache["post", 0] has all positions: "a b pos ..."."""
         return AllPositions(self)
 
     @property
@@ -59,9 +59,9 @@ class CachedModel(Activations):
         """W_out W_U: what each neuron adds to each class's logit (Nanda et al. 2023, section 4.2),
         in float32 at least.
 
-        Raises ValueError where neurons are not read linearly and directly: several layers, no MLP,
-        a LayerNorm before the unembedding, or whatever else makes logits move otherwise when the
-        neurons are moved (a soft cap, an edit, a hook that was left on the model).
+        Raises ValueError where neurons are not read linearly and directly: with several layers, no
+        MLP, a LayerNorm before the unembedding, or anything else by which logits move otherwise
+        when neurons are moved (a soft cap, an edit, a hook that was left on the model).
         """
         cfg = self.model.cfg
         reasons = {
@@ -84,7 +84,7 @@ class CachedModel(Activations):
 
     @torch.no_grad()
     def _reads_neurons_by(self, W_L: Float[Tensor, "neuron c"], n: int = 8) -> bool:
-        """Whether logits of n inputs move by d W_L where the neurons are moved by a random d."""
+        """Whether the logits of n inputs move by d W_L when the neurons are moved by a random d."""
         post, inputs = self.hook_name("post", 0), torch.arange(min(n, len(self.task)))
         generator = torch.Generator().manual_seed(0)
         move = torch.randn(len(W_L), generator=generator).to(W_L)
@@ -97,7 +97,7 @@ class CachedModel(Activations):
         return bool(error <= 1e-3 * expected.abs().max() + rounding)
 
     def attention_to(self, operand: int, layer: int | None = None) -> Float[Tensor, "a b head"]:
-        """Each head's attention from the answer's position to where an operand stands.
+        """Each head's attention from the answer's position to the position of an operand.
 
         operand: 0 for a, 1 for b. Raises ValueError for a task that states no operands.
         """
@@ -107,13 +107,13 @@ class CachedModel(Activations):
 
     def as_sums(self) -> CachedModel:
         """The same model on the grid of the coordinates u(a), v(b) that the task's operation names,
-        with the class of each sum u + v: what every measure of modular addition takes. Itself,
-        where a and b are the coordinates already.
+        with the class of each sum u + v, as every measure of modular addition needs it. If a and b
+        are the coordinates already, it is the model itself.
 
         Raises ValueError where the task states no operation, or one that is not one to one.
         """
         if not isinstance(self.task, Task):
-            raise ValueError(f"{self.task.name} is no task on pairs: it has no sum u + v")
+            raise ValueError(f"{self.task.name} is not a task on pairs: it has no sum u + v")
         task = self.task.as_sums()
         same = task.tokens.equal(self.task.tokens) and task.labels.equal(self.task.labels)
         if same and task.outputs == tuple(self._outputs.tolist()):
@@ -128,7 +128,7 @@ class CachedModel(Activations):
         return CachedModel(self.model, task, memory=self.memory, edits=edits)
 
     def require_operands(self, what: str) -> None:
-        """Raises ValueError, saying what needs them, unless the task states its operands."""
+        """Raises ValueError, saying what needs the operands, unless the task states them."""
         if not self.task.operands:
             raise ValueError(
                 f"{self.task.name} does not say where its operands stand, which {what} needs: "
@@ -137,7 +137,7 @@ class CachedModel(Activations):
 
     def with_hooks(self, *hooks: Hook | Sequence[Hook]) -> CachedModel:
         """The same model as it runs with these hooks, e.g. an ablation; the model itself keeps none
-        of them. A list of them, as TransformerLens takes it, is as good.
+        of the hooks. A list of hooks, as in TransformerLens, does as well.
 
         with_hooks(("blocks.0.mlp.hook_post", lambda post, hook: 0 * post)).logits
         """
@@ -157,7 +157,7 @@ class CachedModel(Activations):
         shape that `activation` has at `pos`.
 
         with_values({"blocks.0.mlp.hook_post": approximated_post}).logits. Edits apply in the order
-        they were asked for.
+        in which they were asked for.
         Raises ValueError for values of another shape.
         """
         edits: list[Edit] = []
@@ -178,8 +178,8 @@ class CachedModel(Activations):
     def embedding_gradients(
         self, inputs: Int[Tensor, "n"], classes: Int[Tensor, "n"]
     ) -> Float[Tensor, "n ctx d_model"]:
-        """Gradient of each input's logit of one class by the embeddings of its tokens, before
-        positions are added.
+        """Gradient of each input's logit of one class with respect to the embeddings of its tokens,
+        before positions are added.
         """
         embedded: list[Tensor] = []
 

@@ -1,8 +1,8 @@
-"""Families of models: what the suite asks of one, and how the one that a configuration names is
-found.
+"""Families of models: what the suite asks of a family, and how the family that a configuration
+names is found.
 
-A family is a subclass of `Family`, which makes it known. Those of this package are found by their
-name: the family "transformer" is in `models/transformer`, and is imported when it is first needed.
+A family is a subclass of `Family`, which makes it known. Families of this package are found by
+name: "transformer" is in `models/transformer`, and is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from interp_utils.tasks import AnyTask
 
 Weights = Mapping[str, Tensor]
-# Of weights; where the family has dropout `masks=`, and where it has mini-batches `rows=`, which
-# inputs to compute.
+# A function of weights. A family with dropout takes `masks=`, and one with mini-batches `rows=`,
+# the inputs to compute.
 LogitsFn = Callable[..., Float[Tensor, "n d_vocab_out"]]
 MembersLogitsFn = Callable[..., Float[Tensor, "member n d_vocab_out"]]
 SequenceLogitsFn = Callable[
@@ -35,13 +35,13 @@ FAMILIES: dict[str, type[Family]] = {}
 
 
 class UnknownFamily(ValueError):
-    """No family of models has this name, or none that was imported."""
+    """No family of models that was imported has this name."""
 
 
 class Family(ABC):
     """One kind of model: from its configuration to weights, to a model, and to logits.
 
-    The configuration is a subclass of `FamilyConfig`, and its `family` the name that runs store.
+    The configuration is a subclass of `FamilyConfig`; its `family` is the name that runs store.
     A model's weights are a dict of tensors under names of the family's own choice.
     """
 
@@ -53,7 +53,7 @@ class Family(ABC):
         there = FAMILIES.get(name, cls)
         if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(
-                f"the family {name!r} is that of {there.__module__}.{there.__qualname__}; choose "
+                f"the family {name!r} belongs to {there.__module__}.{there.__qualname__}; choose "
                 f"another name"
             )
         FAMILIES[name] = cls
@@ -73,8 +73,8 @@ class Family(ABC):
     def canonical_weights(
         self, config: Any, weights: Mapping[str, Any], **options: Any
     ) -> dict[str, Tensor]:
-        """Copies of the weights by the family's names, from what people have saved, which may be
-        arranged in another way (options). Shapes and values are not checked.
+        """Copies of weights that were saved elsewhere, by the family's names. They may be arranged
+        in another way (options). Shapes and values are not checked.
         """
         if options:
             raise TypeError(f"the family {config.family!r} takes none of {sorted(options)}")
@@ -84,9 +84,8 @@ class Family(ABC):
     def build(
         self, config: Any, weights: Weights | None = None, device: Device = None, **options: Any
     ) -> nn.Module:
-        """A model with these weights (default: the initial ones), whatever is not trained frozen.
-
-        A `CachedModel` needs one with hooks, as TransformerLens's HookedRootModule has them.
+        """A model with these weights (default: the initial ones). Weights that are not trained are
+        frozen. A `CachedModel` needs a model with hooks, as in TransformerLens's HookedRootModule.
         """
 
     @abstractmethod
@@ -95,7 +94,7 @@ class Family(ABC):
     ) -> LogitsFn:
         """A function from weights to the logits of all `tokens` at one position.
 
-        kind: "auto", or the name of a way to compute them where the family has several.
+        kind: "auto", or the name of one way to compute logits where the family has several.
         """
 
     def sequence_logits_fn(
@@ -118,7 +117,7 @@ class Family(ABC):
         raise NotImplementedError
 
     def check(self, config: Any, task: AnyTask, training: TrainConfig) -> None:
-        """Raises ValueError where a model cannot be trained on a task as these settings say."""
+        """Raises ValueError where a model cannot be trained on a task under these settings."""
         if training.dropout:
             raise ValueError(
                 f"the family {config.family!r} has no dropout: leave TrainConfig.dropout 0"
@@ -146,15 +145,15 @@ class Family(ABC):
 
 
 def family_named(name: Any) -> Family:
-    """Raises UnknownFamily, saying what is known, unless there is one."""
+    """The family of this name. Raises UnknownFamily, naming the known ones, if there is none."""
     if name not in FAMILIES and isinstance(name, str) and name.isidentifier():
         home = f"{__package__}.{name}"
         if importlib.util.find_spec(home) is not None:
             importlib.import_module(home)
     if name not in FAMILIES:
         raise UnknownFamily(
-            f"the model is of the family {name!r}, known are {sorted(FAMILIES)}: import the module "
-            f"that defines this family, then try again"
+            f"the model is of the family {name!r}, and {sorted(FAMILIES)} are known: import the "
+            f"module that defines this family, then try again"
         )
     return FAMILIES[name]()
 
@@ -164,7 +163,7 @@ def family_of(config: FamilyConfig) -> Family:
 
 
 def config_from_json(values: Mapping[str, Any]) -> FamilyConfig:
-    """The configuration that is stored so, of the class of its family; without one a transformer's.
+    """The configuration with these stored values, by its family; without one, a transformer's.
 
     Raises UnknownFamily, or ValueError for unknown or missing fields.
     """
@@ -173,7 +172,7 @@ def config_from_json(values: Mapping[str, Any]) -> FamilyConfig:
 
 
 def weight_shapes(config: FamilyConfig) -> dict[str, tuple[int, ...]]:
-    """Shape of every weight by its name, in the one order that this suite uses."""
+    """Shape of every weight by its name, in the one order that the suite uses."""
     return family_of(config).weight_shapes(config)
 
 
@@ -190,8 +189,8 @@ def initial_weights(config: FamilyConfig) -> dict[str, Tensor]:
 def build(
     config: FamilyConfig, weights: Weights | None = None, device: Device = None, **options: Any
 ) -> nn.Module:
-    """A model with these weights (default: `initial_weights(config)`), whatever is not trained
-    frozen. device None is a GPU where there is one.
+    """A model with these weights (default: `initial_weights(config)`). Weights that are not trained
+    are frozen. device None is a GPU where there is one.
 
     options: the family's own, e.g. `bridge=True` for a transformer as a TransformerBridge.
     """
@@ -203,8 +202,8 @@ def logits_fn(
 ) -> LogitsFn:
     """A function from weights to the logits of all `tokens` at one position, by default the last.
 
-    kind: for a transformer "table" (one layer only), "hooked", or "auto": the first where it
-    applies.
+    kind: for a transformer "table" (one layer only), "hooked", or "auto": "table" where it applies,
+    else "hooked".
     """
     return family_of(config).logits_fn(config, tokens, kind, answer_pos)
 
@@ -232,8 +231,8 @@ def members_logits_fn(
 def canonical_weights(
     config: FamilyConfig, weights: Mapping[str, Any], **options: Any
 ) -> dict[str, Tensor]:
-    """Copies of weights that were saved elsewhere, by the names and in the arrangement of the
-    family. Shapes and values are not checked.
+    """Copies of weights that were saved elsewhere, under the family's names and in the family's
+    arrangement. Shapes and values are not checked.
 
     options: the family's own; for a transformer those of `models.from_weights`.
     """

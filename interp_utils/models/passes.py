@@ -1,5 +1,5 @@
-"""What a pass of a CachedModel is made of: which model fits a task, hooks that note and set, and
-whether a model has changed since the last pass.
+"""The parts of a CachedModel's pass: whether the model fits the task, hooks that note and set, and
+whether the model has changed since the last pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from interp_utils.tasks import Sequences, StreamTask, Task
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
-# Where each activation has its positions; every other is "batch pos ...".
+# The axis of positions of each activation; all others are "batch pos ...".
 QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
 
 
@@ -27,7 +27,7 @@ def require_model_and_task(model: Any, task: Any) -> None:
         advice = (
             "pass its .module"
             if inside
-            else "from weights alone models.from_weights makes one, Run.load(path) reads a run"
+            else "models.from_weights makes a model from weights, Run.load(path) reads a run"
         )
         raise TypeError(
             f"expected a HookedTransformer, a TransformerBridge or a Run, got "
@@ -52,29 +52,29 @@ def require_fit(model: nn.Module, task: Task | Sequences) -> None:
     cfg = model.cfg
     if cfg.n_ctx < task.n_ctx:
         raise ValueError(
-            f"{task.name} has inputs of {task.n_ctx} tokens, this model takes {cfg.n_ctx} "
-            f'(n_ctx): is there an "=", or an operator, that it was trained without? State the '
-            f"form of its inputs, e.g. layout=tasks.Layout(['a', 'b'])"
+            f"{task.name} has inputs of {task.n_ctx} tokens, and this model takes {cfg.n_ctx} "
+            f'(n_ctx): was it trained without an "=" or an operator? State the form of its inputs, '
+            f"e.g. layout=tasks.Layout(['a', 'b'])"
         )
     if cfg.d_vocab != task.d_vocab:
         raise ValueError(
-            f"{task.name} needs a model with d_vocab = {task.d_vocab}, this one has {cfg.d_vocab}; "
-            f"was it trained for another p? If its vocabulary has tokens that the task never "
-            f"shows, say so: layout=tasks.Layout(d_vocab={cfg.d_vocab})"
+            f"{task.name} needs a model with d_vocab = {task.d_vocab}, and this one has "
+            f"{cfg.d_vocab}; was it trained for another p? If its vocabulary has tokens that the "
+            f"task never shows, say so: layout=tasks.Layout(d_vocab={cfg.d_vocab})"
         )
     classes = sum(task.n_classes)
     stated = task.d_vocab_out
     fitting = (classes, task.d_vocab) if stated is None else (stated,)
     if cfg.d_vocab_out not in fitting:
         raise ValueError(
-            f"{task.name} needs a model with d_vocab_out = {fitting[0]}, this one has "
+            f"{task.name} needs a model with d_vocab_out = {fitting[0]}, and this one has "
             f"{cfg.d_vocab_out}; if only some of its outputs are classes, say which: "
             f"layout=tasks.Layout(outputs=..., d_vocab_out={cfg.d_vocab_out})"
         )
 
 
 class AllPositions:
-    """Activations at all positions, by the keys that TransformerLens's caches take."""
+    """Activations at all positions, under the keys of TransformerLens's caches."""
 
     def __init__(self, model: CachedModel) -> None:
         self._model = model
@@ -85,7 +85,7 @@ class AllPositions:
 
 
 def noting(ran: set[str], name: str, hook: Callable) -> Callable:
-    """The hook, which also adds its name to `ran` when it runs."""
+    """A hook that does the same, and adds the name to `ran` when it runs."""
 
     def noting(activation: Tensor, *, hook: nn.Module, own: Callable = hook) -> Tensor | None:
         ran.add(name)
@@ -95,7 +95,7 @@ def noting(ran: set[str], name: str, hook: Callable) -> Callable:
 
 
 def setting(name: str, value: Tensor, pos: int | None) -> Callable:
-    """A hook that writes a value at a position, or at all of them."""
+    """A hook that writes a value at one position, or at all positions."""
 
     def setting(activation: Tensor, hook: nn.Module) -> Tensor:
         changed = activation.clone()
@@ -117,8 +117,8 @@ def at_position(x: Tensor, name: str, pos: int | None) -> Tensor:
 
 
 def fingerprint(model: nn.Module) -> tuple:
-    """Changes with any weight, however it was written, with any hook that is added or removed, and
-    with the model's configuration and its heads' scale.
+    """A value that changes with any weight, however it was written, with any hook that is added or
+    removed, and with the model's configuration and its heads' scale.
     """
     hooks = tuple(
         (name, *module._forward_hooks, *module._forward_pre_hooks)
@@ -134,8 +134,8 @@ def fingerprint(model: nn.Module) -> tuple:
 
 @torch.no_grad()
 def _checksum(x: Tensor) -> Tensor:
-    """Sum of bit patterns, each times an odd number of its place: sees a changed value and a
-    changed order.
+    """The sum of bit patterns, each times an odd number for its place: it changes with the values
+    and with their order.
     """
     integer = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[x.element_size()]
     bits = x.detach().flatten().view(integer).to(torch.int64)

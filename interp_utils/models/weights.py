@@ -1,4 +1,4 @@
-"""Weights of any family, as dicts of tensors by name, and as people keep them."""
+"""Weights of any family: dicts of tensors by name, and the forms in which people keep weights."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def state_dict_in(saved: Any, anchor: str) -> dict[str, Tensor]:
     state dict among its entries, e.g. {"model": ..., "optimizer": ...}.
 
     anchor: the name of a weight that every model of the kind has, perhaps after a prefix.
-    Raises TypeError/ValueError where there is none, more than one, or a list of them.
+    Raises TypeError/ValueError where there is no state dict, more than one, or a list.
     """
     if isinstance(saved, nn.Module):
         raise TypeError(
@@ -63,7 +63,7 @@ def state_dict_in(saved: Any, anchor: str) -> dict[str, Tensor]:
             raise ValueError(_of_a_list(f"weights[{key!r}]", value))
     no_tensors = [key for key, value in saved.items() if not isinstance(value, Tensor)]
     raise ValueError(
-        f"expected a dict of tensors by name, but these entries are no tensors: {no_tensors[:5]}; "
+        f"expected a dict of tensors by name; these entries are not tensors: {no_tensors[:5]}; "
         f"leave them out"
     )
 
@@ -85,7 +85,7 @@ def _is_state_dict(value: Any) -> bool:
 
 
 def _state_dicts(saved: Mapping, place: str) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
-    """Every state dict within, with the expression that has it."""
+    """Every state dict within, with the Python expression for it."""
     for key, value in saved.items():
         here = f"{place}[{key!r}]"
         if _is_state_dict(value):
@@ -99,8 +99,8 @@ def _anchors(names: Iterable[str], anchor: str) -> list[str]:
 
 
 def without_prefix(weights: Mapping[str, Tensor], anchor: str) -> dict[str, Tensor]:
-    """The weights without the prefix that all of their names have, e.g. "_orig_mod." of
-    torch.compile or "module." of DataParallel.
+    """The weights without the prefix that all names have, e.g. "_orig_mod." of torch.compile or
+    "module." of DataParallel.
 
     Raises ValueError, naming the prefix, where only some names have it.
     """
@@ -113,14 +113,14 @@ def without_prefix(weights: Mapping[str, Tensor], anchor: str) -> dict[str, Tens
     others = [name for name in weights if not name.startswith(prefix)]
     if others:
         raise ValueError(
-            f"the names of these weights begin with {prefix!r}, but for {', '.join(others[:3])}: "
-            f"pass only the former"
+            f"the names of these weights begin with {prefix!r}, except {', '.join(others[:3])}: "
+            f"leave these out"
         )
     return {name.removeprefix(prefix): weight for name, weight in weights.items()}
 
 
 def say_cast(weights: Mapping[str, Tensor], into: Mapping[str, Tensor], why: str) -> None:
-    """Warns of weights that become another dtype, naming from and to, and why."""
+    """Warns of weights that are cast to another dtype, naming both dtypes and the reason."""
     casts = {(str(weight.dtype), str(into[name].dtype)) for name, weight in weights.items()}
     said = [f"{before} become {after}" for before, after in sorted(casts) if before != after]
     if said:

@@ -35,8 +35,8 @@ class Transformer(Family):
         has_tables = forward.takes_tables(config, training.forward)
         if training.dropout and not has_tables:
             raise ValueError(
-                "dropout is in the table forward alone, of one-layer models without "
-                'normalization: leave TrainConfig.dropout 0, or forward "auto"'
+                "only the table forward, for one-layer models without normalization, has "
+                'dropout: leave TrainConfig.dropout 0, or forward "auto"'
             )
         if isinstance(task, StreamTask) and config.attention != "causal":
             raise ValueError(

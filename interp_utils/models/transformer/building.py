@@ -1,5 +1,5 @@
-"""The one module that knows transformer_lens: build a model, read and write its weights by
-HookedTransformer's names.
+"""The one module that knows transformer_lens. It builds a model, and reads and writes the weights
+under HookedTransformer's names.
 
 A model is a HookedTransformer (transformer_lens 3) or a TransformerBridge (3.9 and 4).
 transformer_lens is imported when a model is built, not before.
@@ -41,12 +41,11 @@ def build(
     bridge: bool | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> HookedTransformer | TransformerBridge:
-    """A model with these weights (default: `initial_weights(config)`), whatever is not trained
-    frozen.
+    """A model with these weights (default: `initial_weights(config)`). Weights that are not trained
+    are frozen. No global random state is read or changed.
 
-    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it.
-    dtype: in which the model has its weights and computes. No global random state is read or
-    changed.
+    bridge: True for a TransformerBridge; None for a HookedTransformer where transformer_lens has
+        it. dtype: the precision of the model's weights and computations.
     """
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError(
@@ -101,11 +100,11 @@ def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
     from transformer_lens.config import TransformerBridgeConfig
     from transformer_lens.model_bridge import TransformerBridge
 
-    # With a seed it draws from a forked generator, without one from the global.
+    # With a seed the bridge draws from a forked generator, without one from the global generator.
     bridge = TransformerBridge.boot_native(
         TransformerBridgeConfig(**sizes, seed=0, architecture="TransformerLensNative")
     )
-    # Its weights are in float32 whatever the configuration says, and its own `to` prints.
+    # A bridge's weights are in float32 whatever its configuration says, and its own `to` prints.
     return nn.Module.to(bridge, sizes["dtype"])
 
 
@@ -132,8 +131,8 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
 def call_with(
     model: nn.Module, weights: Mapping[str, Tensor], tokens: Int[Tensor, "n ctx"]
 ) -> Float[Tensor, "n ctx d_vocab_out"]:
-    """The model's logits with other weights, under HookedTransformer's names, that gradients flow
-    to, computed in the precision of these weights.
+    """The model's logits with other weights, under HookedTransformer's names, in the precision of
+    these weights. Gradients flow to them.
     """
     given = dict(weights)
     if is_bridge(model):
@@ -156,10 +155,8 @@ def call_with(
 def _places(
     model: nn.Module, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Each weight's name, the model's tensor that holds it, and its value in that tensor's
-    orientation.
-
-    A bridge has torch's linear layers, outputs first and heads flattened.
+    """Each weight's name, the tensor of the model that holds it, and its value in that tensor's
+    orientation. A bridge has torch's linear layers: outputs first and heads flattened.
     """
     linear = {"Q": "q", "K": "k", "V": "v", "O": "o", "in": "in", "out": "out"}
     for name, weight in weights.items():
@@ -191,8 +188,8 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copies weights into the model, all of them or none. A warning says what is cast to the
     model's precision.
 
-    Raises ValueError where names are missing or unknown, a shape is another, a value is not finite,
-    or two weights of the model are the same memory (W_U tied to W_E) and shall have other values.
+    Raises ValueError where names are missing or unknown, a shape is wrong, a value is not finite,
+    or two weights of the model share memory (W_U tied to W_E) and are given different values.
     """
     own = named_weights(model)
     check_weights(weights, {name: tuple(weight.shape) for name, weight in own.items()})
@@ -200,14 +197,12 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         _copy_shared(own, weights)
         for name, weight in own.items():
             weight.copy_(weights[name])
-    say_cast(
-        weights, own, "in which the model is; build it with dtype=... to have it in another one"
-    )
+    say_cast(weights, own, "the model's precision; build it with dtype=... for another one")
 
 
 def _copy_shared(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    """Copies those whose memory another weight of the model may have, too. Raises ValueError, with
-    everything as it was, where one would overwrite the other.
+    """Copies weights that may share memory with another weight of the model. Raises ValueError,
+    with everything as it was, where one weight would overwrite another.
     """
     buffers = [weight.untyped_storage()._cdata for weight in own.values()]
     shared = [name for name, buffer in zip(own, buffers, strict=True) if buffers.count(buffer) > 1]
@@ -219,7 +214,7 @@ def _copy_shared(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> No
     for name, weight in before.items():
         own[name].copy_(weight)
     raise ValueError(
-        f"{' and '.join(shared)} of this model are the same memory, and these weights differ "
-        f"there; give it a weight of its own first, e.g. model.unembed.W_U = "
+        f"{' and '.join(shared)} of this model share memory, and these weights have different "
+        f"values there; separate them first, e.g. model.unembed.W_U = "
         f"torch.nn.Parameter(model.unembed.W_U.detach().clone())"
     )

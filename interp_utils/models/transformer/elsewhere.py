@@ -1,4 +1,4 @@
-"""A transformer from weights that were trained elsewhere, as people keep them."""
+"""A transformer from weights that were trained elsewhere, in any form in which people keep them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
 ANCHOR = "embed.W_E"
-BUFFERS = ("attn.mask", "attn.IGNORE")  # which a state_dict has beside the weights
-# Of each weight with a size that a task determines: its axis, what is along it, the size, and the
-# argument that picks from it.
+BUFFERS = ("attn.mask", "attn.IGNORE")  # entries of a state_dict that are not weights
+# For each weight with a size that a task determines: its axis, what lies along the axis, the size,
+# and the argument that picks from the axis.
 PICKED = {
     "embed.W_E": (0, "rows", "d_vocab", "token_order"),
     "unembed.W_U": (1, "columns", "d_vocab_out", "class_order"),
@@ -43,23 +43,23 @@ def from_weights(
     device: Device = None,
     bridge: bool | None = None,
 ) -> HookedTransformer | TransformerBridge:
-    """A model from weights that come from elsewhere, as people keep them.
+    """A model from weights that were trained elsewhere.
 
-    weights: a state dict, or what was saved with one in it, e.g. {"model": ..., "optimizer": ...};
-        names may all begin with the same prefix ("_orig_mod.", "module.").
-    token_order: for each token of the task, its row of W_E, and class_order: for each class, its
-        column of W_U; default: the same. Rows and columns that are not named are left out, e.g.
-        those of a padded vocabulary.
+    weights: a state dict, or a dict that holds one, e.g. {"model": ..., "optimizer": ...}; all
+        names may begin with the same prefix ("_orig_mod.", "module.").
+    token_order: the row of W_E for each token of the task. class_order: the column of W_U for each
+        class. Default: the same order. Rows and columns that are not named, e.g. those of a padded
+        vocabulary, are left out.
     orientation: one of ORIENTATIONS, e.g. "progress_measures", the authors' files of 2022; None is
         the first that the shapes fit.
-    dtype: in which the model has its weights and computes; a warning says what is cast.
-    bridge: a TransformerBridge; None is a HookedTransformer where transformer_lens has it.
+    dtype: the precision of the model's weights and computations; a warning says what is cast.
+    bridge: True for a TransformerBridge, None for a HookedTransformer if transformer_lens has it.
 
     Sizes that the configuration leaves None (n_ctx, d_vocab, d_vocab_out) are those of the weights:
     one more output, for "=", is fine. Of more positions than n_ctx the first ones are taken. Biases
     that are missing are zero, and so are positions where config.positions is False.
-    Raises ValueError where there are no weights or several models', a name is missing or unknown, a
-    shape is another, or a value is not finite.
+    Raises ValueError where there are no weights or those of several models, a name is missing or
+    unknown, a shape is wrong, or a value is not finite.
     """
     config, weights = canonical_weights(
         config,
@@ -94,7 +94,7 @@ def canonical_weights(
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         raise ValueError(
             "n_ctx, d_vocab and d_vocab_out are in neither the configuration nor the weights "
-            f"(W_pos, W_E, W_U); these have {sorted(weights)[:5]}"
+            f"(W_pos, W_E, W_U); the weights have {sorted(weights)[:5]}"
         )
     for name, shape in weight_shapes(config).items():
         if is_bias(name) or (name == "pos_embed.W_pos" and not config.positions):
@@ -105,9 +105,9 @@ def canonical_weights(
 def config_of(weights: Mapping[str, Any], **settings: Any) -> ModelConfig:
     """A configuration with the sizes that these weights have, and these settings.
 
-    Weights do not tell an activation function (`act_fn`, default "relu"), the direction of
-    attention, or a normalization without weights: say what is not the default.
-    weights: as for `from_weights`. Raises ValueError where they are no transformer's.
+    Weights do not show an activation function (`act_fn`, default "relu"), the direction of
+    attention, or a normalization without weights: pass those that are not the default.
+    weights: as for `from_weights`. Raises ValueError where they are not those of a transformer.
     """
     weights = _named(weights)
     for orientation in ORIENTATIONS:
@@ -123,7 +123,7 @@ def config_of(weights: Mapping[str, Any], **settings: Any) -> ModelConfig:
 def _config_of(
     weights: Mapping[str, Tensor] | None, settings: dict[str, Any]
 ) -> ModelConfig | None:
-    """None where the weights do not agree on their sizes."""
+    """The configuration in one orientation; None where the weights do not agree on their sizes."""
     W_Q = None if weights is None else weights.get("blocks.0.attn.W_Q")
     if W_Q is None or W_Q.ndim != 3:
         return None
@@ -154,12 +154,12 @@ def _biases(weights: Mapping[str, Tensor]) -> str:
 
 
 def _named(saved: Any) -> dict[str, Tensor]:
-    """The state dict in it, without prefix and buffers."""
+    """The state dict in what was saved, without prefix and buffers."""
     weights = state_dict_in(saved, ANCHOR)
     if any(name.endswith("embed.weight") for name in weights):
         raise ValueError(
             "these weights have the names of a TransformerBridge or of torch's layers "
-            "(embed.weight): pass models.named_weights(model) of a bridge"
+            "(embed.weight): for a bridge, pass models.named_weights(model)"
         )
     weights = without_prefix(weights, ANCHOR)
     return {name: weight for name, weight in weights.items() if not name.endswith(BUFFERS)}
@@ -168,8 +168,8 @@ def _named(saved: Any) -> dict[str, Tensor]:
 def _turned(
     config: ModelConfig, weights: dict[str, Tensor], orientation: str | None
 ) -> dict[str, Tensor]:
-    """In HookedTransformer's orientation; as they are where no orientation fits, so that the check
-    of shapes names the one that is wrong.
+    """The weights in HookedTransformer's orientation. Where no orientation fits they stay as they
+    are, and the check of shapes names the wrong one.
     """
     if orientation is not None and orientation not in ORIENTATIONS:
         raise ValueError(f"orientation must be one of {list(ORIENTATIONS)}, got {orientation!r}")
@@ -181,7 +181,7 @@ def _turned(
 
 
 def _fits(config: ModelConfig, weights: Mapping[str, Tensor]) -> bool:
-    """Whether the weights that there are have the shapes that they should."""
+    """Whether all weights that are present have the shapes of the configuration."""
     if None in (config.n_ctx, config.d_vocab, config.d_vocab_out):
         return False
     shapes = weight_shapes(config)
@@ -193,7 +193,7 @@ def _fits(config: ModelConfig, weights: Mapping[str, Tensor]) -> bool:
 def _with_sizes(
     config: ModelConfig, weights: Mapping[str, Tensor], replace: bool = False
 ) -> ModelConfig:
-    """With those sizes of the weights that the configuration leaves None, or with all of them."""
+    """The configuration with the sizes of the weights: those that it leaves None, or all."""
     for name, axis, size in (
         ("pos_embed.W_pos", 0, "n_ctx"),
         ("embed.W_E", 0, "d_vocab"),
@@ -211,7 +211,7 @@ def _picked(
     given: Mapping[str, Iterable | None],
     config: ModelConfig,
 ) -> Tensor:
-    """The rows, columns or entries that are asked for, in that order."""
+    """The rows, columns or entries that were asked for, in the order of the request."""
     axis, parts, field, argument = PICKED[name]
     size, wanted = weight.shape[axis], getattr(config, field)
     if given[argument] is not None:
@@ -224,8 +224,8 @@ def _picked(
         return weight.index_select(axis, torch.tensor(order, device=weight.device))
     if wanted is not None and size > wanted:
         raise ValueError(
-            f"{name} has {size} {parts}, ModelConfig.{field} is {wanted}: say which of them are "
-            f"meant, e.g. {argument}=range({wanted}), or leave ModelConfig.{field} None"
+            f"{name} has {size} {parts}, ModelConfig.{field} is {wanted}: choose {parts}, e.g. "
+            f"{argument}=range({wanted}), or leave ModelConfig.{field} None"
         )
     return weight
 

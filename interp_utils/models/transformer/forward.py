@@ -1,8 +1,8 @@
-"""Two ways from weights to the logits that are asked for: a fast exact one, and HookedTransformer's
-own.
+"""Two ways from weights to the logits that are asked for: a fast exact forward, and
+HookedTransformer's own.
 
-Both are functions of a dict of weights under HookedTransformer's names, so that a training loop
-need not know which. The fast one also takes many models at once.
+Both are functions of a dict of weights under HookedTransformer's names, so a training loop need not
+know which it has. The fast forward also takes many models at once.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def logits_fn(
 ) -> LogitsFn:
     """A function from weights to the logits of all `tokens` at one position, by default the last.
 
-    kind: "table" (one layer only), "hooked", or "auto": the first where it applies.
-    The function takes `rows`, Int "k", the inputs to compute; default all. The table's also takes
-    dropout `masks`, "site d_model" or "site n d_model", that the residual stream is multiplied with
-    after attention (site 0) and after the MLP.
+    kind: "table" (one layer only), "hooked", or "auto": "table" where it applies, else "hooked".
+    The function takes `rows`, Int "k", the inputs to compute; default all. That of "table" also
+    takes dropout `masks`, "site d_model" or "site n d_model", by which the residual stream is
+    multiplied after attention (site 0) and after the MLP (site 1).
     """
     if not takes_tables(config, kind):
         model = build(config, device=tokens.device)
@@ -79,7 +79,7 @@ def sequence_logits_fn(
     config: ModelConfig, kind: str = "auto", device: Device = None
 ) -> SequenceLogitsFn:
     """A function from weights, tokens and a mask of positions to the logits at those positions, in
-    the mask's order. With the mask on the CPU it reads nothing back from a GPU.
+    the mask's order. If the mask is on the CPU, the function reads nothing back from a GPU.
 
     kind: as for `logits_fn`.
     """
@@ -92,17 +92,17 @@ def sequence_logits_fn(
 
 
 def takes_tables(config: ModelConfig, kind: str) -> bool:
-    """Whether the table forward is taken. Raises ValueError where it is asked for and would not be
-    this model's.
+    """Whether the table forward is used. Raises ValueError where it is asked for and would compute
+    another model.
     """
     if kind == "table" and config.n_layers > 1:
         raise ValueError(
-            f"the table forward is for one-layer models, this one has {config.n_layers}; use "
-            '"hooked"'
+            f"the table forward is for one-layer models, this one has {config.n_layers} layers; "
+            'use "hooked"'
         )
     if kind == "table" and config.normalization is not None:
         raise ValueError(
-            "the table forward is for models without normalization, this one has "
+            "the table forward is for models without normalization, and this one has "
             f'"{config.normalization}"; use "hooked"'
         )
     return kind != "hooked" and config.n_layers == 1 and config.normalization is None

@@ -1,6 +1,6 @@
 """The orientations in which a transformer's matrices were published.
 
-transformer_lens   HookedTransformer's: what multiplies is on the right, x W.
+transformer_lens   HookedTransformer's: the matrix is on the right, x W.
 progress_measures  the files of Nanda et al. 2023 (trained in 2022), and code after them: inputs
                    last, W_O with its heads side by side, W_E and W_U with d_model first.
 easy_transformer   EasyTransformer's of 2022: inputs last, W_E with d_model first.
@@ -34,8 +34,8 @@ ORIENTATIONS: dict[str, dict[str, str]] = {
 
 
 def turned(weights: Mapping[str, Tensor], orientation: str) -> dict[str, Tensor] | None:
-    """The weights in HookedTransformer's orientation, from this one; None where a matrix has not
-    its number of axes.
+    """The weights turned from this orientation to HookedTransformer's; None where a matrix has
+    another number of axes than this orientation needs.
     """
     heads = {name: w.shape[0] for name, w in weights.items() if name.endswith("attn.W_Q")}
     patterns = ORIENTATIONS[orientation]

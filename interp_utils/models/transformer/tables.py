@@ -20,8 +20,8 @@ from interp_utils.models.transformer.weights import act_fn
 
 
 class Plan(NamedTuple):
-    """Which rows the tables have, and which of them each input reads. Tokens with a member axis
-    share their rows.
+    """Which rows the tables have, and which rows each input reads. All members have the same
+    rows.
     """
 
     row_token: Int[Tensor, "row"]
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"], answer_pos: int) -> Plan:
-    """A causal query reads no position after its own."""
+    """The plan for these tokens. A causal query reads no position after its own."""
     answer_pos = range(tokens.shape[-1])[answer_pos]
     if config.attention == "causal":
         tokens = tokens[..., : answer_pos + 1]
@@ -45,10 +45,10 @@ def make_plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"], answer_
 
 
 def from_tables(config: ModelConfig) -> Callable[..., Tensor]:
-    """Computes only what one position's logits depend on, and nothing twice.
+    """A forward that computes only what one position's logits depend on, and nothing twice.
 
-    Before attention mixes them, keys and values depend on (token, position) alone: there are few of
-    those, so they are tables with a row for each that occurs. Only that position's query is needed.
+    Keys and values depend on (token, position) alone. Few such pairs occur, so keys and values are
+    tables with a row for each pair. Only the query of the one position is needed.
     """
     after_attention = _after_attention(config)
 
@@ -75,8 +75,8 @@ def from_tables(config: ModelConfig) -> Callable[..., Tensor]:
 
 
 def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
-    """The table forward of many answers per input. Keys, values and queries are sums of a row for
-    the token and one for the position.
+    """The table forward for many answers per input. Keys, values and queries are sums of a row for
+    the token and a row for the position.
     """
     after_attention = _after_attention(config)
 
@@ -120,8 +120,8 @@ def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
 
 
 def places(mask: Tensor, device: torch.device) -> tuple[Tensor, ...]:
-    """The rows and columns that a mask selects, which index as it does. A mask on a GPU would have
-    its number of True read at every use.
+    """The rows and columns that a mask selects. They index like the mask; but a mask on a GPU would
+    have its number of True read back at every use.
     """
     return tuple(place.to(device) for place in mask.nonzero(as_tuple=True))
 
@@ -134,11 +134,11 @@ def _attention_weights(weights: Weights) -> dict[str, Tensor]:
 
 
 def _after_attention(config: ModelConfig) -> Callable[..., Tensor]:
-    """From z, "n (head d)", and the residual stream before attention, "n d_model" or one row for
-    all, to logits.
+    """A function from z, "n (head d)", and the residual stream before attention, "n d_model" or one
+    row for all, to logits.
 
-    Products of weights are folded into one matrix where that is fewer operations. A dropout mask
-    that all inputs share is folded into the weights beside it, too.
+    Products of weights are folded into one matrix where this takes fewer operations. A dropout mask
+    that all inputs share is folded into the neighbouring weights, too.
     """
     d_z, d_model, d_mlp, d_out = (
         config.n_heads * config.d_head,
@@ -154,7 +154,7 @@ def _after_attention(config: ModelConfig) -> Callable[..., Tensor]:
             weights["unembed.W_U"],
             weights["unembed.b_U"],
         )
-        resid = start + weights["blocks.0.attn.b_O"]  # but for z W_O
+        resid = start + weights["blocks.0.attn.b_O"]  # without z W_O
         # what the residual stream adds to a folded product's inputs, per row of z
         own = 0 if len(start) == 1 else d_model
         mlp = None

@@ -1,5 +1,5 @@
-"""The transformer's weights under HookedTransformer's names: shapes, which are trained, initial
-values.
+"""The transformer's weights under HookedTransformer's names: their shapes, which of them are
+trained, and their initial values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DRAWN = torch.float32  # whatever torch's default is: another precision draws ot
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Shape of every weight under HookedTransformer's name, in the one order this suite uses."""
+    """Shape of every weight under HookedTransformer's name, in the one order of the suite."""
     heads, d_model, d_head, d_mlp = config.n_heads, config.d_model, config.d_head, config.d_mlp
     shapes = {"embed.W_E": (config.d_vocab, d_model), "pos_embed.W_pos": (config.n_ctx, d_model)}
     block = {
@@ -43,18 +43,18 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _normalization(config: ModelConfig, name: str) -> dict[str, tuple[int, ...]]:
-    """The scale and the shift of one of them, where it has any."""
+    """Shapes of the scale and the shift of one normalization, where it has them."""
     trained = {"LN": ("w", "b"), "RMS": ("w",)}.get(config.normalization, ())
     return {f"{name}.{which}": (config.d_model,) for which in trained}
 
 
 def is_scale(name: str) -> bool:
-    """Whether this is the scale of a LayerNorm or of an RMSNorm, which begins as 1."""
+    """Whether this is the scale of a LayerNorm or of an RMSNorm, which is 1 at first."""
     return name.endswith(("ln1.w", "ln2.w", "ln_final.w"))
 
 
 def is_shift(name: str) -> bool:
-    """Whether this is the shift of a LayerNorm, which begins as 0."""
+    """Whether this is the shift of a LayerNorm, which is 0 at first."""
     return name.endswith(("ln1.b", "ln2.b", "ln_final.b"))
 
 
@@ -75,10 +75,10 @@ def trainable(config: ModelConfig) -> list[str]:
 
 
 def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
-    """Normal weights of the scale `config.init` names times `config.init_scale`, biases zero,
-    normalization's scales one; drawn on the CPU from a generator of their own.
+    """Normal weights with the scale that `config.init` names, times `config.init_scale`; biases are
+    zero, normalization's scales one. They are drawn on the CPU from a generator of their own.
 
-    With and without positions the other weights of a seed are the same.
+    For one seed, the other weights are the same with and without positions.
     """
     generator = torch.Generator().manual_seed(config.seed)
     trained = set(trainable(config))
