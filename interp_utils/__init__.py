@@ -1,6 +1,6 @@
 """Read the algorithms that small transformers learn off their weights.
 
-Names load when they are first used, so that importing this package costs next to nothing.
+Names load when they are first used, so importing this package costs next to nothing.
 """
 
 import importlib

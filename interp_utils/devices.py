@@ -1,7 +1,7 @@
-"""Where tensors live: one default for everything that makes tensors of its own.
+"""The device of tensors: one default for every function that makes tensors of its own.
 
-Functions of tensors have no default: their device is that of their numbers, and labels, masks and
-names that are elsewhere follow them there.
+Functions of tensors have no default. They compute on the device of their numbers, to which labels,
+masks and names on another device are moved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Device = torch.device | str | None  # None is the default
 
 
 def default() -> torch.device:
-    """The device of whatever is not told another: a CUDA GPU where there is one, else Apple's GPU,
+    """The device that is used where none is named: a CUDA GPU if there is one, else Apple's GPU,
     else the CPU.
     """
     if torch.cuda.is_available():
@@ -30,9 +30,9 @@ def default() -> torch.device:
 def resolve(device: Device = None) -> torch.device:
     """The device of this name, with its index; None is the default.
 
-    Where it is a CUDA GPU, the environment variable CUBLAS_WORKSPACE_CONFIG is set unless the user
-    has set it: cuBLAS reads it at the process's first product, and without it deterministic
-    training on a GPU is refused.
+    For a CUDA GPU, the environment variable CUBLAS_WORKSPACE_CONFIG is set unless the user has set
+    it: cuBLAS reads this variable at the process's first product, and without it torch refuses
+    deterministic training on a GPU.
     Raises ValueError for a device that torch cannot use on this machine.
     """
     found = default() if device is None else _usable(device)
@@ -48,7 +48,7 @@ def _usable(device: torch.device | str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"device must be one that torch can use here, got {str(device)!r} ({reason}); leave it "
-            "out to take what is there"
+            "out to use the default"
         ) from None
 
 
@@ -62,11 +62,11 @@ def for_double(device: torch.device) -> torch.device:
 
 
 def column(values: Sequence[float], device: torch.device) -> Float[Tensor, "value 1"]:
-    """Numbers, one a row, in float64: on the CPU where the device has none."""
+    """Numbers, one per row, in float64; on the CPU where the device has no float64."""
     rows = [[value] for value in values]
     return torch.tensor(rows, dtype=torch.float64, device=for_double(device))
 
 
 def double(x: Tensor) -> Tensor:
-    """x in float64, on the CPU where its device has none."""
+    """x in float64; on the CPU where the device of x has no float64."""
     return x.to(for_double(x.device)).double()

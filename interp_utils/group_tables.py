@@ -1,8 +1,8 @@
-"""Multiplication tables of finite groups: made from a name, or checked where they come from
+"""Multiplication tables of finite groups: they are made from a name, or checked if they come from
 elsewhere.
 
-A table is `table[x, y] = x o y` on the elements 0 .. n - 1. Everything that is said about a group
-follows from its table.
+A table is `table[x, y] = x o y` on the elements 0 .. n - 1. All properties of a group are computed
+from its table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-LARGEST = 1000  # elements of a group made from a name: its pairs are a million inputs
+LARGEST = 1000  # elements of a group made from a name: their pairs are a million inputs
 
 
 def group_table(name: str) -> Int[Tensor, "g g"]:
@@ -24,7 +24,7 @@ def group_table(name: str) -> Int[Tensor, "g g"]:
     S_n, A_n: (even) permutations as tuples in lexicographic order, (x o y)(i) = x(y(i)): y first.
     Q8: 1, -1, i, -i, j, -j, k, -k. Products: (g, h) is element g |H| + h.
     Element 0 is the identity.
-    Published tables of "p, then q" (Chughtai et al. 2023, sympy) are these transposed.
+    Published tables of "p, then q" (Chughtai et al. 2023, sympy) are the transposes of these.
     Raises ValueError for any other name, and for groups of more than 1,000 elements.
     """
     tables = [_factor(part, name) for part in name.replace("_", "").split("x")]
@@ -118,9 +118,9 @@ def direct_product(g: Int[Tensor, "g g"], h: Int[Tensor, "h h"]) -> Int[Tensor, 
 def check_table(table: Int[Tensor, "g h"]) -> int:
     """The order of a group with this table.
 
-    Raises TypeError for a table that is not of integers, and ValueError, naming the entry, row,
-    element or triple that shows it, where the table is no group's: not square, not closed, without
-    identity or inverses, or not associative. All n^3 triples are tried.
+    Raises TypeError for a table that is not of integers, and ValueError for a table that is not a
+    group's: not square, not closed, without identity or inverses, or not associative. The message
+    names the entry, row, element or triple that shows this. All n^3 triples are tried.
     """
     if table.is_floating_point() or table.is_complex() or table.dtype == torch.bool:
         raise TypeError(f"a multiplication table holds integers, got {table.dtype}")
@@ -152,7 +152,7 @@ def check_table(table: Int[Tensor, "g h"]) -> int:
 
 
 def _check_rows(table: Tensor) -> None:
-    """Raises ValueError for a row or column that lacks an element, and so has another twice."""
+    """Raises ValueError for a row or column that lacks an element, and so has another one twice."""
     elements = torch.arange(len(table), device=table.device)
     for kind, lines in (("row", table), ("column", table.T)):
         wrong = (lines.sort(1).values != elements).any(1).nonzero().flatten().tolist()
@@ -178,7 +178,7 @@ def inverses(table: Int[Tensor, "g g"]) -> Int[Tensor, "g"]:
 
 
 def element_orders(table: Int[Tensor, "g g"]) -> Int[Tensor, "g"]:
-    """The smallest k >= 1 with x^k = e, of every element."""
+    """The smallest k >= 1 with x^k = e, for every element x."""
     e = identity(table)
     x = torch.arange(len(table), device=table.device)
     power, orders = x.clone(), torch.ones_like(x)

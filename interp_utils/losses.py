@@ -30,7 +30,7 @@ def cross_entropy(
     its gradient exp(d_j) / (1 + S); neither subtracts nearly equal numbers, as log-softmax does. In
     float32 both are within 1e-5 (relative) at margins up to 60; float64 log-softmax has no digit
     left past 40.
-    n_classes: of each answer, for labels "batch answer"; labels "batch" need none.
+    n_classes: the number for each answer, for labels "batch answer"; labels "batch" need none.
     """
     labels = labels.to(logits.device)
     sizes = class_counts(logits, labels, n_classes)
@@ -46,7 +46,7 @@ def cross_entropy_float64(
     n_classes: int | Sequence[int] | None = None,
 ) -> Float[Tensor, "batch *answer"]:
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023,
-    released code). On the CPU where the logits' device has no float64.
+    released code). Computed on the CPU where the logits' device has no float64.
     """
     return _by_answer(torch.nn.functional.log_softmax, logits, labels, n_classes)
 
@@ -57,10 +57,10 @@ def stablemax_cross_entropy(
     labels: Int[Tensor, "batch *answer"],
     n_classes: int | Sequence[int] | None = None,
 ) -> Float[Tensor, "batch *answer"]:
-    """-log of StableMax, s(z_label) / sum_j s(z_j) with s(z) = z + 1 from zero on and 1 / (1 - z)
-    below, in float64: on the CPU where the logits' device has none.
+    """-log of StableMax, s(z_label) / sum_j s(z_j) with s(z) = z + 1 for z >= 0 and 1 / (1 - z)
+    below, in float64; on the CPU where the logits' device has no float64.
 
-    Larger logits do not make it vanish as fast as softmax: it falls as 1 / z, not as exp(-z).
+    With larger logits this loss falls as 1 / z, more slowly than that of softmax, exp(-z).
 
     Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697).
     """
@@ -102,7 +102,7 @@ def class_counts(
     labels: Int[Tensor, "n *answer"],
     n_classes: int | Sequence[int] | None,
 ) -> list[int]:
-    """The number of classes of each answer. n_classes None: all logits are of the one answer.
+    """The number of classes of each answer. n_classes None: all logits belong to one answer.
 
     Raises ValueError where logits, labels and numbers of classes do not fit each other.
     """
@@ -144,8 +144,8 @@ class _RelativeCrossEntropy(torch.autograd.Function):
             return of_answer if answers == 1 else of_answer.index_select(1, answer)
 
         right = logits.gather(1, columns)
-        # What leads, so that nothing overflows; the label itself in most cases, and then nothing is
-        # rounded.
+        # Subtracting the largest logit avoids overflow. In most cases it is the label's, and then
+        # nothing is rounded.
         top = torch.stack([own.amax(1) for own in logits.split(n_classes, 1)], 1)
         exps = (logits - to_classes(top)).exp_().scatter_(1, columns, 0)
         if answers == 1:

@@ -1,4 +1,4 @@
-"""In which precision a number is computed, whatever the precision in which its input is stored."""
+"""The precision in which a number is computed, whatever the precision of its stored input."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ R = TypeVar("R")
 
 
 def at_least_float32(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, which is given float32 for every tensor of half precision (float16, bfloat16).
+    """The function with every tensor of half precision (float16, bfloat16) converted to float32.
 
     In half precision a loss of 2e-9 is 0, a sum of squares is infinite above 65,504, and a share of
-    variance is off in its third digit. float32 and float64 stay what they are.
+    variance is wrong in its third digit. float32 and float64 stay as they are.
     """
 
     @wraps(function)
@@ -29,8 +29,8 @@ def at_least_float32(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def exactly(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, given every tensor on the CPU, and every number in float64: for what is
-    small and rests on eigenvectors. Its results are on the CPU.
+    """The function with every tensor moved to the CPU, and every real number converted to float64,
+    for small results that rest on eigenvectors. Its results are on the CPU.
     """
 
     @wraps(function)
@@ -51,7 +51,7 @@ def _exact(x: Tensor) -> Tensor:
 
 
 def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """A value with every tensor in it changed, in tuples and lists too; itself where none is."""
+    """A value with every tensor in it changed, also in tuples and lists; other values stay."""
     if isinstance(value, Tensor):
         return change(value)
     if not isinstance(value, tuple | list):

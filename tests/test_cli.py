@@ -529,7 +529,7 @@ def test_measures_are_not_overwritten_without_force(shell, small_run, tmp_path):
     file = tmp_path / "measures.csv"
     file.write_text("mine")
     refusal = (
-        f"interp-utils: {file} is there already; choose another file, or replace it with --force\n"
+        f"interp-utils: {file} already exists; choose another file, or replace it with --force\n"
     )
     assert (
         shell(f"measure {small_run.path} --out {file}") == (2, "", refusal)
@@ -559,7 +559,7 @@ def test_measure_without_test_pairs(shell, tmp_path):
     )
     code, out, err = shell(f"measure {tmp_path}")
     assert (code, out) == (1, "") and err.startswith(
-        f"interp-utils: {tmp_path} has no test pairs, which test accuracy and the phases are"
+        f"interp-utils: {tmp_path} has no test pairs, and test accuracy and the phases need"
     )
     assert "Train with --frac-train below 1, or " in err and len(err.splitlines()) == 1
     assert len(trajectories.measure(Run.load(tmp_path), progress=False))  # as the message says
@@ -712,7 +712,7 @@ def test_verify_fails_where_log_and_weights_differ(shell, copy, column, factor):
     assert code == 1 and "1 of 4 FAILED" in out
     assert (
         err.startswith(f"interp-utils: {copy} failed: at step 60: {column} ")
-        and "log and weights are not of one training" in err
+        and "log and weights are not from the same training" in err
     )
 
 

@@ -387,7 +387,7 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
     lie(folder, manifest)
     touched.clear()
     message = (
-        r"run/run.json: not a run's manifest: files missing: \[\], not those of a run at "
+        r"run/run.json: not a run's manifest: files missing: \[\]; files that do not belong to a run at "
         rf"step 25: \['{re.escape(name)}'\]; restore"
     )
     for read in READ.values():
@@ -407,7 +407,7 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
         ({"step": -1}, "the step -1 is not in 0 .. 28"),
         (
             {"step": 26},
-            r"files missing: \['metrics-00000026.json'\], not those of a run at step 26: "
+            r"files missing: \['metrics-00000026.json'\]; files that do not belong to a run at step 26: "
             r".*state-00000025",
         ),
         (

@@ -167,7 +167,7 @@ def test_casts_are_said(checkpoints, tmp_path):
     ("change", "options", "message"),
     [
         (list, {}, r"at which steps these 11 checkpoints were saved: steps=\[...\]"),
-        (dict, {"steps": [1, 2]}, "steps are those of the checkpoints"),
+        (dict, {"steps": [1, 2]}, "name their steps: leave steps= out"),
         (list, {"steps": [1, 2]}, "there are 11 checkpoints and 2 steps"),
         (list, {"steps": [5] * 11}, r"different whole numbers of at least 0, got \[5, 5"),
         (list, {"steps": [0.5, *range(10)]}, r"whole numbers of at least 0, got \[0.5\]"),
@@ -187,7 +187,7 @@ def test_casts_are_said(checkpoints, tmp_path):
         (
             dict,
             {"config": SMALL_MODEL},
-            r"checkpoint of step 2: blocks.0.mlp.b_in, .*: this ModelConfig does not train what",
+            r"checkpoint of step 2: blocks.0.mlp.b_in, .*: these weights were trained, but not by this",
         ),
         (dict, {"config": dataclasses.replace(SMALL_MODEL, d_model=8)}, "must have shape"),
         (dict, {"rows": [1]}, "unexpected keyword argument 'rows'"),

@@ -111,7 +111,7 @@ def test_a_manifest_edited_by_hand_is_refused(copy):
     (copy / "run.json").write_bytes(storage.json_bytes(manifest))
     with pytest.raises(
         DamagedFile,
-        match=r"run.json: its content does not fit its own sha256 \(edited or damaged\); restore",
+        match=r"run.json: the content does not fit its own sha256 \(edited or damaged\); restore",
     ):
         Run.load(copy)
 
@@ -327,7 +327,7 @@ def test_a_newer_format_is_refused(copy):
     manifest = json.loads((copy / "run.json").read_text())
     del manifest["sha256"]
     (copy / "run.json").write_bytes(storage.manifest_to_bytes({**manifest, "format": 99}))
-    with pytest.raises(ValueError, match="has format 99, this version reads 1"):
+    with pytest.raises(ValueError, match="has format 99; this version reads 1"):
         Run.load(copy)
 
 

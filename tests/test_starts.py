@@ -442,8 +442,8 @@ def test_weights_of_another_model_are_refused(short, tmp_path, change, message):
         ({"step": -1}, "counts updates that are not before step -1"),
         ({"optimiser_since": 41}, "counts updates that are not before step 20"),
         ({"moments": 1}, "does not say whether there were moments"),
-        ({"weights": "abc"}, "the origin's weights are no sha256"),
-        ({"manifest": 3}, "the origin's manifest are no sha256"),
+        ({"weights": "abc"}, "the origin's entry 'weights' is not a sha256"),
+        ({"manifest": 3}, "the origin's entry 'manifest' is not a sha256"),
         ({"run": 7}, "the origin's run has no name"),
     ],
 )

@@ -1,7 +1,7 @@
 """The suite from a shell: `interp-utils train`, `resume`, `sweep`, `measure`, `list`,
 `verify`, `ship`, `study`, `claims`.
 
-Only what --help needs is imported here; a command brings torch with it when it runs.
+Only what --help needs is imported here; a command imports torch when it runs.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ TRAINING = (["train"], ["sweep"])
 
 
 class Parser(argparse.ArgumentParser):
-    """Whole option names only, so that a new option never changes what an old command means; errors
-    are raised.
+    """A parser of whole option names only: a new option never changes what an old command means.
+    Errors are raised.
     """
 
     def __init__(self, **settings: object) -> None:
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         self, *args: object, **settings: object
     ) -> tuple[argparse.Namespace, list[str]]:
         namespace, unknown = super().parse_known_args(*args, **settings)
-        if unknown:  # said by the command, not by the whole, whose --help does not have its options
+        if unknown:  # raised by the command's own parser, whose --help has the command's options
             self.error(f"there is no option or argument {' '.join(unknown)}")
         return namespace, unknown
 
@@ -43,8 +43,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(training: bool = True, own: str | None = None) -> Parser:
-    """The whole command line. training False leaves out the options of `train` and `sweep`, which
-    import torch. own: MODULE:FUNCTION of a task of the user's.
+    """The parser of the whole command line. training False leaves out the options of `train` and
+    `sweep`, which import torch. own: MODULE:FUNCTION of a user's own task.
     """
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
     whole = Parser(
@@ -154,8 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def own_task(argv: list[str]) -> tuple[list[str], str | None]:
-    """The command line with the MODULE:FUNCTION of `--task` where a task's name would be, and that
-    MODULE:FUNCTION. Commands that take a run have its module imported, which defines its kind.
+    """The command line with the MODULE:FUNCTION of `--task` in place of a task's name, and this
+    MODULE:FUNCTION. For commands that take a run, the module is imported, and defines its kind.
     """
     index = next((i for i, word in enumerate(argv) if word.split("=")[0] == "--task"), None)
     if index is None:
@@ -179,7 +179,7 @@ def complain(error: BaseException, code: int) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """An error's message, with the configurations' fields, and None, spelt as options are."""
+    """An error's message, with the fields of configurations, and None, spelt like options."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     message = re.sub(r"ModelConfig\.seed\b", "--model-seed", str(error)) or "stopped"

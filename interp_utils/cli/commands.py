@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Any other error is a bug, whose traceback is wanted."""
+    """Runs a command. An error that has no exit code is a bug, and its traceback is shown."""
     try:
         return COMMANDS[arguments.command](arguments)
     except tuple(CODES) as error:
@@ -154,7 +154,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _runs_below(folders: Sequence[Path]) -> list[Path]:
-    """Every folder with a run, or with what is left of one."""
+    """Every folder that contains a run, or what is left of one."""
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(

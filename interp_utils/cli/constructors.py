@@ -1,4 +1,4 @@
-"""The functions that make tasks: those of `tasks`, and one of the user's, as MODULE:FUNCTION."""
+"""The functions that make tasks: those of `tasks`, and a user's own as MODULE:FUNCTION."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def constructors() -> dict[str, Callable]:
 
 
 def _is_constructor(function: Callable) -> bool:
-    """Whether it makes a task, of nothing that cannot be typed."""
+    """Whether a function makes a task, from arguments that can be typed in a shell."""
     made = get_type_hints(function).get("return")
     if not (isinstance(made, type) and issubclass(made, (tasks.Task, tasks.StreamTask))):
         return False
@@ -29,7 +29,7 @@ def _is_constructor(function: Callable) -> bool:
 
 
 def constructor(name: str) -> Callable:
-    """The one of a task's name, or the user's own that is MODULE:FUNCTION.
+    """The constructor of this name, or the user's own at MODULE:FUNCTION.
 
     Raises ValueError where there is no such function, or its arguments cannot be typed.
     """
@@ -48,7 +48,7 @@ def constructor(name: str) -> Callable:
 
 
 def _imported(name: str) -> Callable:
-    """From a module that can be imported here, or lies in the current folder."""
+    """The function from a module that can be imported, or that lies in the current folder."""
     module_name, _, function_name = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -56,7 +56,7 @@ def _imported(name: str) -> Callable:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # a module that this one imports
+            raise  # the missing module is one that this one imports
         raise ValueError(
             f"argument --task: there is no module {error.name!r}, neither installed nor in "
             f"{os.getcwd()}"
@@ -68,14 +68,14 @@ def _imported(name: str) -> Callable:
 
 
 def summary(function: Callable) -> str:
-    """The first line of its docstring, or where it is from."""
+    """The first line of a function's docstring, or else the module that it is from."""
     about = inspect.getdoc(function) or f"From the module {function.__module__}."
     return about.splitlines()[0]
 
 
 def arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
     """Name, type and default (... for none) of each argument of a task or field of a
-    configuration, but for those with a default that cannot be typed (a `Layout`).
+    configuration, except those with a default that cannot be typed (a `Layout`).
     """
     hints = get_type_hints(owner)
     found = []

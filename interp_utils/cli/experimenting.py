@@ -1,4 +1,4 @@
-"""`measure`, `ship` and `claims`: what experiments know about runs. None is named here."""
+"""`measure`, `ship`, `study` and `claims`, for all experiments; none is named here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from interp_utils.tasks import Task
 def measure(arguments: argparse.Namespace) -> int:
     path, out = arguments.path, arguments.out
     if out and out.exists() and not arguments.force:
-        raise ValueError(f"{out} is there already; choose another file, or replace it with --force")
+        raise ValueError(f"{out} already exists; choose another file, or replace it with --force")
     measured, device = load(path), options.device(arguments)
     if isinstance(measured.task, Task) and not measured.task.test_mask.any():
         missing = (
-            f"{path} has no test pairs, which test accuracy and the phases are read off: all are "
+            f"{path} has no test pairs, and test accuracy and the phases need them: all pairs are "
             "for training. Train with --frac-train "
-            "below 1, or take the other measures in Python: trajectories.measure(run)"
+            "below 1, or compute the other measures in Python: trajectories.measure(run)"
         )
         return complain(ValueError(missing), 1)
     experiment = experiments.of(measured)
@@ -45,7 +45,7 @@ def measure(arguments: argparse.Namespace) -> int:
 
 
 def ship(arguments: argparse.Namespace) -> int:
-    """Without a name it lists the recipes."""
+    """Ships recipes; without a name, lists the recipes."""
     if not arguments.names:
         rows = [
             {"recipe": name, "of": experiment.title, "steps": recipe.train.steps}
@@ -66,7 +66,7 @@ def ship(arguments: argparse.Namespace) -> int:
 
 
 def study(arguments: argparse.Namespace) -> int:
-    """Without a name it lists the studies."""
+    """Trains the missing rows of a study; without a name, lists the studies."""
     known, docs = experiments.every_study(), arguments.docs
     if not arguments.name:
         rows = [
@@ -113,7 +113,7 @@ def load(path: Path) -> Run:
 
 
 def spell_task(about: Mapping[str, Any]) -> str:
-    """Its name and the arguments that are not the default."""
+    """A task's name and the arguments that are not the default."""
     made = constructors.constructors().get(about["name"])
     defaults = (
         {name: p.default for name, p in inspect.signature(made).parameters.items()} if made else {}

@@ -19,7 +19,7 @@ HELP = {
     ("task", "p"): "the modulus",
     ("task", "frac_train"): "fraction of the inputs for training, in (0, 1]",
     ("task", "seed"): "which inputs are for training; the initial weights have a --model-seed",
-    ("task", "split"): "who draws them from that seed: we, or the code of a published run",
+    ("task", "split"): "whose code draws the split from the seed: ours, or a published run's",
     (
         "modular_addition",
         "seed",

@@ -1,5 +1,5 @@
-"""Options of `train` and `sweep`, read off the signatures of tasks and configurations: what is
-added there appears here by itself.
+"""Options of `train` and `sweep`, read off the signatures of tasks and configurations: a new
+argument or field is an option without a change here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from interp_utils.cli import constructors, spelling
 from interp_utils.cli.option_texts import DURATIONS, EXAMPLES, HELP
 from interp_utils.configs import ModelConfig, TrainConfig
 
-DERIVED = {"n_ctx", "d_vocab", "d_vocab_out"}  # from the task
+DERIVED = {"n_ctx", "d_vocab", "d_vocab_out"}  # taken from the task
 RENAMED = {("model", "seed"): "--model-seed"}
 
 
@@ -28,10 +28,10 @@ def add_tasks(
     sweep: Callable | None = None,
     own: str | None = None,
 ) -> None:
-    """A parser for each task, with its options and those of the model, the training and the run; or
-    those that `sweep` adds for many.
+    """A parser for each task, with options of the task, the model, the training and the run. For
+    many runs, `sweep` adds its options instead of the run's.
 
-    own: MODULE:FUNCTION of a task of the user's.
+    own: MODULE:FUNCTION of a user's own task.
     """
     of = command.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
     for name in [*constructors.constructors(), *([] if own is None else [own])]:
@@ -50,7 +50,7 @@ def add_tasks(
         for title, owner in _owners(name).items():
             try:
                 _add(task.add_argument_group(title), title, owner, required=sweep is None)
-            except argparse.ArgumentError as error:  # two options of one name
+            except argparse.ArgumentError as error:  # two options have the same name
                 raise ValueError(
                     f"argument --task: {name}, {error}; rename that argument"
                 ) from None
@@ -81,7 +81,7 @@ def _owners(task: str) -> dict[str, Callable]:
 
 
 def required(task: str) -> dict[str, str]:
-    """The options that a task cannot do without, as they are typed, by name."""
+    """The options that a task requires, as they are typed, by name."""
     return {
         name: f"{_flag('task', name)} {spelling.spell_hint(hint)}"
         for name, hint, default in constructors.arguments(constructors.constructor(task))
@@ -90,8 +90,8 @@ def required(task: str) -> dict[str, str]:
 
 
 def variables(task: str) -> dict[str, tuple[str, Any]]:
-    """What can be varied, by its option's name with underscores: where `parse_args` puts it, and
-    its type.
+    """The options that can be varied, by name with underscores: where `parse_args` puts each
+    option, and its type.
     """
     return {
         _flag(title, name)[2:].replace("-", "_"): (f"{title}.{name}", hint)
@@ -102,7 +102,7 @@ def variables(task: str) -> dict[str, tuple[str, Any]]:
 
 
 def given(arguments: argparse.Namespace, title: str) -> dict[str, Any]:
-    """What was given of a group's options. The others are left to their owner's defaults."""
+    """Those of a group's options that were given. The others are left to the owner's defaults."""
     return {
         name.removeprefix(f"{title}."): value
         for name, value in vars(arguments).items()
@@ -120,7 +120,7 @@ def make(arguments: argparse.Namespace) -> tuple[tasks.AnyTask, ModelConfig, Tra
 
 
 def make_task(arguments: argparse.Namespace) -> tasks.AnyTask:
-    """The task that was asked for. Errors have its arguments under their names as options."""
+    """The task that was asked for. Errors name its arguments as options."""
     made = constructors.constructor(arguments.task)
     names = "|".join(
         name for name in inspect.signature(made).parameters if len(name) > 1
@@ -163,12 +163,12 @@ def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: 
 
 
 def _is_derived(title: str, name: str) -> bool:
-    """Whether a field of the model is taken from the task."""
+    """Whether a field of the model is taken from the task, and so is no option."""
     return title == "model" and name in DERIVED
 
 
 def _about(title: str, owner: Callable, name: str) -> str:
-    """What an argument is, in one line: as it is said here, or as its owner's docstring says."""
+    """What an argument is, in one line: from the table here, or from its owner's docstring."""
     is_ours = owner.__module__.startswith("interp_utils.")
     said = HELP.get((owner.__name__, name)) or HELP.get((title, name)) if is_ours else None
     return said or _documented(owner, name)
@@ -179,7 +179,7 @@ def _flag(title: str, name: str) -> str:
 
 
 def _documented(owner: Callable, name: str) -> str:
-    """What the owner's docstring says of an argument, in one line."""
+    """What the owner's docstring says about an argument, in one line."""
     found = re.search(rf"^{name}: +(.+(?:\n {{4,}}.+)*)", inspect.getdoc(owner) or "", re.M)
     return " ".join(found[1].split()).rstrip(".") if found else ""
 

@@ -1,4 +1,4 @@
-"""Values as they are typed in a shell: text to a value of some type, and back."""
+"""Values as they are typed in a shell: from text to a value of some type, and back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(hint: Any, text: str) -> Any:
 
 
 def _items(hint: Any, n: int) -> tuple[Any, ...]:
-    """The type of each of n items: a tuple's own, or n times that of a sequence of any length."""
+    """The types of n items: those of a tuple, or n times the one of a sequence of any length."""
     parts = get_args(hint)
     return parts[:1] * n if _any_length(hint) else parts
 
@@ -52,11 +52,11 @@ def readable(hint: Any) -> bool:
 
 
 def typed(hint: Any) -> Any:
-    """Of a union the types that can be typed: a group's name, where a table would do as well."""
+    """The types of a union that can be typed: a group's name, say, and not its table."""
     parts = [part for part in get_args(hint) if readable(part)]
     if get_origin(hint) not in UNIONS or not parts:
         return hint
-    return Union[tuple(parts)]  # noqa: UP007, of as many as there are
+    return Union[tuple(parts)]  # noqa: UP007, a union of any number of types
 
 
 def spell(value: Any) -> str:
@@ -67,7 +67,7 @@ def spell(value: Any) -> str:
 
 
 def spell_hint(hint: Any) -> str:
-    """What a type takes, e.g. int|none or float,float."""
+    """What a type takes, spelt for --help, e.g. int|none or float,float."""
     if get_origin(hint) in UNIONS:
         return "|".join(map(spell_hint, get_args(hint)))
     if get_origin(hint) is Literal:

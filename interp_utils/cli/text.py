@@ -1,4 +1,4 @@
-"""Numbers, commands and tables as they are printed."""
+"""How numbers, commands and tables are printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def command(name: str, path: Path) -> str:
 
 
 def spell(value: Any) -> str:
-    """A number to four digits; the entries of a list or a table one after the other."""
+    """A number to four digits; for a list or a table, its entries one after the other."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {spell(each)}" for name, each in value.items()) or "-"
     if isinstance(value, list | tuple) and any(isinstance(each, float) for each in value):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Values(NamedTuple):
-    """What an option is tried with: a list of values, or the ends (low, high) of a range."""
+    """The values that a sweep tries: a list, or the ends (low, high) of a range."""
 
     of: tuple[Any, ...]
     is_range: bool = False
@@ -26,7 +26,7 @@ class Values(NamedTuple):
 
 
 def read_vary(arguments: argparse.Namespace) -> dict[str, Values]:
-    """What is varied, by the option's name with underscores."""
+    """The values to try, by the option's name with underscores."""
     known, vary = options.variables(arguments.task), {}
     for spelt in arguments.vary:
         name, _, values = spelt.partition("=")
@@ -72,7 +72,7 @@ def _read_values(name: str, spelt: str, hint: Any) -> Values:
 
 
 def _is_range(ends: tuple[Any, ...], rest: list[str]) -> bool:
-    """Whether these are the two ends of a range, and what is written after them can follow."""
+    """Whether these are the two ends of a range, with nothing after them but what may follow."""
     if not all(type(end) in (int, float) for end in ends):
         return False
     low, high = ends

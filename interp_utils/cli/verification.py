@@ -1,4 +1,4 @@
-"""Whether a run is what was trained: its files by their digests, its log by its weights."""
+"""Whether a run is what was trained: digests check its files, and its weights check its log."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from interp_utils.runs.storage import DamagedFile
 from interp_utils.tasks import StreamTask
 from interp_utils.training.objectives import objective
 
-# The loss keeps its relative precision at any margin: computed in another order, by
-# HookedTransformer's own forward, the losses of
-# the runs that ship differ by 2e-5 at most. The published loss is a difference of numbers near 1 in
-# float64, whence the floor.
-# An accuracy moves by one input where another machine decides a near-tie otherwise: twice that is
-# allowed.
+# The loss keeps its relative precision at any margin. Computed in another order, by
+# HookedTransformer's own forward, the losses of the shipped runs differ by 2e-5 at most. The
+# published loss is a difference of numbers near 1 in float64, and therefore has a floor.
+# An accuracy moves by one input where another machine decides a near-tie differently: two inputs
+# are allowed.
 LOSS_RELATIVE, LOSS_FLOOR, ACCURACY = 1e-2, 1e-14, 1e-3
 
 
 class Result(NamedTuple):
-    """What was found: in short for a table, and in full what is wrong, if anything is."""
+    """What was found: in short for a table, and, if anything is wrong, in full."""
 
     files: str = "-"
     numbers: str = "-"
@@ -39,7 +38,7 @@ def verify(path: Path) -> Result:
         except DamagedFile:
             if Run.load(path).step == run.step:
                 raise
-            return verify(path)  # a training has saved in between
+            return verify(path)  # a training has saved since
     except (ValueError, OSError) as error:
         return Result("FAILED", problem=str(error))
     files = f"{len(run.manifest['files']) + 1} ok"
@@ -58,7 +57,7 @@ def verify(path: Path) -> Result:
             for name, (logged, now) in differ.items()
         )
         problem = (
-            f"at step {run.steps[-1]}: {what}; log and weights are not of one training, or "
+            f"at step {run.steps[-1]}: {what}; log and weights are not from the same training, or "
             "this installation computes something else"
         )
         return Result(files, f"{len(differ)} of {len(numbers)} FAILED", problem)
@@ -70,8 +69,8 @@ def verify(path: Path) -> Result:
 
 @torch.no_grad()
 def remeasured(run: Run) -> dict[str, tuple[float, float]]:
-    """Losses and accuracies at the last snapshot: as logged, and from its weights by the code that
-    logged them. NaN where undefined.
+    """Losses and accuracies at the last snapshot: as logged, and as the same code computes them
+    from the weights. NaN where undefined.
     """
     step = run.steps[-1]
     row = run.raw_metrics["step"].index(step)
@@ -89,7 +88,7 @@ def remeasured(run: Run) -> dict[str, tuple[float, float]]:
 
 
 def n_inputs(run: Run) -> dict[str, int]:
-    """How many inputs, or lists, the numbers of each split are over."""
+    """How many inputs, or lists, the numbers of each split are measured on."""
     task = run.task
     if isinstance(task, StreamTask):
         return {"train": run.config.train.batch_size, "validation": len(task.validation)}
@@ -97,16 +96,16 @@ def n_inputs(run: Run) -> dict[str, int]:
 
 
 def agree(name: str, logged: float, now: float, n: int) -> bool:
-    """Whether two numbers over n inputs are one, but for another machine's rounding."""
+    """Whether two numbers over n inputs are equal, except for another machine's rounding."""
     if not math.isfinite(logged):
         return not math.isfinite(now)
-    if "_loss" in name:  # of all heads, or of one
+    if "_loss" in name:  # of all answers, or of one
         return math.isclose(logged, now, rel_tol=LOSS_RELATIVE, abs_tol=LOSS_FLOOR)
     return math.isclose(logged, now, rel_tol=0, abs_tol=max(ACCURACY, 2 / n))
 
 
 def deviation(logged: float, now: float) -> float:
-    """Relative to the larger; 0 where both are undefined."""
+    """The difference relative to the larger number; 0 where both are undefined."""
     return (
         abs(now - logged) / max(abs(now), abs(logged))
         if math.isfinite(logged) and now != logged

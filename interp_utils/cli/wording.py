@@ -1,4 +1,4 @@
-"""What --help says of the suite and of each command, with an example."""
+"""What --help says about the suite and about each command, with an example."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ EXAMPLES = {
     "claims": "interp-utils claims --check",
 }
 SUMMARIES = {
-    "train": "train a model on a task, or go on with it where it stopped",
-    "resume": "go on with an unfinished run, as it was configured",
+    "train": "train a model on a task, or continue a run that stopped",
+    "resume": "continue an unfinished run under its own settings",
     "sweep": "train many models that differ in some options, with as many workers as you start",
     "measure": "what a trained model learned, as a table of numbers; every snapshot as CSV",
     "list": "every run below a folder, with its last losses and accuracies",
@@ -31,7 +31,7 @@ SUMMARIES = {
         "check every file of every run, and the losses and accuracies of its last snapshot "
         "against the log"
     ),
-    "ship": "train a run by its recipe, and export what ships of it",
+    "ship": "train a run by its recipe, and export the part that ships",
     "study": "train what ships as rows of a table, and add the rows that are missing",
     "claims": "measure every shipped run, and write the published claims with their verdicts",
 }

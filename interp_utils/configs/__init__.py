@@ -1,5 +1,5 @@
-"""What a run is made of: frozen, JSON-able records. Defaults are TransformerLens's Grokking_Demo,
-with the paper's warm-up.
+"""The configuration of a run: frozen, JSON-able records. Defaults are those of TransformerLens's
+Grokking_Demo, with the paper's warm-up.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything about a run but its task."""
+    """Everything about a run except its task."""
 
     model: FamilyConfig
     train: TrainConfig

@@ -16,7 +16,7 @@ class UnknownSetting(ValueError):
 class Config:
     """A frozen record of settings: JSON in and out, and a check that names the field that is wrong.
 
-    Scalars and arrays of NumPy and torch are taken for the Python numbers they hold.
+    Scalars and arrays of NumPy and torch become the Python numbers that they hold.
     """
 
     added: ClassVar[frozenset[str]] = frozenset()
@@ -35,11 +35,11 @@ class Config:
 
     @classmethod
     def from_json(cls: type[C], values: dict[str, Any]) -> C:
-        """Raises UnknownSetting for unknown or missing fields, so that a file from another version
-        is never half read.
+        """The record with these values. Raises UnknownSetting for unknown or missing fields: a file
+        from another version is never read in part.
 
-        Only fields that were `added` since the first version may be missing: their defaults mean
-        what it did.
+        Only fields that were `added` since the first version may be missing: their defaults do what
+        the first version did.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         missing, unknown = sorted(names - set(values) - cls.added), sorted(set(values) - names)

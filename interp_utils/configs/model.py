@@ -1,4 +1,4 @@
-"""What model is trained: the family's record, and that of the transformer."""
+"""Which model is trained: the record of any family, and that of the transformer."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ Normalization = Literal["LN", "LNPre", "RMS", "RMSPre"]
 class FamilyConfig(Config):
     """A model's configuration, whose class names the family of models it belongs to.
 
-    A family's own is a frozen dataclass on this one, with a field `seed` for initial values. What
-    makes models of it is a `models.Family` of the same name.
+    The configuration of a family is a frozen dataclass that inherits from this one, with a field
+    `seed` for initial values. A `models.Family` of the same name makes models from it.
     """
 
     family: ClassVar[str]
-    n_layers: int = 1  # a field where a family has several
+    n_layers: int = 1  # a field in families with several layers
 
     def to_json(self) -> dict[str, Any]:
         return {"family": self.family, **super().to_json()}
 
     @classmethod
     def from_json(cls: type[C], values: dict[str, Any]) -> C:
-        """Values without a family are from before there were several, and a transformer's."""
+        """Values without a family are a transformer's, from before there were other families."""
         family = values.get("family", ModelConfig.family)
         if family != cls.family:
             raise ValueError(f"{cls.__name__} is of the family {cls.family!r}, got {family!r}")
         return super().from_json({name: v for name, v in values.items() if name != "family"})
 
     def for_task(self: C, task: AnyTask) -> C:
-        """The same configuration with the sizes that the task determines. Raises ValueError where
-        the configuration has other sizes.
+        """The same configuration with the sizes that the task requires. Raises ValueError where the
+        configuration has other sizes.
         """
         raise NotImplementedError
 

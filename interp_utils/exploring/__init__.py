@@ -1,1 +1,1 @@
-"""A page that plays a training: everything that is known of each snapshot, side by side."""
+"""A page that plays a training: the measures of each snapshot, side by side."""

@@ -1,4 +1,4 @@
-"""What the explorer shows of every snapshot of a run, as arrays with a step axis."""
+"""What the explorer shows for every snapshot of a run, as arrays with a step axis."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class History:
     """One training. p: the modulus; keys: the frequencies of the last snapshot; steps: those shown.
 
     arrays:  name -> "step ...", drawn as they are: "logits" and "embedding" (shares by frequency),
-             "restricted", "excluded" and "test_accuracy" (one number a step), "neuron_shares".
+             "restricted", "excluded" and "test_accuracy" (a number per step), "neuron_shares".
     grids:   name -> "step which a b": "neurons" and "attention"; drawn in colours.
     circles: "step key value 2", the embeddings in the plane of each key frequency.
-    found:   whether keys are key frequencies, or for want of these the largest.
+    found:   whether keys are key frequencies, or, since there are none, the largest ones.
     """
 
     p: int
@@ -44,7 +44,7 @@ class History:
     circles: np.ndarray
 
     def thinned(self) -> History:
-        """Every other snapshot, the first and the last among them."""
+        """The history with every other snapshot, including the first and the last."""
         last = len(self.steps) - 1
         kept = sorted({*range(0, last + 1, 2), last})
         return replace(
@@ -66,9 +66,9 @@ def history(
     device: Device = None,
     progress: bool = True,
 ) -> History:
-    """A run's history in the coordinates of which its label is the sum.
+    """A run's history in the coordinates whose sum is the label.
 
-    neurons_shown: default those that the key frequencies explain best, two or more of each.
+    neurons_shown: default those that the key frequencies explain best, at least two for each.
     heads_shown:   default the first four.
     Raises ValueError for a run without an operation, without snapshots, or whose model has no such
     neuron, head or layer.
@@ -116,7 +116,7 @@ def _check_choice(what: str, chosen: Sequence[int], there: int) -> None:
 
 
 def _keys(logits: Tensor) -> tuple[list[int], bool]:
-    """Key frequencies; where a model has none, its four largest: there is something to look at."""
+    """Key frequencies, or, where a model has none, its four largest, and whether they are keys."""
     try:
         return fourier.key_frequencies(logits), True
     except ValueError:
@@ -125,7 +125,7 @@ def _keys(logits: Tensor) -> tuple[list[int], bool]:
 
 
 def _neurons(model: CachedModel, keys: Sequence[int], layer: int) -> list[int]:
-    """Of each key frequency's neurons those that it explains best, as many of each."""
+    """For each key frequency, equally many of the neurons that it explains best."""
     cfg = model.model.cfg
     if not cfg.d_mlp or cfg.attn_only:
         return []
@@ -140,8 +140,8 @@ def _neurons(model: CachedModel, keys: Sequence[int], layer: int) -> list[int]:
 
 
 def _plane(W_E: Tensor, k: int) -> Tensor:
-    """The axes "d_model 2" of a frequency's plane in the last snapshot, for all snapshots; p / 2
-    spans a line.
+    """The axes "d_model 2" of a frequency's plane in the last snapshot, which are used for all
+    snapshots. p / 2 spans only a line.
     """
     rows = fourier.transform(W_E)[2 * k - 1 : 2 * k + 1]
     axes = torch.linalg.qr(rows.T).Q
@@ -183,7 +183,7 @@ def _snapshot(
 
 
 def _logit_shares(logits: Tensor) -> Tensor:
-    """Of the logits' variance over pairs, the share on cos, sin w_k(a + b), by frequency 0 .. p //
+    """The share of the logits' variance over pairs on cos, sin w_k(a + b), by frequency 0 .. p //
     2; 0 for the constant, and where nothing varies.
     """
     on = fourier.by_frequency(fourier.sum_components(logits).square()).sum(-1)

@@ -1,4 +1,4 @@
-"""Arrays as text that a page can hold, and what reads them there: `page.js`."""
+"""Arrays as text in a page, where `page.js` reads them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 from interp_utils.plots.pages import compressed
 
-LEVELS = 48  # of a colour: what an eye tells apart, and what packs well
+LEVELS = 48  # shades of a colour: enough for the eye, and few enough to pack well
 
 
 def pack(
     arrays: Mapping[str, np.ndarray], colours: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Any], str]:
-    """(where each array lies, all of them as base64 of gzip).
+    """A pair: where each array lies, and all arrays as base64 of gzip.
 
     arrays:  float32, as they are.
     colours: "step which ...", each rounded to LEVELS between its own least and largest value, and
-             stored as differences from one step to the next, of which a trained model has few.
+             stored as differences between steps, most of which are 0 in a trained model.
     """
     blob, places = bytearray(), {}
 

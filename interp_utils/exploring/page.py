@@ -34,15 +34,15 @@ def explorer(
 ) -> Explorer:
     """A page that plays a training: losses, spectra, circles, a neuron, attention, step by step.
 
-    It shows itself in a notebook; `.save("page.html")` writes one file that needs no network. For
-    any run on pairs whose task states its operation, of any modulus, in the coordinates of which
-    the label is the sum. Every snapshot is read once: about a second each at p of a hundred.
+    The page shows itself in a notebook; `.save("page.html")` writes one file that needs no network.
+    It works for any run on pairs whose task states its operation, for any modulus, and uses the
+    coordinates whose sum is the label. Reading a snapshot takes about a second at p of a hundred.
 
     neurons, heads: those to choose from; default the neurons that the key frequencies explain
                     best, and the first four heads.
-    layer:          of these neurons and heads.
-    Raises ValueError for a task without an operation, and for neurons, heads or layers that are not
-    there.
+    layer:          the layer of these neurons and heads.
+    Raises ValueError for a task without an operation, and for neurons, heads or layers that do not
+    exist.
     """
     shown = history(run, neurons, heads, layer=layer, device=device, progress=progress)
     metrics = run.metrics
@@ -63,15 +63,15 @@ class Explorer:
     name: str
 
     def save(self, path: str | Path) -> Path:
-        """Writes the page, below 5 MB: where all snapshots would not fit, every other one is left
-        out until they do.
+        """Writes the page, below 5 MB: every other snapshot is left out, again and again, until the
+        rest fit.
         """
         path = Path(path)
         path.write_text(self.html(), encoding="utf-8")
         return path
 
     def html(self, plotly_js: str | None = None) -> str:
-        """The page. plotly_js: the address of a plotly.js beside it; default: the page has its own.
+        """The page. plotly_js: the address of a plotly.js; default: the page contains its own.
 
         Raises ValueError if even the first and last snapshot do not fit.
         """

@@ -1,4 +1,4 @@
-"""What a training leaves on disk: read, written, verified, resumed."""
+"""Runs: what a training leaves on disk. It is read, written, verified and resumed here."""
 
 from interp_utils.runs.export import export
 from interp_utils.runs.run import Run

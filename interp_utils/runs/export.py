@@ -19,8 +19,8 @@ def export(
     """A copy to ship: without the optimiser's moments, with these snapshots (default all) and the
     last one.
 
-    half: store the snapshots in float16. Whether the last one still has its logged losses,
-    `interp-utils verify` tells.
+    half: store the snapshots in float16. `interp-utils verify` tells whether the last snapshot
+    still has its logged losses.
     """
     if not run.finished:
         raise ValueError(

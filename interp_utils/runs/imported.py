@@ -43,7 +43,7 @@ def from_checkpoints(
     saved = _by_step(checkpoints, steps)
     first, last = min(saved), max(saved)
     if config is None:
-        sizes = {"n_ctx": None, "d_vocab": None, "d_vocab_out": None}  # the task says them
+        sizes = {"n_ctx": None, "d_vocab": None, "d_vocab_out": None}  # given by the task
         config = dataclasses.replace(models.config_of(saved[last]), **sizes)
     config = config.for_task(task)
     on = devices.resolve(device)
@@ -76,7 +76,7 @@ def _by_step(
 ) -> dict[int, Any]:
     if isinstance(checkpoints, Mapping):
         if steps is not None:
-            raise ValueError("steps are those of the checkpoints where these are {step: weights}")
+            raise ValueError("checkpoints {step: weights} name their steps: leave steps= out")
         steps, checkpoints = list(checkpoints), list(checkpoints.values())
     if steps is None:
         raise ValueError(
@@ -101,12 +101,12 @@ def _taken(config: FamilyConfig, saved: Any, options: Mapping[str, Any]) -> dict
     weights = fixed | models.canonical_weights(config, saved, **options)
     models.check_weights(weights, models.weight_shapes(config))
     plain = {name: weight.float().cpu() for name, weight in weights.items()}
-    models.say_cast(weights, plain, "in which a run keeps them")
+    models.say_cast(weights, plain, "the precision in which a run keeps weights")
     moved = sorted(name for name, weight in fixed.items() if not plain[name].equal(weight))
     if moved:
         raise ValueError(
-            f"{', '.join(moved[:3])}: this {type(config).__name__} does not train what these "
-            f"weights have trained; take one that does (biases, positions)"
+            f"{', '.join(moved[:3])}: these weights were trained, but not by this "
+            f"{type(config).__name__}; pass one that trains them (biases, positions)"
         )
     return plain
 
@@ -115,7 +115,7 @@ def _taken(config: FamilyConfig, saved: Any, options: Mapping[str, Any]) -> dict
 def _row(
     config: FamilyConfig, weights: Mapping[str, Tensor], task: AnyTask, device: torch.device
 ) -> dict[str, float]:
-    """What a training would have logged of the weights, but for losses in between."""
+    """What a training would have logged for the weights, except losses between two rows."""
     trained = models.trainable(config)
     squares = sum(float(weights[name].double().square().sum()) for name in trained)
     weights = {name: weight.to(device) for name, weight in weights.items()}

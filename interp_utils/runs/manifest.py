@@ -1,4 +1,4 @@
-"""The manifest, run.json: what it says of a run, checked before anything that it names is touched.
+"""The manifest, run.json: what it says about a run is checked before any file it names is touched.
 
     run.json                      the manifest: configurations, step, versions, size and sha256 of
                                   every other file
@@ -8,8 +8,8 @@
     state-<step>.safetensors      weights and optimiser moments, to resume from (absent in a run
                                   that ships)
 
-A save writes new files first and the manifest last, by rename: whenever the process dies, the
-manifest on disk describes files that are there.
+A save writes new files first, and renames the manifest into place last. Whenever the process dies,
+the manifest on disk describes files that exist.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from interp_utils.tasks import AnyTask, UnknownKind
 FORMAT = 1
 MANIFEST = "run.json"
 TASK = "task.safetensors"
-# what a value of another kind leads to
+# errors that a value of another kind causes
 WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-# what another version, or a module that was not imported, knows
+# errors for what another version, or a module that was not imported, knows
 UNKNOWN = (UnknownKind, UnknownSetting, models.UnknownFamily)
 
 
@@ -51,13 +51,14 @@ def state_name(step: int) -> str:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Raises DamagedFile where it is not one, another ValueError where it says what this version
-    does not know, UnknownFamily where its model is of a family that was not imported.
+    """The manifest at a path. Raises DamagedFile where the file is not a manifest, UnknownFamily
+    where its model's family was not imported, another ValueError where this version does not know
+    an entry.
     """
     manifest = storage.manifest_from_bytes(path.read_bytes(), path)
     if manifest.get("format") != FORMAT:
         raise ValueError(
-            f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT}; install "
+            f"{path} has format {manifest.get('format')!r}; this version reads {FORMAT}; install "
             "the version that wrote it"
         )
     try:
@@ -70,8 +71,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def not_known(path: Path, error: ValueError, manifest: Mapping[str, Any]) -> ValueError:
-    """The error, with the file and the version that wrote it. The file is not damaged, because the
-    manifest has a digest of itself: this version does not know what another one wrote.
+    """The error, with the file and the version that wrote it. Since the manifest has a digest of
+    itself, the file is not damaged: this version does not know what another one wrote.
     """
     wrote = manifest["versions"].get("interp-utils", "an unknown version")
     return type(error)(
@@ -80,9 +81,10 @@ def not_known(path: Path, error: ValueError, manifest: Mapping[str, Any]) -> Val
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:
-    """Raises ValueError, or another of WRONG, unless every entry is what it is in a run.
+    """Raises ValueError, or another of WRONG, unless every entry is as in a run.
 
-    Its names are paths that are read, written and deleted: only those of a run's own files pass.
+    Names in a manifest are paths that are read, written and deleted: only names of a run's own
+    files pass.
     """
     kinds = {
         "format": int,
@@ -111,7 +113,7 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     if "origin" in manifest and Origin.from_json(manifest["origin"]).step > step:
         raise ValueError(f"the step {step} is before that of the origin")
     required, optional = {TASK, metrics_name(step)}, {state_name(step)}
-    if step == train.steps:  # or `model()` would be an earlier one
+    if step == train.steps:  # otherwise `model()` would return an earlier snapshot
         required.add(snapshot_name(step))
     snapshots = {
         name: re.fullmatch(r"snapshots/([0-9]{8,})\.safetensors", name)
@@ -124,8 +126,8 @@ def _check_manifest(manifest: Mapping[str, Any]) -> None:
     )
     if foreign or required - files.keys():
         raise ValueError(
-            f"files missing: {sorted(required - files.keys())}, not those of a run at step "
-            f"{step}: {foreign}"
+            f"files missing: {sorted(required - files.keys())}; files that do not belong to a run "
+            f"at step {step}: {foreign}"
         )
     for name, description in files.items():
         if {key: type(value) for key, value in description.items()} != {
@@ -153,7 +155,7 @@ def make_manifest(
     versions: Mapping[str, str],
     origin: Origin | None = None,
 ) -> dict[str, Any]:
-    """What the manifest of such a run says, as it will be read back."""
+    """The manifest of a run, as it will be read back."""
     body = {
         "format": FORMAT,
         "task": task.about(),
@@ -169,7 +171,7 @@ def make_manifest(
 
 
 def versions() -> dict[str, str]:
-    """Of what trains here."""
+    """The versions of the libraries that train on this machine."""
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ("interp-utils", "torch", "numpy")},

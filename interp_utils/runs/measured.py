@@ -1,4 +1,4 @@
-"""A row of metrics: what a model's logits are worth on its task."""
+"""A row of metrics: the losses and accuracies of a model's logits on its task."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from interp_utils import devices
 from interp_utils.analysis import answers
 from interp_utils.tasks import Task
 
-LossFn = Callable[..., Tensor]  # of logits, labels and numbers of classes, as in `losses.LOSSES`
+LossFn = Callable[..., Tensor]  # takes logits, labels, numbers of classes, as in `losses.LOSSES`
 
 
 def of_task(logits: Float[Tensor, "n c"], task: Task, loss_fn: LossFn) -> dict[str, Tensor]:
-    """Losses (nats) and accuracies for train and test, as float64 scalars on the device: of "all"
-    where nobody knows which inputs were for training.
+    """Losses (nats) and accuracies for train and test, as float64 scalars on the device; for "all"
+    where it is not known which inputs were for training.
 
     A task with several answers per input has, beside the totals, a column for each answer:
-    "test_accuracy/7" is of 7 classes (`Task.answer_names`). Totals are the weighted sum of losses,
-    which training follows, and the mean accuracy over answers.
+    "test_accuracy/7" is for the answer with 7 classes (`Task.answer_names`). Totals are the
+    weighted sum of losses, which training minimises, and the mean accuracy over answers.
     """
     losses = devices.double(loss_fn(logits, task.labels, task.n_classes))
     n_classes = task.n_classes if task.labels.ndim == 2 else None
@@ -56,7 +56,7 @@ def of_sequences(
     """Mean loss of an answer (nats), share of sequences whose answers are all right, and share of
     right answers, as float64 scalars on the device.
 
-    losses, right: of every answer, in the order of the mask `asked`.
+    losses, right: one entry for every answer, in the order of the mask `asked`.
     """
     wrong = torch.zeros(asked.shape, dtype=torch.bool, device=right.device)
     wrong[asked.to(right.device)] = ~right
@@ -68,7 +68,7 @@ def of_sequences(
 
 
 def class_outputs(task: Task, device: torch.device) -> Tensor | None:
-    """The model's output of each class; None where class c is output c and there are no others."""
+    """The model's output for each class; None where output c is class c and there are no others."""
     classes = range(sum(task.n_classes))
     outputs = tuple(classes) if task.outputs is None else task.outputs
     if outputs == tuple(classes) and task.d_vocab_out in (None, len(classes)):

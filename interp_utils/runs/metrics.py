@@ -14,7 +14,7 @@ Metrics = dict[str, list[int | float | None]]
 
 
 def metrics_from_bytes(content: bytes, path: Path, last_step: int) -> Metrics:
-    """Raises DamagedFile unless it is a table whose rows are ascending steps."""
+    """The table. Raises DamagedFile unless content is a table whose rows are ascending steps."""
     try:
         table = json.loads(content)
         steps, columns = (

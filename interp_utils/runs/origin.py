@@ -1,4 +1,4 @@
-"""Where a training started that did not start from initial weights of its own."""
+"""The start of a training that did not start from initial weights of its own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ DIGEST = re.compile("[0-9a-f]{64}")
 class Origin:
     """The entry "origin" of a manifest; a training from initial weights has none.
 
-    step:     the step at which it starts: 0 for given weights, of a fork that of its source.
+    step:     the step at which the training starts: 0 for given weights, the source's for a fork.
     weights:  sha256 of the weights at that step (`digest`).
     run:      the name of the source's folder; None for given weights.
     manifest: sha256 of the source's run.json as it was then; None for given weights.
-    moments:  whether it goes on with the optimiser's moments that the source had at that step.
-    optimiser_since: the step from which the optimiser counts its updates: before it there were no
-              moments. Its warm-up and the correction of its bias begin there.
+    moments:  whether the training continues with the source's optimiser moments at that step.
+    optimiser_since: the step from which the optimiser counts its updates. Before this step there
+              were no moments; the warm-up and the correction of the bias begin there.
     filter_since: the same for the gradient filter.
-    imported: whether all its steps were trained elsewhere, under settings that nobody has said.
+    imported: whether all steps were trained elsewhere, under settings that are not known.
     """
 
     step: int
@@ -41,7 +41,7 @@ class Origin:
     imported: bool = False
 
     def __post_init__(self) -> None:
-        """Raises ValueError where it is no origin: it was read from a file."""
+        """Raises ValueError for entries that no origin has: they may come from a file."""
         counts = (self.step, self.optimiser_since, self.filter_since)
         if any(type(count) is not int for count in counts):
             raise ValueError("the origin has no steps")
@@ -54,7 +54,7 @@ class Origin:
             if value is None and not required:
                 continue
             if type(value) is not str or not DIGEST.fullmatch(value):
-                raise ValueError(f"the origin's {name} are no sha256")
+                raise ValueError(f"the origin's entry {name!r} is not a sha256")
         if self.run is not None and type(self.run) is not str:
             raise ValueError("the origin's run has no name")
 
@@ -72,13 +72,15 @@ class Origin:
     def from_json(cls, values: Mapping[str, Any]) -> Origin:
         """Raises UnknownSetting for unknown or missing fields."""
         names = {field.name for field in dataclasses.fields(cls)}
-        if {"imported", *values} != names:  # which was added
-            raise UnknownSetting(f"the origin has the fields {sorted(values)} for {sorted(names)}")
+        if {"imported", *values} != names:  # "imported" was added in a later version
+            raise UnknownSetting(
+                f"the origin has the fields {sorted(values)}, expected {sorted(names)}"
+            )
         return cls(**values)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
-    """sha256 of weights in float32, whatever their order and device."""
+    """sha256 of weights in float32, independent of their order and device."""
     plain = {name: weights[name].float() for name in sorted(weights)}
     return storage.describe(storage.tensors_to_bytes(plain))["sha256"]
 
@@ -91,7 +93,7 @@ def require_same(path: Any, there: Origin | None, here: Origin | None) -> None:
         return
     if here is None:
         raise ValueError(
-            f"{path} holds a run that starts from {there}; go on with it by "
+            f"{path} holds a run that starts from {there}; continue it with "
             "interp_utils.training.resume, or choose another folder"
         )
     raise ValueError(

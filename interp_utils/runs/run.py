@@ -1,4 +1,4 @@
-"""Run: what a training leaves on disk. `writer` puts it there, `manifest` says what is where."""
+"""Run: what a training leaves on disk. `writer` writes it, and `manifest` describes its files."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Run:
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
-        """Raises FileNotFoundError where there is no run, DamagedFile where it is not as it was
-        written, another ValueError where it was written by a version that knows more.
+        """The run in a folder. Raises FileNotFoundError where there is none, DamagedFile where the
+        run is not as it was written, another ValueError where a version that knows more wrote it.
         """
         path = Path(path)
         if not (path / MANIFEST).is_file():
@@ -61,7 +61,7 @@ class Run:
                     manifest["step"],
                 )
                 break
-            except DamagedFile:  # or a training has saved in between, and the file has a successor
+            except DamagedFile:  # perhaps a training has saved since, and replaced the file
                 if last_try:
                     raise
         return cls(path, manifest, metrics)
@@ -76,17 +76,17 @@ class Run:
         out: str | Path,
         **options: Any,
     ) -> Run:
-        """A run of checkpoints that were trained elsewhere, written to the folder `out`: every one
-        is a snapshot, and metrics are measured on the task, so that trajectories, milestones and
-        forks work as on a run of one's own.
+        """A run of checkpoints that were trained elsewhere, written to the folder `out`. Every
+        checkpoint is a snapshot, and metrics are measured on the task: trajectories, milestones and
+        forks work as on any other run.
 
-        checkpoints: {step: weights}, or a list of weights with `steps=`, their steps. Weights are
-            what `models.from_weights` takes.
-        config: of the model; None reads the sizes off the last checkpoint (`models.config_of`) and
-            takes ReLU, causal attention and no normalization without weights for granted.
-        options: steps; token_order, class_order and orientation, as of `models.from_weights`;
+        checkpoints: {step: weights}, or a list of weights with their `steps=`. Weights are as for
+            `models.from_weights`.
+        config: the model's; None reads the sizes off the last checkpoint (`models.config_of`) and
+            assumes ReLU, causal attention and no normalization without weights.
+        options: steps; token_order, class_order and orientation, as for `models.from_weights`;
             device and progress.
-        Raises ValueError, naming the step, where a checkpoint does not fit, with nothing written.
+        Raises ValueError, naming the step, where a checkpoint does not fit, and writes nothing.
         """
         from interp_utils.runs.imported import from_checkpoints
 
@@ -108,13 +108,13 @@ class Run:
 
     @cached_property
     def task(self) -> AnyTask:
-        """Raises UnknownKind where its kind is of another version, or of a module that was not
-        imported; DamagedFile where it is not what its description makes.
+        """The run's task. Raises UnknownKind where its kind is from another version, or from a
+        module that was not imported; DamagedFile where it does not fit its description.
         """
         tensors = self.read(TASK)
         try:
             task = restore(self.manifest["task"], tensors)
-            self.config.model.for_task(task)  # raises where the model is not one for this task
+            self.config.model.for_task(task)  # raises where the model does not fit the task
         except UNKNOWN as error:
             raise not_known(self.path / MANIFEST, error, self.manifest) from None
         except WRONG as error:
@@ -127,11 +127,11 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """One row per logged step: step, train_loss, test_loss (nats), train_accuracy,
         test_accuracy, sum_squared_weights, highest_train_loss (nats; the highest of this step and
-        those since the row before), seconds. NaN where it was not recorded.
+        of those since the row before), seconds. NaN where a number was not recorded.
 
-        Seconds are those that the updates of this run took so far, without measuring and saving, on
-        whichever machines it was trained. Those that `train_many` computes together share the time
-        in equal parts, and a fork's seconds begin at its first step.
+        Seconds are the time that the run's updates took so far, without measuring and saving, on
+        all machines that trained it. Runs that `train_many` computes together share the time in
+        equal parts, and a fork's seconds begin at its first step.
 
         Sequence tasks have validation_loss, validation_accuracy and the accuracies per token
         instead of the test columns.
@@ -160,19 +160,19 @@ class Run:
 
     @cached_property
     def origin(self) -> Origin | None:
-        """Where the training started; None if from initial weights of its own."""
+        """Where the training started; None for initial weights of its own."""
         origin = self.manifest.get("origin")
         return None if origin is None else Origin.from_json(origin)
 
     @property
     def has_state(self) -> bool:
-        """Whether the optimiser's state of the last save is there, to train on from."""
+        """Whether the run has the optimiser's state of the last save, so that it can be resumed."""
         return state_name(self.step) in self.manifest["files"]
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """What a training needs to go on from the last save: {"weights": ..., "exp_avg": ..., ...}.
+        """What a training resumes from, as last saved: {"weights": ..., "exp_avg": ..., ...}.
 
-        Raises ValueError for a run that was exported, which has none.
+        Raises ValueError for a run that was exported without its state.
         """
         name = state_name(self.step)
         if not self.has_state:
@@ -216,14 +216,14 @@ class Run:
         return models.build(self.config.model, self.weights(step), device)
 
     def cached(self, step: int | None = None, device: Device = None) -> CachedModel:
-        """The model of a snapshot, by default the last, with the run's task, to look inside of.
+        """The model of a snapshot, by default the last, with the run's task, to look inside.
 
         Raises what `model` and `CachedModel` raise.
         """
         return CachedModel(self.model(step, device), self.task)
 
     def read(self, name: str) -> dict[str, Tensor]:
-        """The tensors of one of the run's files, after its digest was checked."""
+        """The tensors of one of the run's files. Its digest is checked first."""
         content = storage.read_checked(self.path / name, self.manifest["files"][name])
         return storage.tensors_from_bytes(content, self.path / name)
 

@@ -1,7 +1,7 @@
-"""Bytes on disk that can be trusted: written atomically, read with their digest checked, one writer
-at a time.
+"""Bytes on disk that can be trusted: they are written atomically, by one writer at a time, and
+their digest is checked when they are read.
 
-Only safetensors and JSON; nothing here ever writes or reads a pickle.
+Files are safetensors and JSON; nothing here ever writes or reads a pickle.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class RunInUse(RuntimeError):
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """After this returns `path` holds `content`, power cut or not; if it fails or is killed, what
-    was there stays.
+    """Writes a file. After it returns `path` holds `content`, even after a power cut. If it fails
+    or is killed, the old content stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -59,7 +59,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows has no handle on a folder; its rename is durable by itself.
+    if os.name == "nt":  # Windows has no handle on a folder; a rename there is durable by itself.
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -76,13 +76,13 @@ def remove_temporary_files(folder: Path) -> None:
 
 
 def describe(content: bytes) -> dict[str, Any]:
-    """What a manifest says of a file: its size and sha256."""
+    """What a manifest says about a file: its size and sha256."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
-    """The bytes of a file. Raises DamagedFile unless they are the ones that the manifest, run.json,
-    describes.
+    """The bytes of a file. Raises DamagedFile unless they fit the description in the manifest,
+    run.json.
     """
     try:
         content = path.read_bytes()
@@ -93,15 +93,15 @@ def read_checked(path: Path, description: Mapping[str, Any]) -> bytes:
         raise DamagedFile(
             path,
             f"expected {description['bytes']} bytes with sha256 {description['sha256'][:12]}... "
-            "by run.json, "
+            "according to run.json, "
             f"found {actual['bytes']} bytes with sha256 {actual['sha256'][:12]}...",
         )
     return content
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """Content of a safetensors file. Each tensor is written by itself, also where two of them share
-    their memory.
+    """Content of a safetensors file. Each tensor is written by itself, even where two tensors share
+    memory.
     """
     held: set[int] = set()
     separate = {}
@@ -126,7 +126,7 @@ def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
 
 
 def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of integers from 0, or masks, in the smallest type that holds them."""
+    """Tensors of integers of at least 0, or masks, in the smallest type that holds their values."""
 
     def shrink(tensor: Tensor) -> Tensor:
         largest = int(tensor.max())
@@ -138,13 +138,13 @@ def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:
-    """JSON with a digest of itself, so that an edited manifest is noticed."""
+    """JSON with a digest of itself, by which an edited manifest is noticed."""
     body = json_bytes(manifest)
     return json_bytes({**manifest, "sha256": hashlib.sha256(body).hexdigest()})
 
 
 def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
-    """The manifest. Raises DamagedFile unless it is byte for byte what we would write."""
+    """The manifest. Raises DamagedFile unless content is byte for byte what would be written."""
     try:
         manifest = json.loads(content)
         del manifest["sha256"]
@@ -152,7 +152,7 @@ def manifest_from_bytes(content: bytes, path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedFile(path, "not a run's manifest (truncated or overwritten)") from None
     if not intact:
-        raise DamagedFile(path, "its content does not fit its own sha256 (edited or damaged)")
+        raise DamagedFile(path, "the content does not fit its own sha256 (edited or damaged)")
     return manifest
 
 
@@ -162,11 +162,11 @@ def json_bytes(value: Any) -> bytes:
 
 @contextmanager
 def exclusive(folder: Path, name: str = ".lock", wait: bool = False) -> Iterator[None]:
-    """Holds the folder for this process. The operating system frees it when the process ends,
-    however it ends.
+    """Holds the folder for this process. The operating system frees the folder when the process
+    ends, however it ends.
 
-    name: of the file that is locked; a folder may have one for each part of it.
-    Raises RunInUse if another process holds it, unless it is to `wait` for that.
+    name: the file that is locked; a folder may have one for each of its parts.
+    Raises RunInUse if another process holds it; with `wait`, waits for that process instead.
     """
     lock = filelock.FileLock(folder / name, timeout=-1 if wait else 0)
     try:

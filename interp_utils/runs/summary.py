@@ -1,4 +1,4 @@
-"""What a run says of itself in one line, and in a notebook as a table."""
+"""A run described in one line, and as a table in a notebook."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SHOWN = ("train_loss", "test_loss", "validation_loss", "test_accuracy", "validat
 
 
 def in_a_line(run: Run) -> str:
-    """E.g. Run('runs/mine': modular_addition, step 60 of 60, 9 snapshots, test_loss 0.31, ...)."""
+    """Run('runs/mine': modular_addition, step 60 of 60, 9 snapshots, test_loss 0.31), say."""
     numbers = [f"{name} {value}" for name, value in _last_numbers(run).items()]
     parts = [run.manifest["task"]["name"], _progress(run), _snapshots(run), *numbers]
     return f"Run({str(run.path)!r}: {', '.join(parts)})"
 
 
 def as_table(run: Run) -> str:
-    """HTML, a row for each part of what the run is and of its last row of metrics."""
+    """An HTML table with rows for what the run is, and for each number of its last metrics."""
     task = run.manifest["task"]
     is_imported = run.origin is not None and run.origin.imported
     rows = {
@@ -44,7 +44,7 @@ def as_table(run: Run) -> str:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The learning rate, weight decay, and what is not as by default."""
+    """The learning rate, weight decay, and every setting that is not the default."""
     training, default = run.config.train.to_json(), TrainConfig().to_json()
     always = ("lr", "weight_decay")
     return {

@@ -1,5 +1,5 @@
-"""The one way to put a run on disk: atomically, by one process at a time, so that it can always be
-resumed.
+"""The one way to put a run on disk: atomically, and by one process at a time. A run can therefore
+always be resumed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from interp_utils.tasks import AnyTask
 class RunWriter:
     """Holds a run folder for writing: `with RunWriter(path, task, config) as writer`.
 
-    origin: of a run that starts from other weights than its own initial ones.
-    Raises RunInUse if another process holds it, ValueError if it holds something else than this
-    very run, or one of more steps, DamagedFile if its run is damaged, OSError if it cannot be
-    written, unless this very run is finished there: that needs neither lock nor writing. Nothing in
-    the folder is changed by any of these.
+    origin: where the run starts, if not from its own initial weights.
+    Raises RunInUse if another process holds the folder, ValueError if the folder holds anything but
+    this run, or this run with more steps, DamagedFile if the run is damaged, and OSError if the
+    folder cannot be written. If the run is already finished there, neither lock nor writing is
+    needed. None of these errors changes anything in the folder.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RunWriter:
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.access(
                 self.path, os.W_OK | os.X_OK
-            ):  # where a lock file is already there, locking alone would succeed
+            ):  # if there is a lock file already, locking alone would succeed
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._stack.enter_context(storage.exclusive(self.path))
         except OSError as error:
@@ -80,22 +80,22 @@ class RunWriter:
         self._stack.close()
 
     def _open(self) -> bool:
-        """Reads and verifies the run that is there; False if there is none."""
+        """Reads and verifies the run in the folder; False if there is none."""
         if not os.path.exists(self.path / MANIFEST):
             return False
         self.run = Run.load(self.path)
         self._require_same()
-        self.origin = self.run.origin  # whose source may have changed since
+        self.origin = self.run.origin  # the origin's source may have changed since
         self.run.verify()
         return True
 
     @property
     def step(self) -> int | None:
-        """Updates done by what is on disk; None if nothing is."""
+        """Updates done by the run on disk; None if there is none."""
         return None if self.run is None else self.run.step
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], Metrics]:
-        """What was last saved, to resume from: {"weights": ..., "exp_avg": ..., ...} and the
+        """The last saved state, to resume from, {"weights": ..., "exp_avg": ..., ...}, and the
         metrics.
         """
         metrics = {name: list(column) for name, column in self.run.raw_metrics.items()}
@@ -104,9 +104,9 @@ class RunWriter:
     def save(
         self, step: int, state: Mapping[str, Mapping[str, Tensor]], metrics: Metrics, snapshot: bool
     ) -> None:
-        """Puts everything known at `step` on disk; after it returns the process may die.
+        """Puts everything known at `step` on disk; after it returns, the process may die.
 
-        Raises OSError where that fails, e.g. on a full disk; what was saved before stays.
+        Raises OSError where writing fails, e.g. on a full disk; earlier saves stay.
         """
         kept = (
             {}
@@ -128,7 +128,7 @@ class RunWriter:
         try:
             self.commit(step, contents, kept)
         except OSError as error:
-            if os.path.exists(self.path / MANIFEST):  # what failed may have come after it
+            if os.path.exists(self.path / MANIFEST):  # the failure may have come after the rename
                 self.run = Run.load(self.path)
             there = (
                 "nothing of this run is saved yet"
@@ -147,8 +147,8 @@ class RunWriter:
         kept: Mapping[str, Mapping[str, Any]] | None = None,
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Writes files, then the manifest that names them and those `kept`, then removes the ones
-        it replaces.
+        """Writes files, then the manifest that names them and the `kept` ones, then removes the
+        files that they replace.
         """
         before = {} if self.run is None else self.run.manifest["files"]
         files = {
@@ -167,11 +167,11 @@ class RunWriter:
         self.run = Run.load(self.path)
 
     def _remove_leftovers(self) -> None:
-        """Deletes what a process left that died while it wrote files or the manifest."""
+        """Deletes what a process left that died while writing files or the manifest."""
         storage.remove_temporary_files(self.path)
         named = (
             {} if self.run is None else {*self.run.manifest["files"], state_name(self.step)}
-        )  # a state that is not named is no leftover
+        )  # a state of this step is no leftover, even if the manifest does not name it
         for file in self.path.iterdir():
             if (
                 re.fullmatch(r"(state-[0-9]{8,}\.safetensors|metrics-[0-9]{8,}\.json)", file.name)
@@ -181,11 +181,11 @@ class RunWriter:
 
     def _require_same(self) -> None:
         """Raises ValueError unless the run on disk is the one that is asked for, or the same run
-        that was to have fewer steps, and is to go on.
+        with fewer steps, which is then continued.
         """
         config = self.run.config
         require_same_origin(self.path, self.run.origin, self.origin)
-        stored = {  # with what was added to each since it was written
+        stored = {  # with the fields that were added since it was written
             "task": self.run.task.about(),
             "model": config.model.to_json(),
             "train": config.train.to_json(),
@@ -221,13 +221,12 @@ class RunWriter:
                 f"{self.path} holds a run on other inputs, labels or training pairs; choose "
                 "another folder"
             )
-        # perhaps in wider integers, of an earlier version: a file that is there is not written
-        # again
+        # An earlier version may have written wider integers: an existing file is not written again.
         self._task_content = content
 
     def _require_ours(self) -> None:
-        """Without a manifest there may only be what a process that died before its first one has
-        left.
+        """Raises ValueError for files without a manifest, except those that a process left which
+        died before it wrote its first manifest.
         """
         first = 0 if self.origin is None else self.origin.step
         own = {".lock", "snapshots", TASK}
@@ -252,5 +251,5 @@ class RunWriter:
 
 
 def _explained(error: OSError, path: Path, message: str) -> OSError:
-    """The error with a message that says what it means for the run."""
+    """The error, with a message that says what it means for the run."""
     return type(error)(error.errno, message.format(error.strerror), str(path))
