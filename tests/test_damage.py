@@ -387,7 +387,7 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
     lie(folder, manifest)
     touched.clear()
     message = (
-        r"run/run.json: not a run's manifest: files missing: \[\]; files that do not belong to a run at "
+        r"not a run's manifest: files missing: \[\]; files that do not belong to a run at "
         rf"step 25: \['{re.escape(name)}'\]; restore"
     )
     for read in READ.values():
@@ -407,7 +407,7 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
         ({"step": -1}, "the step -1 is not in 0 .. 28"),
         (
             {"step": 26},
-            r"files missing: \['metrics-00000026.json'\]; files that do not belong to a run at step 26: "
+            r"missing: \['metrics-00000026.json'\]; files that do not belong to a run at step 26: "
             r".*state-00000025",
         ),
         (
@@ -458,7 +458,7 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
             {("model", "family"): "mamba"},
             "of the family 'mamba', and .* are known: import",
         ),
-        ({("origin", "more"): 7}, r"the origin has the fields \['more'\] for"),
+        ({("origin", "more"): 7}, r"the origin has the fields \['more'\], expected"),
         ({"calendar": {}}, "a manifest has no calendar"),
         ({("task", "kind"): "phasor"}, "the task is of the kind 'phasor', known are .*import"),
         ({("task", "cipher"): 3}, r"a task of the kind 'table' does not have \['cipher'\]"),
