@@ -460,7 +460,7 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
         ),
         ({("origin", "more"): 7}, r"the origin has the fields \['more'\], expected"),
         ({"calendar": {}}, "a manifest has no calendar"),
-        ({("task", "kind"): "phasor"}, "the task is of the kind 'phasor', known are .*import"),
+        ({("task", "kind"): "phasor"}, "of the kind 'phasor', and .* are known: import"),
         ({("task", "cipher"): 3}, r"a task of the kind 'table' does not have \['cipher'\]"),
     ],
 )

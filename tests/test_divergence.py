@@ -181,7 +181,7 @@ def test_a_state_of_another_model_is_refused(case, tmp_path, monkeypatch):
         writer.save(34, state, metrics, snapshot=False)
     with pytest.raises(
         ValueError,
-        match=r"state-00000034.safetensors: this state is not one of this model; train the run "
+        match=r"state-00000034.safetensors: this state belongs to another model; train the run "
         r"again in a new",
     ):
         run(case, tmp_path)

@@ -476,7 +476,7 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
     monkeypatch.setattr(ensemble, "evenly", chunks)
     with pytest.raises(
         storage.RunInUse,
-        match=r"another process has trained .*seed_1 meanwhile; make the same call again",
+        match=r"another process has trained .*seed_1 in the meantime; make the same call again",
     ):
         many(small_task, tmp_path)
 

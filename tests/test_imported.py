@@ -182,7 +182,7 @@ def test_casts_are_said(checkpoints, tmp_path):
         (
             lambda c: {**c, 8: {**c[8], "embed.W_E": torch.ones(9, 16)}},
             {},
-            "checkpoint of step 8: embed.W_E has 9 rows, ModelConfig.d_vocab is 8: say which",
+            "checkpoint of step 8: embed.W_E has 9 rows, ModelConfig.d_vocab is 8: choose rows",
         ),
         (
             dict,

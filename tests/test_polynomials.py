@@ -76,7 +76,7 @@ def test_what_is_no_polynomial_is_refused(formula, message):
 
 
 def test_what_cannot_be_divided_is_refused():
-    with pytest.raises(ValueError, match=r"takes an odd prime p, got 9"):
+    with pytest.raises(ValueError, match=r"needs an odd prime p, got 9"):
         tasks.modular_quotient(9)
 
 

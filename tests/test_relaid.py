@@ -311,7 +311,7 @@ def test_a_task_without_an_operation_is_refused_by_what_needs_one(weights):
         lambda: ablation.without_frequency(cached, 1),
         lambda: ablation.head_frequencies(cached),
     ):
-        with pytest.raises(ValueError, match="states no operation: what looks for u"):
+        with pytest.raises(ValueError, match="states no operation, and measures of u"):
             refused()
     without = dataclasses.replace(task, operands=())
     with pytest.raises(ValueError, match="does not say where its operands stand, which attention"):

@@ -128,7 +128,7 @@ def test_several_label_columns_and_any_two_operand_ranges():
         (
             {"operands": (Operand(0, torch.arange(2)), Operand(1, torch.tensor([1])))},
             ValueError,
-            r"input 2 is \[2, 1\]: its token 2 at position 0 is no value of operand a",
+            r"input 2 is \[2, 1\]: its token 2 at position 0 is not a value of operand a",
         ),
         (
             {"operands": (Operand(0, torch.arange(3)), Operand(1, torch.arange(2)))},
@@ -138,7 +138,7 @@ def test_several_label_columns_and_any_two_operand_ranges():
         (
             {"tokens": torch.tensor([[0, 1], [1, 1], [0, 1]])},
             ValueError,
-            r"that of input 0, \[0, 1\], is there 2 times",
+            r"that of input 0, \[0, 1\], occurs 2 times",
         ),
         (
             {"operands": (Operand(0, torch.arange(3)), Operand(0, torch.arange(3)))},
@@ -161,7 +161,7 @@ def test_several_label_columns_and_any_two_operand_ranges():
         (
             {"operation": Operation(torch.arange(3), torch.arange(3), torch.arange(3))},
             ValueError,
-            "an operation is of two operands and one answer",
+            "an operation needs two operands and one answer",
         ),
         ({"split_known": False}, ValueError, "train_mask marks inputs for training"),
     ],
@@ -197,8 +197,8 @@ def test_noisy_labels_are_wrong_for_that_share_of_the_training_pairs(share):
 @pytest.mark.parametrize(
     ("task", "share", "message"),
     [
-        (tasks.modular_addition(5), 1.1, r"is a number in \[0, 1\], got 1.1"),
-        (tasks.modular_addition(5), True, r"is a number in \[0, 1\], got True"),
+        (tasks.modular_addition(5), 1.1, r"must be a number in \[0, 1\], got 1.1"),
+        (tasks.modular_addition(5), True, r"must be a number in \[0, 1\], got True"),
         (
             tasks.modular_addition(5, train="unknown"),
             0.1,
@@ -251,10 +251,10 @@ def test_exponents_that_make_no_task(exponent, as_a_user):
 
 def test_a_wrong_operation_is_refused_with_the_first_input_that_shows_it():
     task, n = tasks.modular_addition(5), torch.arange(5)
-    message = r"first at input 1: of \(a, b\) = \(0, 1\) it makes class 4, the label is 1"
+    message = r"first at input 1: for \(a, b\) = \(0, 1\) it gives class 4, and the label is 1"
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(task, operation=Operation(n, -n % 5, n))
-    with pytest.raises(ValueError, match="holds is False, and all labels are those"):
+    with pytest.raises(ValueError, match="holds is False, but all labels are those"):
         dataclasses.replace(task, operation=Operation(n, n, n, holds=False))
     with pytest.raises(ValueError, match=r"operation.v must be 5 integers, one for each value"):
         dataclasses.replace(task, operation=Operation(n, n[:4], n))
@@ -371,7 +371,7 @@ def test_training_pairs_are_of_numbers_where_the_numbers_begin_at_1():
 
 
 def test_training_pairs_and_a_split_are_not_both_given():
-    with pytest.raises(ValueError, match="give it, or frac_train=0.5, not both"):
+    with pytest.raises(ValueError, match="give train, or frac_train=0.5, not both"):
         tasks.modular_addition(5, 0.5, train="unknown")
     with pytest.raises(ValueError, match="split='grokking_demo'"):
         tasks.modular_product(5, split="grokking_demo", train=[(1, 1)])
@@ -429,10 +429,10 @@ def test_a_stored_task_comes_back_whole(task):
 def test_a_stored_task_is_read_by_its_kind_whatever_its_name():
     task = dataclasses.replace(tasks.modular_addition(5), name="sorting")
     assert type(tasks.restore(task.about(), task.tensors())) is Task
-    with pytest.raises(ValueError, match="of the kind 'phasor', known are .*import the module"):
+    with pytest.raises(ValueError, match="of the kind 'phasor', and .* are known: import the"):
         tasks.restore({**task.about(), "kind": "phasor"}, task.tensors())
     with pytest.raises(
-        ValueError, match="the kind 'table' is that of interp_utils.tasks.task.Task"
+        ValueError, match="the kind 'table' belongs to interp_utils.tasks.task.Task"
     ):
         type("Other", (Task,), {"kind": "table"})
 

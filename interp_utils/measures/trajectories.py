@@ -43,9 +43,9 @@ def measure(
     run: Run,
     keys: Sequence[int] | None = None,
     steps: Sequence[int] | None = None,
+    measures: Sequence[str] | None = None,
     device: Device = None,
     progress: bool = True,
-    measures: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """All measures of Nanda et al. 2023 (section 5), and some later ones, at every snapshot: one
     row per number.

@@ -1,6 +1,6 @@
-"""What is to be learned: every input, its label, and which of them are for training.
+"""What is to be learned: every input, its label, and which inputs are for training.
 
-Every module in this folder is part of it: what a module names in its `__all__` is found here.
+Every name in the `__all__` of a module in this folder is also found here.
 """
 
 import importlib
@@ -28,8 +28,8 @@ for _found in pkgutil.iter_modules(__path__):
 def restore(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyTask:
     """The task that a run has stored.
 
-    Raises UnknownKind for a task whose kind, or a part of whose description, this version does not
-    know, ValueError where the stored tensors are not those that the description makes.
+    Raises UnknownKind where this version does not know the task's kind, or a part of its
+    description; ValueError where the stored tensors do not fit the description.
     """
     if "kind" not in about:
         about, tensors = importlib.import_module(f"{__name__}.legacy").upgrade(about, tensors)

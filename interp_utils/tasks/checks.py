@@ -1,4 +1,4 @@
-"""Whether a task's tensors fit each other, and are as the task declares them."""
+"""Checks that a task's tensors fit each other and the task's declarations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def plain_numbers(made: Callable[P, R]) -> Callable[P, R]:
-    """The function, but numbers of NumPy and torch are taken for the Python numbers they are."""
+    """The function with numbers of NumPy and torch converted to Python numbers."""
 
     @functools.wraps(made)
     def with_plain_numbers(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -79,8 +79,8 @@ def check_answers(task: Task) -> None:
     finite = all(0 <= weight < math.inf for weight in weights)
     if len(weights) != n_answers or not finite or not any(weights):
         raise ValueError(
-            f"weights must be {n_answers} finite numbers from 0, one per answer, not all 0; got "
-            f"{weights}"
+            f"weights must be {n_answers} finite numbers of at least 0, one per answer, not all 0; "
+            f"got {weights}"
         )
     for column, (labels, classes) in enumerate(zip(columns.unbind(1), task.n_classes, strict=True)):
         if labels.min() < 0 or labels.max() >= classes:
@@ -131,8 +131,8 @@ def cells(task: Task) -> Int[Tensor, "n"]:
     if (counts != 1).any():
         twice = int((counts[found] > 1).nonzero()[0])
         raise ValueError(
-            f"every combination of operands must be there once; that of input {twice}, "
-            f"{inputs[twice].tolist()}, is there {int(counts[found[twice]])} times"
+            f"every combination of operands must occur once; that of input {twice}, "
+            f"{inputs[twice].tolist()}, occurs {int(counts[found[twice]])} times"
         )
     return found
 
@@ -140,7 +140,7 @@ def cells(task: Task) -> Int[Tensor, "n"]:
 def check_operation(task: Task) -> None:
     operation = task.operation
     if len(task.operands) != 2 or task.labels.ndim != 1:
-        raise ValueError("an operation is of two operands and one answer; this task has others")
+        raise ValueError("an operation needs two operands and one answer; this task has others")
     for name, size in (("u", task.grid[0]), ("v", task.grid[1])):
         values = getattr(operation, name)
         if values.dtype != torch.int64 or values.shape != (size,):
@@ -158,9 +158,9 @@ def check_operation(task: Task) -> None:
         row = int(wrong[0])
         a, b = divmod(int(task._cells[row]), task.grid[1])
         raise ValueError(
-            f"the labels are not those of the operation, first at input {row}: of (a, b) = "
-            f"({a}, {b}) it makes class {int(operation.labels[a, b])}, the label is "
+            f"the labels are not those of the operation, first at input {row}: for (a, b) = "
+            f"({a}, {b}) it gives class {int(operation.labels[a, b])}, and the label is "
             f"{int(task.labels[row])}"
         )
     if not operation.holds and not len(wrong):
-        raise ValueError("operation.holds is False, and all labels are those of the operation")
+        raise ValueError("operation.holds is False, but all labels are those of the operation")

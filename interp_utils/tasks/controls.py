@@ -1,4 +1,4 @@
-"""Negative controls: tasks that look like another and have nothing, or less, to find."""
+"""Negative controls: tasks that look like another task but have nothing, or less, to find."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["noisy_labels", "random_labels"]
 @plain_numbers
 def random_labels(task: Task, seed: int = 0) -> Task:
     """The task with its labels in random order, and the same inputs and training pairs: a model can
-    only memorise them.
+    only memorise the labels.
 
-    Each class keeps its number of inputs. Where an input has several answers, they stay together.
-    The coordinates of the task's operation stay, so that a measure can look for what is not there.
+    Each class keeps its number of inputs. The several answers of an input stay together. The
+    coordinates of the task's operation stay, so a measure can look for what is not there.
     """
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(task)))
     operation = task.operation and dataclasses.replace(task.operation, holds=False)
@@ -34,14 +34,14 @@ def random_labels(task: Task, seed: int = 0) -> Task:
 
 @plain_numbers
 def noisy_labels(task: Task, share: float, seed: int = 0) -> Task:
-    """The same task with a share of its training inputs labelled wrongly, each by one of the other
-    classes; test labels stay right.
+    """The same task with a share of its training inputs labelled wrongly, each by a random other
+    class; test labels stay right.
 
-    The share is of the training inputs, rounded to a whole number of them. Raises ValueError for a
-    share outside [0, 1], a task with several answers, or one whose training inputs are unknown.
+    The share of training inputs is rounded to a whole number. Raises ValueError for a share outside
+    [0, 1], a task with several answers, or a task whose training inputs are unknown.
     """
     if isinstance(share, bool) or not 0 <= share <= 1:
-        raise ValueError(f"share, of wrong labels, is a number in [0, 1], got {share}")
+        raise ValueError(f"share, of wrong labels, must be a number in [0, 1], got {share}")
     if task.labels.ndim > 1:
         raise ValueError(f"{task.name} has several answers per input; wrong labels are for one")
     if not task.split_known:

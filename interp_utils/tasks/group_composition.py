@@ -24,8 +24,8 @@ __all__ = ["GroupComposition", "group_composition"]
 
 @dataclass(frozen=True, eq=False)
 class GroupComposition(Task):
-    """table: Int "g g", the group's multiplication table, table[x, y] = x o y; labels are its
-    entries, or others in a control. It is stored with the run.
+    """table: Int "g g", the group's multiplication table, table[x, y] = x o y, stored with the run.
+    Labels are the table's entries, except in a control.
     """
 
     table: Tensor | None = None
@@ -80,9 +80,9 @@ def group_composition(
     split:      see `train_mask`. seed None is the split's published one.
     layout:     for a model that was trained on another form of input (`Layout`).
     train:      the training pairs of a model that was trained elsewhere, in place of a split: a
-                mask, pairs (x, y), or "unknown", and then measures of train and test are refused.
-    Raises ValueError for a name that is not known, and for a table that is no group's, with the
-    entry, row, element or triple that shows it.
+                mask, pairs (x, y), or "unknown", for which measures of train and test are refused.
+    Raises ValueError for an unknown name, and for a table that is not a group's, naming the entry,
+    row, element or triple that shows this.
     """
     table = group_table(group) if isinstance(group, str) else torch.as_tensor(group).cpu()
     n = check_table(table)
@@ -105,8 +105,8 @@ def group_composition(
 
 
 def _addition(table: Int[Tensor, "g g"]) -> Operation | None:
-    """Coordinates in which the table is addition mod n, where it is that of C_n as numbered; so
-    that every measure of modular addition can be taken.
+    """Coordinates in which the table is addition mod n, if it is the table of C_n. Every measure of
+    modular addition then applies.
     """
     n = torch.arange(len(table))
     return Operation(n, n, n) if table.equal((n[:, None] + n) % len(n)) else None

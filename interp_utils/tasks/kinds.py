@@ -1,4 +1,4 @@
-"""How a stored task is read again: by the kind that its class declares, never by its name."""
+"""How a stored task is read again: by the kind that its class declares, and never by name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ KINDS: dict[str, type[Restorable]] = {}
 
 
 class UnknownKind(ValueError):
-    """No imported class of tasks has this kind, or the class does not know what was stored."""
+    """No imported class of tasks has this kind, or the class does not know a stored entry."""
 
 
 class Restorable:
-    """A task that can be stored and restored. A subclass with a `kind` of its own is found by it.
+    """A task that can be stored and restored. A subclass is found by its `kind`.
 
-    about():   what describes the task, JSON-able, its kind among it.
-    tensors(): the tensors that go with it.
+    about():   the description of the task, JSON-able, with its kind.
+    tensors(): the tensors that belong to the description.
     """
 
     kind: ClassVar[str]
@@ -29,7 +29,7 @@ class Restorable:
             there = KINDS.get(cls.kind, cls)
             if (there.__module__, there.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise ValueError(
-                    f"the kind {cls.kind!r} is that of {there.__module__}.{there.__qualname__}; "
+                    f"the kind {cls.kind!r} belongs to {there.__module__}.{there.__qualname__}; "
                     f"choose another one"
                 )
             KINDS[cls.kind] = cls
@@ -46,10 +46,10 @@ class Restorable:
 
 
 def kind_of(about: Mapping[str, Any]) -> type[Restorable]:
-    """The class that restores what is described. Raises UnknownKind where there is none."""
+    """The class that restores a described task. Raises UnknownKind where there is none."""
     if about["kind"] not in KINDS:
         raise UnknownKind(
-            f"the task is of the kind {about['kind']!r}, known are {sorted(KINDS)}: import the "
-            f"module that defines this kind, then load it again"
+            f"the task is of the kind {about['kind']!r}, and {sorted(KINDS)} are known: import the "
+            f"module that defines this kind, then load the task again"
         )
     return KINDS[about["kind"]]

@@ -1,5 +1,5 @@
 """How a pair (a, b) is written as tokens and its answer as an output, and in which coordinates the
-answer is a sum. Stated by a task, and checked against its data when the task is made.
+answer is a sum. A task states both, and they are checked against its data when it is made.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ __all__ = ["Layout", "Operand", "Operation"]
 
 @dataclass(frozen=True, eq=False)
 class Operand:
-    """Where an operand stands in every input, and which token each of its values is.
+    """The position of an operand in every input, and the token of each of its values.
 
-    tokens: Int "k", the token of value 0, 1, ... k - 1, which is the order of the operand's axis.
+    tokens: Int "k", the token of value 0, 1, ... k - 1. Values are in the order of the grid's axis.
     """
 
     position: int
     tokens: Tensor
 
     def values(self, inputs: Int[Tensor, "n ctx"], name: str, d_vocab: int) -> Int[Tensor, "n"]:
-        """The operand's value in each input. Raises ValueError for the first that has none."""
+        """The operand's value in each input. Raises ValueError for the first input without one."""
         tokens = self.tokens
         if tokens.ndim != 1 or tokens.dtype != torch.int64:
             raise TypeError(
@@ -48,7 +48,7 @@ class Operand:
             row = int((values < 0).nonzero()[0])
             raise ValueError(
                 f"input {row} is {inputs[row].tolist()}: its token {inputs[row, self.position]} at "
-                f"position {self.position} is no value of operand {name}"
+                f"position {self.position} is not a value of operand {name}"
             )
         return values
 
@@ -59,8 +59,7 @@ class Operation:
 
     u, v:    Int "a", Int "b": a coordinate in 0 .. m - 1 for each value of either operand.
     classes: Int "m": the class of each sum; its length is the modulus m.
-    holds:   False for a control, whose labels are not this function of u + v although one looks at
-             it as if they were.
+    holds:   False for a control, which is measured like the task but has other labels.
     """
 
     u: Tensor
@@ -87,21 +86,21 @@ class Operation:
                     f"{len(values)} operands: the grid of (u, v) needs every pair exactly once"
                 )
         if len(self.classes.unique()) < m:
-            raise ValueError(f"two sums mod {m} have the same class, so that classes name no sum")
+            raise ValueError(f"two sums mod {m} have the same class: a class must name one sum")
 
 
 @dataclass(frozen=True)
 class Layout:
     """The inputs and outputs of a task on pairs, for models that were trained on another form.
 
-    inputs:      what stands at each position: "a" and "b" for the operands, a token for what is
-                 the same in every input; e.g. ["a", 54, "b", 53]. Default: ["a", "b", "="], with
-                 "=" the token after those of the numbers.
-    tokens:      the token of each value; one sequence for both operands, or a pair of them.
+    inputs:      one entry for each position: "a" and "b" for the operands, or a token that is the
+                 same in every input; e.g. ["a", 54, "b", 53]. Default: ["a", "b", "="], where "="
+                 is the token after those of the numbers.
+    tokens:      the token of each value; one sequence for both operands, or a pair of sequences.
                  Default: value n is token n.
     outputs:     the model's output for each class. Default: class c is output c.
-    d_vocab:     number of the model's input tokens, if there are more than occur.
-    d_vocab_out: number of the model's outputs, if there are more than classes.
+    d_vocab:     number of the model's input tokens, if some of them do not occur.
+    d_vocab_out: number of the model's outputs, if it has more outputs than classes.
     answer_pos:  where the answer is read.
     """
 
@@ -131,7 +130,7 @@ class Layout:
     def write(
         self, a: Int[Tensor, "n"], b: Int[Tensor, "n"], n_a: int, n_b: int
     ) -> tuple[Int[Tensor, "n ctx"], tuple[Operand, Operand], int]:
-        """Inputs for pairs, where their operands stand, and the number of tokens."""
+        """Inputs for pairs, their operands, and the number of tokens."""
         of_a, of_b = self.tables(n_a, n_b)
         equals = int(torch.cat([of_a, of_b]).max()) + 1
         inputs = ["a", "b", equals] if self.inputs is None else list(self.inputs)

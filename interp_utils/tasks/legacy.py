@@ -1,4 +1,4 @@
-"""Tasks as version 0.1 stored them: by a name and a grid, without their kind and layout."""
+"""Tasks as version 0.1 stored them: with a name and a grid, but no kind or layout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from interp_utils.tasks.powers import powers
 def upgrade(
     about: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What this version would have stored of the same task.
+    """What this version would have stored for the same task.
 
-    What 0.1 took for granted (operands at the first positions, number n as token n, x^a + y^b) is
-    stated only where it is true of the stored inputs and labels.
+    Assumptions of version 0.1 (operands at the first positions, number n as token n, x^a + y^b) are
+    stated only where they are true of the stored inputs and labels.
     """
-    if "n_classes" not in about:  # which every finite task has stored
+    if "n_classes" not in about:  # every finite task has stored this entry
         return {**about, "kind": "sorting"}, dict(tensors)
     grid, params = about.get("grid"), about["params"]
     layout = {"positions": [], "answer_pos": -1, "outputs": None, "d_vocab_out": None}
@@ -46,7 +46,7 @@ def _are_operands(grid: list[int], tokens: Tensor) -> bool:
 
 
 def _state_power_sum(about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """x^a + y^b, where it holds or where the labels are a control's in random order."""
+    """States x^a + y^b where it holds, or where the labels are those of a shuffled control."""
     params = about["params"]
     p, a, b = params["p"], params.get("a", 1), params.get("b", 1)
     u, v = powers(p, a), powers(p, b)

@@ -46,7 +46,7 @@ def modular_addition(
     equals:     False for tokens [a, b] alone, answered at b.
     layout:     for a model that was trained on another form of input (`Layout`).
     train:      the training pairs of a model that was trained elsewhere, in place of a split: a
-                mask, pairs (a, b), or "unknown", and then measures of train and test are refused.
+                mask, pairs (a, b), or "unknown", for which measures of train and test are refused.
     Raises ValueError for a p, fraction, seed or split that makes no task.
     """
     n = torch.arange(modulus(p))
@@ -85,7 +85,7 @@ def linear_combination(
     layout: Layout | None = None,
     train: Train | None = None,
 ) -> Task:
-    """(alpha a + beta b) mod p on all pairs; what else is given is as for `modular_addition`."""
+    """(alpha a + beta b) mod p on all pairs; other arguments are as for `modular_addition`."""
     n = torch.arange(modulus(p))
     params = {"p": p, "alpha": alpha, "beta": beta, "frac_train": frac_train, "seed": seed}
     operation = Operation(alpha % p * n % p, beta % p * n % p, n)
@@ -104,9 +104,9 @@ def modular_product(
 ) -> Task:
     """a b mod p on all pairs 1 <= a, b < p of a prime p: a sum of discrete logarithms mod p - 1.
 
-    Value 0 of either operand is the number 1, and class 0 the answer 1: zero, which has no
-    logarithm, is left out. Tokens are the numbers themselves, "=" is p, and the model has p outputs
-    of which output 0 is never an answer. What else is given is as for `modular_addition`.
+    Zero has no logarithm and is left out: value 0 of either operand is the number 1, and class 0 is
+    the answer 1. Tokens are the numbers themselves, "=" is p, and the model has p outputs, of which
+    output 0 is never an answer. Other arguments are as for `modular_addition`.
     """
     if modulus(p) < 3 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
         raise ValueError(f"discrete logarithms mod p need an odd prime p, got {p}")
@@ -141,9 +141,9 @@ def sums_task(
     make: type[Task] = Task,
     **fields: Any,
 ) -> Task:
-    """classes[(u[a] + v[b]) mod m] on all pairs, whatever the coordinates u and v are.
+    """classes[(u[a] + v[b]) mod m] on all pairs, for any coordinates u and v.
 
-    params: of the split, "frac_train", "seed" and "split", among what people are to read.
+    params: "frac_train", "seed" and "split" of the split, and what else people should read.
     """
     labels = operation.labels
     return table_task(
@@ -162,10 +162,10 @@ def table_task(
     first: tuple[int, int] = (0, 0),
     **fields: Any,
 ) -> Task:
-    """The label of every pair as the table has it.
+    """A task whose table gives the label of every pair.
 
-    params: as for `sums_task`. first: the numbers that value 0 of a and of b is, by which `train`
-    names its pairs.
+    params: as for `sums_task`. first: the numbers of value 0 of a and of b, from which the pairs of
+    `train` are counted.
     """
     layout = layout or Layout()
     if not isinstance(layout, Layout):
@@ -207,7 +207,8 @@ def _require_no_split(params: Mapping[str, Any]) -> None:
     asked = {"frac_train": 0.3, "split": "random"}
     if other := [f"{k}={params[k]!r}" for k, default in asked.items() if params[k] != default]:
         raise ValueError(
-            f"train= says which pairs are for training: give it, or {' and '.join(other)}, not both"
+            f"train= says which pairs are for training: give train, or {' and '.join(other)}, not "
+            "both"
         )
 
 

@@ -1,5 +1,5 @@
-"""Polynomials and quotients mod p: the operations of Power et al. 2022 that are no sums, beside
-those that are.
+"""Polynomials and quotients mod p: the operations of Power et al. 2022, whether or not they are
+sums.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def modular_polynomial(
 ) -> Task:
     """A polynomial in a and b, mod p, on all pairs 0 <= a, b < p: "a^2 + a b + b^2", "a^3 + a b".
 
-    formula: terms with signs; each a product of whole numbers, a, b and their powers, as above.
-    Where no term has both a and b the label is a sum u(a) + v(b), and the task states so.
-    What else is given is as for `modular_addition`. Raises ValueError for what is no such formula.
+    formula: terms with signs; each term a product of whole numbers, a, b and their powers, as
+             above.
+    Where no term has both a and b, the label is a sum u(a) + v(b), and the task states it. Other
+    arguments are as for `modular_addition`. Raises ValueError for any other formula.
     """
     terms, n = polynomial(formula), torch.arange(modulus(p))
     mixed = [powers_of for powers_of in terms if all(powers_of)]
@@ -61,12 +62,12 @@ def modular_quotient(
 ) -> Task:
     """a / b mod p on all pairs 0 <= a < p, 1 <= b < p of a prime p, as in Power et al. 2022.
 
-    Value 0 of b is the number 1; tokens are the numbers themselves, "=" is p. Without a = 0, which
-    has no logarithm, it would be a difference of discrete logarithms mod p - 1; with it the task
-    states no operation. What else is given is as for `modular_addition`.
+    Value 0 of b is the number 1; tokens are the numbers themselves, "=" is p. The task states no
+    operation: a = 0 has no logarithm, and without it the quotient would be a difference of discrete
+    logarithms mod p - 1. Other arguments are as for `modular_addition`.
     """
     if modulus(p) < 3 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
-        raise ValueError(f"to divide by 1 .. p - 1 takes an odd prime p, got {p}")
+        raise ValueError(f"division by 1 .. p - 1 needs an odd prime p, got {p}")
     inverses = torch.tensor([pow(b, -1, p) for b in range(1, p)])
     labels = torch.arange(p)[:, None] * inverses % p
     form = layout or Layout(["a", "b", p], tokens=(list(range(p)), list(range(1, p))))
@@ -75,7 +76,7 @@ def modular_quotient(
 
 
 def polynomial(formula: str) -> Terms:
-    """Its terms. Raises ValueError, with what of it could not be read."""
+    """The terms of a formula. Raises ValueError, naming the part that could not be read."""
     terms: dict[tuple[int, int], int] = {}
     rest = formula.strip()
     while rest:

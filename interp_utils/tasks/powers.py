@@ -50,8 +50,8 @@ def exponentiated_addition(
     """(x^a + y^b) mod p on all pairs 0 <= x, y < p, as tokens [x, y, "="]; any exponents from 1,
     any p >= 2.
 
-    What else is given, and errors, are those of `modular_addition`, which is a = b = 1. Source:
-    Patel et al., section 3.3.
+    Other arguments, and errors, are those of `modular_addition`, which is the case a = b = 1.
+    Source: Patel et al., section 3.3.
     """
     operation = Operation(powers(p, a), powers(p, b), torch.arange(p))
     params = {"p": p, "a": a, "b": b, "frac_train": frac_train, "seed": seed, "split": split}

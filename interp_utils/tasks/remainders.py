@@ -30,9 +30,9 @@ Labels = Literal["true", "permuted"]
 
 @dataclass(frozen=True, eq=False)
 class Remainders(Task):
-    """places: what either digit counts for, 1 and p in some order, so that the number is
-    n = places[0] * first + places[1] * second. A modulus whose weight is 0 is masked: its loss does
-    not train.
+    """places: the place values of the two digits, 1 and p in some order: the number is
+    n = places[0] * first + places[1] * second. A modulus whose weight is 0 is masked: its loss is
+    not trained on.
     """
 
     places: tuple[int, int] = (1, 1)
@@ -62,11 +62,11 @@ def remainders(
     p: int,
     frac_train: float = 0.3,
     seed: int = 0,
+    split: Split = "random",
     primes: Sequence[int] | None = None,
     digit_order: DigitOrder = "low_first",
     labels: Labels = "true",
     masked: Sequence[int] | None = None,
-    split: Split = "random",
 ) -> Remainders:
     """n mod q for each prime q < p, of every n < p^2, as tokens [digit, digit, "="]: labels "n
     answer". Any p >= 3.
@@ -79,8 +79,8 @@ def remainders(
                  together.
     masked:      moduli whose losses are left out (T_masked: 2, 3, 5, 7); the mean is still over all
                  answers.
-    Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError where there is no task,
-    e.g. no prime below p.
+    Source: Syrkis and Søgaard 2024, "Tasks" and eq. 12. Raises ValueError for arguments that make
+    no task, e.g. where there is no prime below p.
     """
     modulus(p)
     for name, value, options in (
@@ -100,7 +100,7 @@ def remainders(
         raise ValueError(f"primes must be distinct integers from 2, got {moduli}")
     masked = list(masked or [])
     if unknown := sorted(set(masked) - set(moduli)):
-        raise ValueError(f"masked names {unknown}, which are none of the moduli {moduli}")
+        raise ValueError(f"masked names {unknown}, which are not among the moduli {moduli}")
     if len(set(masked)) == len(moduli):
         raise ValueError("masked leaves no loss to learn from; leave one of the moduli out of it")
     first, second = pairs(p, p).unbind(1)

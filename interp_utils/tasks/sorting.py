@@ -24,7 +24,7 @@ __all__ = ["Sorting", "sorting"]
 
 @dataclass(frozen=True, eq=False)
 class Sorting(StreamTask):
-    """Two lists are the same input where they have the same elements, in any order.
+    """Two lists are the same input if they have the same elements, in any order.
 
     n_values, lengths, repeats: see `sorting`; lengths is (shortest, longest).
     """
@@ -68,9 +68,9 @@ def sorting(
     """Lists of the numbers 0 .. n_values - 1 to be sorted: [START, list, MID, sorted list, PAD
     ...].
 
-    length:  of every list, or (shortest, longest), each equally likely. Shorter lists are padded at
-             the end, where a causal model never looks, so that each list is asked for exactly its
-             own elements.
+    length:  the length of every list, or (shortest, longest), each equally likely. Shorter lists
+             are padded at the end, where a causal model never looks: each list is asked for exactly
+             its own elements.
     repeats: whether a number may occur more than once.
     START, MID and PAD are the tokens n_values, n_values + 1 and n_values + 2 (the last with
     variable lengths only). From MID on, each position is asked for the next token of the sorted
@@ -97,7 +97,7 @@ def sorting(
     possible = {
         n: math.comb(n_values + (n - 1 if repeats else 0), n) for n in range(shortest, longest + 1)
     }
-    # Half of the lists of each length stays for training.
+    # Half of the lists of each length stay for training.
     room = np.array([min(possible.get(n, 0) // 2, 2**31) for n in range(longest + 1)])
     if n_validation + n_test > room.sum():
         raise ValueError(
@@ -135,7 +135,7 @@ def _draw(
 
 
 def _to_sort(lists: np.ndarray, lengths: np.ndarray, n_values: int, pad: bool) -> Sequences:
-    """lists: "n longest", of which the first `lengths` numbers of each count."""
+    """lists: "n longest"; in each list the first numbers, as many as `lengths` says, count."""
     n, longest = lists.shape
     start, mid, padding = n_values, n_values + 1, n_values + 2
     lengths = lengths[:, None]

@@ -1,7 +1,7 @@
 """Tasks whose inputs are drawn at random, afresh at every step, and answered at several positions.
 
-A task of this kind is a subclass of `StreamTask` that says what is drawn, what of an input makes it
-the same as another, and how it is restored; everything else follows.
+A task of this kind is a subclass of `StreamTask` that says what is drawn, when two inputs are the
+same, and how the task is restored; everything else follows.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class StreamTask(Restorable):
     subclass has a `kind`, and
 
     draw(random, n):     n inputs with their labels.
-    identity(sequences): a 64-bit number for each input, the same where two are the same input.
-                         Two inputs that share it by chance are treated as one: at worst an input is
+    identity(sequences): a 64-bit number for each input, which is equal for equal inputs. Two inputs
+                         with the same number by chance are treated as one: at worst an input is
                          drawn again.
     restore(about, tensors).
     """

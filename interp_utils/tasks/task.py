@@ -1,4 +1,4 @@
-"""A finite task: every input, its label, which of them are for training, and how it is laid out."""
+"""A finite task: every input, its label, which inputs are for training, and their layout."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class Task(Restorable):
     n_classes:   the number of classes of each answer, or of the only one; a model has their sum as
                  outputs, side by side.
     d_vocab:     number of input tokens.
-    operands:    where each operand stands and which token is which of its values; inputs are then
-                 all combinations of values, each once. () if they are no grid.
+    operands:    the position of each operand and the token of each of its values; inputs are then
+                 all combinations of values, each once. () if inputs are not a grid.
     answer_pos:  the position at which the answer is read.
     outputs:     the model's output for each class; None: class c is output c.
     d_vocab_out: number of the model's outputs; None: those of the classes.
-    operation:   coordinates of the operands of which the label is the sum (`Operation`).
+    operation:   coordinates of the operands whose sum is the label (`Operation`).
     weights:     of each answer in the training loss, which is the weighted sum of their mean
                  losses; default all 1.
-    split_known: False where nobody knows which inputs were for training: no input is in
+    split_known: False where it is not known which inputs were for training: no input is in
                  `train_mask` then, and `test_mask` is refused.
-    params:      the arguments it was made with, for people to read (JSON-able).
+    params:      the arguments that the task was made with, for people to read (JSON-able).
 
-    Raises ValueError/TypeError where the tensors do not fit each other, or are not as they are
-    declared, naming the first input that does not fit.
+    Raises ValueError/TypeError where the tensors do not fit each other or the declarations, naming
+    the first input that does not fit.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Task(Restorable):
 
     @property
     def grid(self) -> tuple[int, ...] | None:
-        """How many values each operand has: inputs are the cells of this grid; None without one."""
+        """How many values each operand has: inputs are the cells of this grid; None if no grid."""
         return tuple(len(operand.tokens) for operand in self.operands) or None
 
     @property
@@ -111,18 +111,18 @@ class Task(Restorable):
 
     @property
     def test_mask(self) -> Tensor:
-        """Bool "n": every input that is not for training. Raises ValueError if nobody knows."""
+        """Bool "n": every input that is not for training. Raises ValueError if that is unknown."""
         if not self.split_known:
             raise ValueError(
-                f"which inputs of {self.name} were for training is unknown, so that train and test "
+                f"which inputs of {self.name} were for training is unknown, so train and test "
                 f"measures mean nothing; give the task its training pairs (train=...)"
             )
         return ~self.train_mask
 
     @property
     def splits(self) -> dict[str, Tensor]:
-        """The masks, Bool "n", of "all" inputs and, where they are known and there are any, of
-        those for "train" and "test".
+        """The masks, Bool "n", of "all" inputs, and of those for "train" and "test" where these are
+        known and not empty.
         """
         masks = {"all": torch.ones_like(self.train_mask)}
         if self.split_known:
@@ -133,7 +133,7 @@ class Task(Restorable):
     def rows(self) -> Int[Tensor, "n"]:
         """The input of every cell of the grid, a-major: tokens[rows] is in the grid's order."""
         if not self.operands:
-            raise ValueError(f"{self.name} states no operands: its inputs are no grid")
+            raise ValueError(f"{self.name} states no operands: its inputs are not a grid")
         return self._cells.argsort()
 
     def a_major(self) -> Task:
@@ -144,15 +144,15 @@ class Task(Restorable):
 
     def as_sums(self) -> Task:
         """The same inputs in the coordinates of the task's operation: a task on (u, v) whose label
-        is (u + v) mod m, and which every measure of modular addition takes.
+        is (u + v) mod m. Every measure of modular addition applies to it.
 
-        Raises ValueError where the task states no operation, or one that does not name every pair
-        (u, v) and every class exactly once.
+        Raises ValueError where the task states no operation, or an operation that does not name
+        every pair (u, v) and every class exactly once.
         """
         operation = self.operation
         if operation is None:
             raise ValueError(
-                f"{self.name} states no operation: what looks for u(a) + v(b) needs its "
+                f"{self.name} states no operation, and measures of u(a) + v(b) need its "
                 f"coordinates; state them with Task(operation=tasks.Operation(u, v, classes))"
             )
         try:
@@ -160,7 +160,7 @@ class Task(Restorable):
             if self.n_classes != (operation.modulus,):
                 raise ValueError(
                     f"the sums mod {operation.modulus} are some of {self.n_classes[0]} classes; "
-                    f"leave out of the task the classes that are never an answer"
+                    f"remove the classes that are never an answer from the task"
                 )
         except ValueError as error:
             raise ValueError(f"{self.name} cannot be written as u + v: {error}") from None
@@ -190,16 +190,16 @@ class Task(Restorable):
         return self.rows.view(self.grid)[by_u][:, by_v].flatten()
 
     def to(self, device: torch.device | str) -> Task:
-        """The same task with its inputs, labels and mask on `device`; what describes its layout
-        stays where it is.
+        """The same task with its inputs, labels and mask on `device`; the tensors of its layout
+        stay where they are.
         """
-        moved = copy.copy(self)  # it was checked when it was made
+        moved = copy.copy(self)  # the task was checked when it was made
         for name in ("tokens", "labels", "train_mask"):
             object.__setattr__(moved, name, getattr(self, name).to(device))
         return moved
 
     def about(self) -> dict[str, Any]:
-        """What describes the task beside its `tensors`, JSON-able."""
+        """The description of the task beside its `tensors`, JSON-able."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -223,7 +223,7 @@ class Task(Restorable):
 
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Task:
-        """The task of which these are `about()` and `tensors()`."""
+        """The task with these `about()` and `tensors()`."""
         return cls(**cls.stored_fields(about, tensors))
 
     @classmethod

@@ -45,7 +45,7 @@ class _TorchAdam:
         }
 
     def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
-        if step != self.counted:  # resumed: the kernel counts on the device, to correct its bias
+        if step != self.counted:  # after a resume: the kernel counts on the device
             for weight in self.weights.values():
                 self.optimizer.state[weight]["step"].fill_(step)
         for name, weight in self.weights.items():
@@ -57,7 +57,7 @@ class _TorchAdam:
 
 class AdamW(_TorchAdam):
     """Adam with decoupled weight decay: w <- (1 - lr wd) w - lr m' / (sqrt(v') + eps), where m' and
-    v' are the gradient's first two moments, corrected for their start at zero.
+    v' are the first two moments of the gradient, corrected for their start at zero.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization (arXiv 1711.05101),
     algorithm 2.
@@ -67,8 +67,8 @@ class AdamW(_TorchAdam):
 
 
 class Adam(_TorchAdam):
-    """Adam, in which weight decay is an L2 penalty: the gradient becomes g + wd w before its
-    moments are taken.
+    """Adam, in which weight decay is an L2 penalty: moments are those of g + wd w instead of those
+    of the gradient g.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization (arXiv 1412.6980),
     algorithm 1.
@@ -135,9 +135,9 @@ def adam_(
     eps: float,
     decoupled: bool,
 ) -> None:
-    """Update number `step` (from 1) in place, to rounding that of torch.optim.AdamW where weight
-    decay is `decoupled`, else of torch.optim.Adam, with a learning rate and a weight decay per
-    member.
+    """Update number `step` (from 1), in place, with a learning rate and a weight decay per member.
+    Up to rounding it is the update of torch.optim.AdamW if weight decay is `decoupled`, and else
+    that of torch.optim.Adam.
     """
     beta1, beta2 = betas
     if not decoupled:

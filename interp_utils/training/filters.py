@@ -1,5 +1,5 @@
 """Gradient filters between backward and the optimiser: Grokfast (Lee et al. 2024), which amplifies
-what changes slowly, and perpGrad (Prieto et al. 2025), which leaves the weights' sizes alone.
+slow components of gradients, and perpGrad (Prieto et al. 2025), which keeps the weights' sizes.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class InTurn:
 
 
 class PerpGrad:
-    """Each weight tensor's gradient without its component along the tensor, and as long as it was.
+    """Each weight tensor's gradient without its component along the tensor, at its old length.
 
     A step then turns the weights and, to first order, neither lengthens nor shortens them.
 
     Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697), perpGrad;
-    that the length is kept is from their released code.
+    their released code keeps the length.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -74,8 +74,8 @@ class PerpGrad:
 def perpendicular_(
     gradients: Float[Tensor, "member ..."], weights: Float[Tensor, "member ..."]
 ) -> None:
-    """Takes the component along its weights from each member's gradient, in place, and gives it
-    back its length. Where nothing but rounding is left across, the gradient becomes zero.
+    """Removes the component along the weights from each member's gradient, in place, and restores
+    the gradient's length. Where only rounding is left, the gradient becomes zero.
     """
     g, w = gradients.flatten(1), weights.flatten(1)
     along = (w * g).sum(1, keepdim=True) / ((w * w).sum(1, keepdim=True) + TINY)
@@ -90,8 +90,8 @@ class Ema:
     """g + lambda mu with mu <- alpha mu + (1 - alpha) g (Grokfast-EMA).
 
     mu starts as the first gradient (Lee et al., released code) or as zero (Syrkis and Søgaard,
-    released code). Of a gradient that oscillates as e^(i w t) it passes 1 + lambda (1 - alpha) / (1
-    - alpha e^(-i w)): 1 + lambda of a constant one.
+    released code). The filter multiplies a gradient that oscillates as e^(i w t) by 1 + lambda
+    (1 - alpha) / (1 - alpha e^(-i w)), and a constant one by 1 + lambda.
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
@@ -113,9 +113,9 @@ class MovingAverage:
     """g + lambda times the mean of the last `window` gradients, once there are so many
     (Grokfast-MA).
 
-    Holds `window` gradients. Their sum is kept in float64, on the CPU where the device has none:
-    gradients fall by many orders of magnitude, and a running sum in float32 would remember the
-    rounding of the first ones for ever.
+    The filter holds `window` gradients and their sum in float64, on the CPU where the device has no
+    float64. Gradients fall by many orders of magnitude, and a running sum in float32 would keep the
+    rounding errors of the first ones for ever.
     """
 
     def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:

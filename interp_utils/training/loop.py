@@ -1,4 +1,4 @@
-"""The training loop: one or more members, each into a run folder that can always be resumed."""
+"""The training loop: it trains one or more members, each into a run that can always be resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from interp_utils.training.trainer import AnyTrainer
 
 Callback = Callable[[Row], Any]
 SAVE_EVERY_SECONDS = 30.0
-SAVES_AT_ONCE = 8  # most of a save is waiting for the disk
+SAVES_AT_ONCE = 8  # a save mostly waits for the disk
 
 
 def train_members(
@@ -39,7 +39,7 @@ def train_members(
     config = members[0].config.train
     _begin(members, trainer)
     origin = members[0].writer.origin
-    start = 0 if origin is None else origin.step  # perhaps on no schedule
+    start = 0 if origin is None else origin.step  # may be a step of no schedule
     log_steps, snapshot_steps = {start, *config.log_steps()}, {start, *config.snapshot_steps()}
     last_saved, watch = time.monotonic(), Stopwatch()
     name = members[0].task.name + (f", {len(members)} runs" if len(members) > 1 else "")
@@ -72,16 +72,16 @@ def train_members(
 
 
 def _says_stop(answer: object) -> bool:
-    """False, and nothing else, stops: what loggers return by the way does not."""
+    """Only False stops a training; other values, which a logger may return, do not."""
     return isinstance(answer, (bool, np.bool_)) and not answer
 
 
 def _begin(members: Sequence[Member], trainer: AnyTrainer) -> None:
-    """Puts the trainer where the members' folders are, or to where they start."""
+    """Puts the trainer at the step of the members' folders, or at their start."""
     step = members[0].writer.step
     if others := [str(member.writer.path) for member in members if member.writer.step != step]:
         raise RunInUse(
-            f"another process has trained {others[0]} meanwhile; make the same call again"
+            f"another process has trained {others[0]} in the meantime; make the same call again"
         )
     if step is None:
         if members[0].start is not None:
@@ -103,7 +103,7 @@ def _begin(members: Sequence[Member], trainer: AnyTrainer) -> None:
 
 
 def _log(members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch) -> bool:
-    """A row of metrics for those that have none of this step; whether there were such."""
+    """Logs a row of metrics for members that have none of this step; says if there were any."""
     if all(member.logged == trainer.step for member in members):
         return False
     _see_losses(members, trainer, watch)
@@ -114,14 +114,14 @@ def _log(members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch) -> bo
 
 
 def _see_losses(members: Sequence[Member], trainer: AnyTrainer, watch: Stopwatch) -> None:
-    """All losses since the last time, so that none of them goes unseen, and how long they took."""
-    losses = trainer.take_losses()  # which waits for the last update
+    """Notes all losses since the last call, so that none goes unseen, and the time they took."""
+    losses = trainer.take_losses()  # waits for the last update
     seconds = watch.read() / len(members)
     for member, own in zip(members, losses.T.tolist(), strict=True):
         logged = member.logged
         member.seconds += seconds
         for step, loss in enumerate(own, trainer.step - len(losses)):
-            if step != logged:  # whose row of metrics has the loss
+            if step != logged:  # the loss of a logged step is in its row of metrics
                 member.see(loss, step)
 
 
@@ -154,7 +154,7 @@ def _stopped(members: Sequence[Member], step: int) -> str:
 
 
 def _last_losses(members: Sequence[Member]) -> dict[str, str]:
-    """Of one member its own, of several their median."""
+    """The last losses of one member, or the medians of several."""
     shown = {}
     for column in members[0].metrics:
         if not column.endswith("_loss") or column == "highest_train_loss":

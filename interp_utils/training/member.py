@@ -1,4 +1,4 @@
-"""One training among those that a loop does at once."""
+"""One of the trainings that a loop runs at once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State
 
 Row = dict[str, int | float | None]
-# Groups of a stored state: the highest loss since the last row, and how long all updates took.
+# Groups of a stored state: the highest loss since the last row, and the time of all updates.
 HIGHEST, SECONDS = "highest", "seconds"
 
 
 @dataclass(eq=False)
 class Member:
-    """What is trained, what has been logged of it, and why it has stopped before its last step."""
+    """What is trained, what has been logged, and why the training stopped before its last step."""
 
     task: AnyTask
     config: RunConfig
     writer: RunWriter
     metrics: Metrics = field(default_factory=dict)
     highest: float = -math.inf  # loss of the updates since the last row
-    seconds: float = 0.0  # of all updates; of those that were computed together, its share
+    seconds: float = 0.0  # time of all updates; a share of it where members were computed together
     error: str | None = None
     start: State | None = None  # in place of initial weights, in a training with an origin
 
@@ -51,7 +51,7 @@ class Member:
         )
 
     def see(self, loss: float, step: int) -> None:
-        """Takes note of the training loss that an update found, or a row of metrics."""
+        """Notes a training loss from an update or from a row of metrics."""
         if not math.isfinite(loss):
             self.stop("training loss", step)
         self.highest = max(self.highest, loss)  # NaN, unknown, stays NaN in this order
@@ -61,15 +61,15 @@ class Member:
         row = {"step": step, **row, "highest_train_loss": self.highest, "seconds": self.seconds}
         earlier = len(self.metrics.get("step", []))
         for column, value in row.items():
-            # a run from before there was this column has no values in it
+            # a run from before this column was added has no values in it
             values = self.metrics.setdefault(column, [None] * earlier)
             values.append(value if math.isfinite(value) else None)
         self.highest = -math.inf
 
     def resume(self, metrics: Metrics, state: State) -> None:
-        """Takes over what was last saved, and its own groups out of the state. What an earlier
-        version did not record is unknown: the highest loss until the next row, the seconds for
-        ever. Raises ValueError where a group is not one number.
+        """Takes over what was last saved, and removes its own groups from the state. What an
+        earlier version did not record is unknown: the highest loss until the next row, the seconds
+        for ever. Raises ValueError where a group is not one number.
         """
         self.metrics = metrics
         unknown = -math.inf if self.writer.step == self.logged else math.nan

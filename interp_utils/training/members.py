@@ -1,4 +1,4 @@
-"""Who is trained in an ensemble: what a member is, and which members can be computed together."""
+"""The members of an ensemble: what a member is, and which members can be computed together."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def list_members(
     seeds: Iterable[int] | None,
     out: Path,
 ) -> list[Member]:
-    """The members that `train_many` is asked for. Raises ValueError, before there is a folder,
-    where they cannot be.
+    """The members that `train_many` is asked for. Raises ValueError for impossible ones, before
+    there is a folder.
     """
     model_configs = ModelConfig() if model_configs is None else model_configs
     train_configs = TrainConfig() if train_configs is None else train_configs
@@ -72,7 +72,7 @@ def list_members(
 
 
 def require_stackable(task: AnyTask, config: RunConfig) -> None:
-    """Raises ValueError where a training cannot be a member, beside what is wrong with it alone."""
+    """Raises ValueError where a training that `train` allows cannot be a member."""
     check(task, config)
     if not isinstance(task, Task) or task.labels.ndim != 1:
         raise ValueError(
@@ -110,7 +110,7 @@ def kind(member: Member) -> Hashable:
 
 
 def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Parts of at most so many, as few as possible and of almost the same size."""
+    """Parts of at most `most` items: as few parts as possible, and of almost the same size."""
     parts = math.ceil(len(items) / most)
     bounds = [len(items) * part // parts for part in range(parts + 1)]
     return (items[start:stop] for start, stop in itertools.pairwise(bounds))

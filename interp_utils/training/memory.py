@@ -10,16 +10,16 @@ from collections.abc import Iterator
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 GLIBC_LARGEST_DYNAMIC = (
     32 << 20
-)  # setting a threshold ends its adapting, so that it stays where adapting would have led
+)  # a threshold that is set no longer adapts: this is the value to which it would adapt
 LARGE = 1 << 30
 
 
 @contextlib.contextmanager
 def reuse_large_buffers() -> Iterator[None]:
-    """While it lasts glibc's malloc keeps freed buffers of any size.
+    """Within this context, glibc's malloc keeps freed buffers of any size.
 
-    By default it maps every large activation afresh and the kernel zeroes its pages, at each of a
-    step's products. Elsewhere than on glibc this does nothing. Results are the same.
+    By default malloc maps every large activation afresh and the kernel zeroes its pages, for each
+    product of a step. Without glibc the context does nothing. Results are the same.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

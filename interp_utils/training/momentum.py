@@ -1,4 +1,4 @@
-"""Optimisers of one momentum: gradient descent, and Muon, which makes it orthogonal."""
+"""Optimisers with one momentum: gradient descent, and Muon, which makes the momentum orthogonal."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Muon:
         momentum = _zeros(matrices)
         self.adamw = AdamW(config, others)
         self.state: State = {"momentum": momentum, **self.adamw.state}
-        # Heads are views of one weight: what the kernel does to them in place, it does to that.
+        # Heads are views of one weight: the kernel changes the weight by changing the views.
         self.parts = {name: _heads(weight) for name, weight in matrices.items()}
         self.optimizer = torch.optim.Muon(
             [part for parts in self.parts.values() for part in parts],
@@ -201,7 +201,7 @@ def _beside(of_members: Float[Tensor, "member 1"], weight: Float[Tensor, "member
 
 
 def is_matrix(name: str) -> bool:
-    """Whether a weight is one that Muon makes orthogonal, by TransformerLens's name."""
+    """Whether Muon makes the momentum of this weight orthogonal, by TransformerLens's name."""
     return name.rpartition(".")[2].startswith("W_") and not name.startswith(EMBEDDINGS)
 
 

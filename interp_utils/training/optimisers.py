@@ -1,7 +1,7 @@
 """From gradients to new weights, for one model and for many at once.
 
-Another optimiser is one class here and its name in `OPTIMISERS`, and for `train_many` one more in
-`MEMBERS_OPTIMISERS`. What it remembers from step to step is its `state`, which every save keeps.
+To add an optimiser, write one class and name it in `OPTIMISERS`, and for `train_many` another one
+in `MEMBERS_OPTIMISERS`. Its memory from step to step is its `state`, which every save keeps.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def optimiser(config: TrainConfig, weights: Mapping[str, Tensor]) -> Optimiser:
 def members_optimiser(
     configs: Sequence[TrainConfig], weights: Float[Tensor, "member parameter"], named: Named
 ) -> MembersOptimiser:
-    """configs: of the members, which may differ in their weight decay (and learning rate).
-    named: from any "member parameter" to views of it by the weights' names, each "member ...".
+    """configs: those of the members, which may differ in weight decay (and learning rate).
+    named: from any "member parameter" to views by the weights' names, each "member ...".
     """
     return MEMBERS_OPTIMISERS[configs[0].optimiser](configs, weights, named)
 
 
 def warmup(config: TrainConfig, step: int) -> float:
-    """The share of the learning rate that update `step` = 0, 1, ... takes."""
+    """The share of the learning rate that is used at update `step` = 0, 1, ..."""
     return min(step / config.warmup_steps, 1.0) if config.warmup_steps else 1.0
 
 

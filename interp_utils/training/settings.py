@@ -1,4 +1,4 @@
-"""What of the process a training sets while it runs, and puts back as it was."""
+"""Settings of the process that a training changes while it runs, and then restores."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from interp_utils.training.memory import reuse_large_buffers
 
 @contextlib.contextmanager
 def settings(is_deterministic: bool) -> Iterator[None]:
-    """Gradients on, kernels bitwise reproducible where that is asked for, large buffers reused;
-    afterwards everything is as the user had it.
+    """Gradients are on, kernels bitwise reproducible if `is_deterministic`, and large buffers
+    reused; afterwards everything is as the user had it.
     """
     with (
         torch.inference_mode(False),
@@ -28,7 +28,7 @@ def settings(is_deterministic: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deterministic(on: bool) -> Iterator[None]:
-    """Bitwise reproducible kernels, and whatever was set before afterwards."""
+    """Kernels are bitwise reproducible; afterwards the old settings are restored."""
     before, before_warn = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -36,7 +36,7 @@ def deterministic(on: bool) -> Iterator[None]:
     before_fill = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(on or before)
     torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # nothing here reads any, and filling every buffer takes time
+        False  # nothing here reads uninitialised memory, and filling every buffer takes time
     )
     try:
         yield
@@ -47,8 +47,8 @@ def deterministic(on: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C waits for the end of a step, so that what is saved is a whole one. A second Ctrl-C
-    does not wait.
+    """Ctrl-C waits for the end of a step, so that whole steps are saved. A second Ctrl-C does not
+    wait.
     """
     received: list[int] = []
     if (

@@ -1,5 +1,5 @@
 """One training, into a folder of its own: from initial weights, from given ones, from those of
-another run, or on from where it stopped.
+another run, or from where it stopped.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ def train(
 
     Configurations default to the public Grokking demo's. device None is a GPU where there is one.
 
-    A run that is there with fewer steps, and everything else the same, goes on to `steps`. Its
-    weights are, bit for bit, those of a run that was to have so many from the start. What its
-    former last step adds, where that is not on the new schedule, stays: a row of metrics, a
-    snapshot, and in the row after it a `highest_train_loss` that is the highest since that step.
+    If `out` holds the same run with fewer steps, it is continued to `steps`. The weights are then,
+    bit for bit, those of a run that had so many steps from the start. Where the former last step is
+    not on the new schedule, what it added stays: a row of metrics, a snapshot, and, in the row
+    after it, a `highest_train_loss` that is the highest since that step.
 
-    weights:  to start from in place of initial ones: a state dict, as `models.from_weights` takes
-              it. The run records their digest, and is not resumed with others.
+    weights:  the weights to start from, instead of initial ones: a state dict, as for
+              `models.from_weights`. The run records their digest, and is not resumed with others.
     callback: called with each new row of metrics, {"step": ..., "train_loss": ..., ...}, in plain
-              numbers, None for what is not finite or not known; for early stopping, live plots and
-              logging elsewhere. If it returns False, this step is saved with a snapshot and the
-              training ends: the run is unfinished, and the same call goes on from there, without a
-              second call for that row. An error in it is raised, and what was last saved stays;
-              rows that were not saved by then are measured, and the callback called, again.
+              numbers, with None for what is not finite or not known; for early stopping, live plots
+              and logging elsewhere. If it returns False, this step is saved with a snapshot and the
+              training ends: the run is unfinished, and the same call continues it, without a second
+              callback for that row. An error in the callback is raised, and what was last saved
+              stays; rows that were not saved are measured again, and the callback is called again.
 
     Ctrl-C saves and then raises KeyboardInterrupt; the same call goes on from there.
     Raises ValueError if `out` holds another run or one of more steps, RunInUse if another process
@@ -72,8 +72,8 @@ def resume(
     device: Device = None,
     progress: bool = True,
 ) -> Run:
-    """Goes on with the run in `out` as it was configured, wherever it started from, and returns it
-    finished.
+    """Continues the run in `out` under its own settings, wherever it started, and returns the
+    finished run.
     """
     run = Run.load(out)
     start = None if run.origin is None else Start(run.origin, {})
@@ -88,28 +88,28 @@ def fork(
     *,
     out: str | Path,
     task: AnyTask | None = None,
+    callback: Callback | None = None,
     device: Device = None,
     progress: bool = True,
-    callback: Callback | None = None,
     **changes: Any,
 ) -> Run:
-    """A new run in the folder `out` that starts from a step of another run and goes on with other
-    settings, e.g. fork(run, 5000, out="runs/no_decay", weight_decay=0.0).
+    """A new run in the folder `out` that starts from a step of another run and continues under
+    other settings, e.g. fork(run, 5000, out="runs/no_decay", weight_decay=0.0).
 
-    step:    a snapshot of the run, or the step of its last save. Steps go on from there: the new
-             run has `steps` in all, counted from the other run's start.
+    step:    a snapshot of the run, or the step of its last save. Steps are counted from the other
+             run's start: the new run has `steps` in all.
     task:    another task for the same model, e.g. with less data; default the run's own.
     changes: fields of TrainConfig; the others are those of the run.
 
-    The optimiser's moments are those of that step where the run has kept them (a run keeps those of
-    its last save, unless it was exported) and the optimiser is the same. Elsewhere they start at
-    zero, and with them the optimiser's count of its updates and its warm-up. A gradient filter's
-    mean is kept or starts anew likewise. `.origin` of the new run says which, and where it came
-    from. With moments and nothing changed the weights are, bit for bit, those of the run had it
-    gone on itself; the first row of metrics is that of `step`.
+    The optimiser's moments are those of that step if the run has kept them (a run keeps those of
+    its last save, unless it was exported) and the optimiser is the same. Otherwise they start at
+    zero, and so do the optimiser's count of updates and its warm-up. The mean of a gradient filter
+    is kept or starts anew by the same rule. `.origin` of the new run says where the run came from
+    and what was kept. With moments and unchanged settings the weights are, bit for bit, those of
+    the other run had it continued itself. The first row of metrics is that of `step`.
 
     The same call resumes an unfinished fork, or returns the finished one. Raises what `train`
-    raises, ValueError for a step that the run has not, and for `steps` that end before it.
+    raises, and ValueError for a step that the run does not have, or `steps` that end before it.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     fields = {field.name for field in dataclasses.fields(TrainConfig)}
@@ -122,7 +122,7 @@ def fork(
     start = starts.from_run(run, step, config)
     if training.steps <= step:
         raise ValueError(
-            f"a fork from step {step} needs more steps than that, counted from the start of "
+            f"a fork from step {step} needs more steps than {step}, counted from the start of "
             f"{run.path}; set steps, got {training.steps}"
         )
     return _train(task, config, out, start, callback=callback, device=device, progress=progress)
@@ -138,7 +138,7 @@ def _train(
     device: Device,
     progress: bool,
 ) -> Run:
-    """`train` and `fork`, once it is known what the training starts from."""
+    """`train` and `fork`, once the start of the training is known."""
     check(task, config)  # before there is a folder
     device = devices.resolve(device)
     writer = RunWriter(out, task, config, start and start.origin)

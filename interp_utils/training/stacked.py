@@ -25,7 +25,7 @@ ALL = "all"  # the name of a buffer that has every weight
 
 
 class StackedTrainer:
-    """An `AnyTrainer` of many members. A member's row of any buffer is its own alone.
+    """An `AnyTrainer` of many members. In every buffer, each member has one row of its own.
 
     Members have the same sizes, numbers of inputs and of training inputs, and schedule; seed,
     initial scale, learning rate, weight decay, weight norm, labels and split are each member's own.
@@ -57,7 +57,7 @@ class StackedTrainer:
         )
         self.losses: list[
             Float[Tensor, "member"]
-        ] = []  # of the updates since `take_losses`, still on the device
+        ] = []  # losses of the updates since `take_losses`, still on the device
 
         def stack(tensors: list[Tensor]) -> Tensor:
             return torch.stack(tensors).to(device)
@@ -190,7 +190,7 @@ class StackedTrainer:
         return torch.cat([weights[name].flatten() for name in self.trained])
 
     def _named(self, buffer: Float[Tensor, "member parameter"]) -> dict[str, Tensor]:
-        """Views of it, each "member ..." with the shape of its weight."""
+        """Views of the buffer, one for each weight: "member ..." with the weight's shape."""
         parts = buffer.split([math.prod(self.shapes[name]) for name in self.trained], dim=1)
         return {
             name: part.unflatten(1, self.shapes[name])
@@ -199,8 +199,8 @@ class StackedTrainer:
 
 
 def bytes_per_member(task: Task, model: FamilyConfig) -> int:
-    """What a member needs at most: its buffers, and the activations of all inputs, which a row of
-    metrics takes.
+    """The most that a member needs: its buffers, and the activations of all inputs for a row of
+    metrics.
     """
     parameters = sum(math.prod(shape) for shape in models.weight_shapes(model).values())
     per_input = models.family_of(model).floats_per_input(model)

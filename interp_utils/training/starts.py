@@ -1,4 +1,4 @@
-"""What a training starts from in place of initial weights of its own: given weights, or a step of
+"""What a training starts from if not from initial weights of its own: given weights, or a step of
 another run.
 """
 
@@ -20,8 +20,8 @@ from interp_utils.training.member import HIGHEST, SECONDS
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """origin: what the manifest says of it.
-    state: "weights", and the groups of optimiser and filter that the training goes on with.
+    """origin: what the manifest says about the start.
+    state: "weights", and the groups of optimiser and filter with which the training continues.
     """
 
     origin: Origin
@@ -29,9 +29,9 @@ class Start:
 
 
 def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
-    """A start at step 0 from weights as `models.from_weights` takes them, in float32.
-    Weights that the configuration does not train may be missing: their values are then the
-    initial ones, mostly zero.
+    """A start at step 0 from weights as for `models.from_weights`, in float32.
+    Weights that the configuration does not train may be missing: they then have their initial
+    values, mostly zero.
 
     Raises ValueError for weights of another model, or other values of a weight that is not trained.
     """
@@ -39,28 +39,28 @@ def from_weights(config: FamilyConfig, weights: Mapping[str, Any]) -> Start:
     fixed = {name: initial[name] for name in shapes.keys() - set(models.trainable(config))}
     given = models.canonical_weights(config, weights)
     plain = {name: weight.detach().float() for name, weight in given.items()}
-    models.say_cast(given, plain, "in which a training has them")
+    models.say_cast(given, plain, "the precision in which they are trained")
     given = fixed | plain
     models.check_weights(given, shapes)
     for name, value in fixed.items():
         if not given[name].cpu().equal(value):
             raise ValueError(
-                f"{name} has not its initial values, and this {type(config).__name__} does not "
-                "train it: leave it out, or take a configuration that trains it"
+                f"{name} does not have its initial values, and this {type(config).__name__} does "
+                "not train it: leave it out, or use a configuration that trains it"
             )
     return Start(Origin(0, digest(given)), {"weights": given})
 
 
 def from_run(run: Run, step: int, config: RunConfig) -> Start:
-    """A start from a step of another run: a snapshot, or what was last saved of it.
+    """A start from a step of another run: a snapshot, or its last save.
 
-    The optimiser's moments are those of that step where the run has kept them and config has the
-    same optimiser; a gradient filter's mean likewise. Raises ValueError for a step that the run has
-    neither as a snapshot nor as its last save.
+    The optimiser's moments are those of that step if the run has kept them and config has the same
+    optimiser; the same holds for the mean of a gradient filter. Raises ValueError for a step that
+    the run has neither as a snapshot nor as its last save.
     """
     has_state = run.step == step and run.has_state
     state = run.state() if has_state else {"weights": run.weights(step)}
-    for group in (HIGHEST, SECONDS):  # which are the other run's
+    for group in (HIGHEST, SECONDS):  # these belong to the other run
         state.pop(group, None)
     before, after = run.config.train, config.train
     moments = has_state and after.optimiser == before.optimiser

@@ -1,4 +1,4 @@
-"""The state of a training in memory and its one step: for one model here, for many in `stacked`."""
+"""A training's state in memory, and one step of it: for one model here, for many in `stacked`."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class AnyTrainer(Protocol):
         """One step of every member. Nothing is read from the device."""
 
     def take_losses(self) -> Float[Tensor, "update member"]:
-        """The training losses of the updates since the last time, on the CPU in float64."""
+        """The training losses of the updates since the last call, on the CPU in float64."""
 
     def measure(self) -> list[dict[str, float]]:
         """A row of metrics for each member."""
 
     def finite(self) -> list[bool]:
-        """Whether all weights of a member are finite, for each of them."""
+        """For each member, whether all its weights are finite."""
 
     def states(self) -> list[State]:
         """What each member needs to be resumed, as views: {"weights": ..., "exp_avg": ..., ...}."""
 
     def load_state(self, member: int, state: State) -> None:
-        """Puts a member into one of its `states`. Raises ValueError for another model's."""
+        """Puts a member into one of its `states`. Raises ValueError for another model's state."""
 
 
 class Trainer:
     """An `AnyTrainer` of one member.
 
-    weights: to start from, in their own precision; default `models.initial_weights`.
-    origin:  of a training whose optimiser or filter counts from a later step than 0.
+    weights: the start, in the precision of these weights; default `models.initial_weights`.
+    origin:  where the training started, if its optimiser or filter counts from a later step than 0.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Trainer:
         self.objective = objective(task, config, device)
         self.config, self.step = config.train, 0
         self.optimiser_since, self.filter_since = counted_since(origin)
-        self.losses: list[Tensor] = []  # of the updates since `take_losses`, still on the device
+        self.losses: list[Tensor] = []  # of updates since `take_losses`, still on the device
         start = models.initial_weights(config.model) if weights is None else weights
         self.weights = {
             name: weight.detach().to(device, copy=True) for name, weight in start.items()
@@ -99,7 +99,7 @@ class Trainer:
         row["sum_squared_weights"] = sum(
             devices.double(weight).square().sum() for weight in self.trained.values()
         )
-        values = torch.stack(list(row.values())).tolist()  # one synchronisation, not one each
+        values = torch.stack(list(row.values())).tolist()  # one synchronisation for all values
         return [dict(zip(row, values, strict=True))]
 
     def finite(self) -> list[bool]:
@@ -119,7 +119,7 @@ class Trainer:
 
 @torch.no_grad()
 def scale_to_(weights: Collection[Tensor], norm: float) -> None:
-    """Scales all weights by one factor, in place, so that together they have this L2 norm."""
+    """Scales all weights by one factor, in place, to this L2 norm of all together."""
     norms = torch.stack([torch.linalg.vector_norm(weight) for weight in weights])
     factor = norm / torch.linalg.vector_norm(norms)
     for weight in weights:
@@ -139,4 +139,4 @@ def shapes(state: State) -> Shapes:
 def require_shapes(state: State, expected: Shapes) -> None:
     """Raises ValueError unless the state has exactly these groups, names and shapes."""
     if shapes(state) != expected:
-        raise ValueError("this state is not one of this model")
+        raise ValueError("this state belongs to another model")

@@ -39,9 +39,9 @@ def from_weights(
     token_order: Iterable | None = None,
     class_order: Iterable | None = None,
     orientation: str | None = None,
-    dtype: torch.dtype = torch.float32,
     device: Device = None,
     bridge: bool | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> HookedTransformer | TransformerBridge:
     """A model from weights that were trained elsewhere.
 
