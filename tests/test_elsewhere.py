@@ -225,7 +225,7 @@ def test_rows_that_no_token_has_are_left_out():
 
 def test_a_size_that_differs_says_what_to_do():
     weights, tokens, classes = padded()
-    with pytest.raises(ValueError, match=r"embed.W_E has 10 rows, ModelConfig.d_vocab is 8: choose rows"):
+    with pytest.raises(ValueError, match="has 10 rows, ModelConfig.d_vocab is 8: choose rows"):
         models.from_weights(FULL, weights, class_order=classes)
     with pytest.raises(ValueError, match=r"10 columns, .*, e.g. class_order=range\(7\), or leave"):
         models.from_weights(FULL, {**WEIGHTS, "unembed.W_U": weights["unembed.W_U"]})

@@ -119,7 +119,7 @@ def test_numbers_that_changed_are_found(alone, shell, monkeypatch, capsys):
     assert (alone / "docs" / "claims.md").read_bytes() == before, "a check writes nothing"
     (alone / "docs" / "claims.md").write_text("by hand")
     assert cli.main(["claims", "--check", "--quiet"]) == 1
-    assert "docs/claims.md is not of its numbers" in capsys.readouterr().err
+    assert "docs/claims.md was not made from its numbers" in capsys.readouterr().err
 
 
 def test_recipes_and_runs_are_of_one_experiment(alone):

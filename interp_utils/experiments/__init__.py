@@ -1,4 +1,4 @@
-"""What was published about a task, and what holds. A folder here with an EXPERIMENT is one.
+"""What was published about a task, and what holds. A folder with an EXPERIMENT is an experiment.
 
 Nothing else names an experiment: training what ships, measuring a run, docs/claims.md and the tests
 of shipped runs go over `every()`.
@@ -25,12 +25,12 @@ def every() -> dict[str, Experiment]:
 
 
 def of(run: Run) -> Experiment | None:
-    """The experiment that a run is one of, None if it is of none."""
+    """The experiment to which a run belongs, or None."""
     fitting = [experiment for experiment in every().values() if experiment.is_about(run)]
     if len(fitting) > 1:
         names = ", ".join(experiment.name for experiment in fitting)
         raise ValueError(
-            f"a run is of one experiment, these say that {run.path} is theirs: {names}; make their "
+            f"a run belongs to one experiment, but several claim {run.path}: {names}; make their "
             "is_about tell tasks apart"
         )
     return fitting[0] if fitting else None

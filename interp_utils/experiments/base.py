@@ -1,4 +1,4 @@
-"""What an experiment is made of: recipes to train, a run as a row of numbers, and claims."""
+"""The parts of an experiment: recipes to train, a run as a row of numbers, and claims."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """A training by its configurations: recipe.trained(out), which is train(*recipe, out=out).
+    """A training by its configurations: recipe.trained(out) is train(*recipe, out=out).
 
-    make:      a function of `tasks` with its arguments (functools.partial); called when the task is
-               first asked for.
+    make:      a function of `tasks` with its arguments (functools.partial), which is called when
+               the task is first asked for.
     snapshots: the steps that ship, beside the last one.
     half:      whether weights ship in half precision.
     ships:     False for a training that is only named, e.g. one that a notebook runs itself.
-    control:   True for a run that no claim is about.
+    control:   True for a run that is the subject of no claim.
     """
 
     make: Callable[..., AnyTask]
@@ -53,7 +53,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """Of everything that makes the training what it is."""
+        """A digest of everything that determines the training."""
         return run_name(*self)
 
     def trained(self, out: Path, **options: Any) -> Run:
@@ -75,12 +75,12 @@ def nothing_together(rows: Rows, docs: Path) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What was published about a task, and what holds. Found by being EXPERIMENT in a folder of
-    `interp_utils.experiments`.
+    """What was published about a task, and what holds. An experiment is found by being EXPERIMENT
+    in a folder of `interp_utils.experiments`.
 
-    title:    the heading of its part of docs/claims.md.
-    is_about: whether a run is one of the experiment's: by its task's type and what the task states,
-              never by a name, and by what its model must have to be measured.
+    title:    the heading of the experiment's part of docs/claims.md.
+    is_about: whether a run belongs to the experiment: by its task's type and statements, never by
+              a name, and by what its model must have to be measured.
     recipes:  every run that ships, by the name of its folder in checkpoints/, and others that are
               worth a name.
     row:      row(run, device=None), a finished run as a row of numbers, JSON-able.
@@ -90,15 +90,15 @@ class Experiment:
     own:      what this suite found that was not published, as claims with rules: a table of the
               page.
     findings: rules for what notebooks look at, beyond the claims of the page.
-    main:     the name of the run that the notebooks are written about.
+    main:     the name of the run about which the notebooks are written.
     share:    how many MB of checkpoints/ the runs may take.
-    rounding: what another machine's rounding may change of a number, beside a few per cent of it.
-    compared: names of other experiments' runs whose row, by this experiment, its claims need too.
-    together: what only all rows together have: numbers to be added to rows, and rows of their own.
-              Takes the rows and the folder docs/.
+    rounding: how much another machine's rounding may change a number, beside a few per cent of it.
+    compared: names of other experiments' runs that the claims need as rows of this experiment.
+    together: a function of the rows and the folder docs/ that returns what only all rows together
+              have: numbers to be added to rows, and rows of their own.
     intro, table: lines of the page before and after the verdicts.
-    facts:    what rules ask of a run beside the numbers that a notebook computes of it.
-    about:    which rows the claims are about that do not say so themselves.
+    facts:    numbers of a run that rules need beside those that a notebook computes.
+    about:    which rows claims are about, unless a claim says so itself.
     beside:   the name of a column for rows that do not decide a verdict.
     remark:   what the reader of one run's row must know, if anything.
     studies:  trainings that ship as rows of a table.
@@ -142,5 +142,5 @@ class Experiment:
 
 
 def one_layer(run: Run) -> bool:
-    """Whether its model is one layer of attention and MLP, which most claims are about."""
+    """Whether a run's model is one layer of attention and MLP, as most claims require."""
     return run.config.model.n_layers == 1 and run.config.model.d_mlp is not None

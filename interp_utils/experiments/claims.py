@@ -23,19 +23,19 @@ HOLDS, PARTLY, FAILS, UNDECIDED = (
 
 @dataclass(frozen=True)
 class Claim:
-    """What a source says, and the rule that decides it on one row.
+    """What a source says, and the rule that decides the claim on one row.
 
-    text:      the claim in short, by which it is found.
+    text:      the claim in short, by which the claim is found.
     source:    section, figure or table.
     says:      how the source says it, in one line; its own words in quotation marks.
     measure:   the number of the row that the rule is about.
-    notebook:  number and section of the notebook that shows it, "04 · The phases".
-    tolerance: how far from what the source says the rule lets the number be.
-    counts:    what the numbers are of, where the measure is a list of them: "heads", "clusters".
-               The rule is then about each number.
-    about:     which rows it is about; None: those that the experiment's claims are about. Rows
-               without the measure do not count.
-    undecided: undecided(row, fulfilled) says why a row neither fulfils the claim nor refutes it,
+    notebook:  number and section of the notebook that shows the claim, "04 · The phases".
+    tolerance: how far the rule lets the number be from what the source says.
+    counts:    what is counted where the measure is a list of numbers: "heads", "clusters". The rule
+               is then about each number.
+    about:     which rows the claim is about; None: those that the experiment's claims are about.
+               Rows without the measure do not count.
+    undecided: undecided(row, fulfilled) says why a row neither fulfils the claim nor refutes it, or
                None where it does; see `ended_before` and `other_settings`.
     """
 
@@ -51,7 +51,7 @@ class Claim:
     undecided: Undecided | None = None
 
 
-own = partial(Claim, source="-", says="-")  # what this suite found itself
+own = partial(Claim, source="-", says="-")  # a claim that this suite found itself
 
 
 def ended_before(step: int) -> Undecided:
@@ -70,15 +70,15 @@ def ended_early(row: Row, fulfilled: bool) -> str | None:
 
 
 def other_settings(what: str) -> Undecided:
-    """The claim is about settings that no run here has."""
+    """Every row is undecided: the claim is about settings that no run here has."""
     return lambda row, fulfilled: what
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule for what notebooks look at on one run, beyond the claims of docs/claims.md.
+    """A rule for what notebooks look at in one run, beyond the claims of docs/claims.md.
 
-    verdict: what it is for the experiment's main run, which the notebooks are written about.
+    verdict: the verdict for the experiment's main run, about which the notebooks are written.
     """
 
     claim: Claim
@@ -87,7 +87,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim on some rows: the number of each, and how many fulfil and refute it.
+    """A claim on some rows: the number of each row, and how many rows fulfil and refute the claim.
 
     undecided: why the other rows do neither, one entry each.
     """
@@ -100,8 +100,8 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """ "holds" if every row that decides fulfils the rule, "with a qualification" if at least
-        half do, or all of those that decide but most rows do not; "undecided" where none decides.
+        """ "holds" if every row that decides fulfils the rule; "with a qualification" if at least
+        half of them do, or if most rows do not decide; "undecided" where no row decides.
         """
         deciding = self.fulfilled + self.refuted
         if deciding == 0:
@@ -112,7 +112,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool | None:
-        """None where it is undecided."""
+        """Whether the claim holds; None where it is undecided."""
         return None if self.word == UNDECIDED else self.word == HOLDS
 
     @property
@@ -140,7 +140,7 @@ class Verdict:
 
 
 def spell(number: float, per_cent: bool = False) -> str:
-    """Three digits, or all of a count or a step; a share in per cent where its rule is."""
+    """Three digits, or all digits of a count or a step; a share in per cent if the rule is."""
     if per_cent:
         return f"{100 * number:.3g} %"
     if 1000 <= abs(number) < 1e6:
@@ -149,8 +149,8 @@ def spell(number: float, per_cent: bool = False) -> str:
 
 
 def concerned(claim: Claim, rows: Mapping[str, Row], usual: Callable[[Row], bool]) -> list[Row]:
-    """The rows that a claim is about; usual: what its experiment's claims are about. Rows without
-    the measure, or with an empty list of it, are none.
+    """The rows that a claim is about; usual: whether the experiment's claims are about a row. Rows
+    without the measure, or with an empty list, are left out.
     """
     about = usual if claim.about is None else claim.about
     measured = [row for row in rows.values() if claim.measure in row]
@@ -158,7 +158,7 @@ def concerned(claim: Claim, rows: Mapping[str, Row], usual: Callable[[Row], bool
 
 
 def verdict(claim: Claim, rows: Sequence[Row]) -> Verdict:
-    """The verdict of rows that the claim is about. Raises ValueError where there are none."""
+    """The verdict on the rows that the claim is about. Raises ValueError where there are none."""
     values = [(value, row) for row in rows for value in _each(row[claim.measure])]
     if not values:
         raise ValueError(f"no run has what the claim {claim.text!r} is about")

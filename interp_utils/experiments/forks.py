@@ -19,10 +19,10 @@ from interp_utils.training import fork, train
 
 @dataclass(frozen=True)
 class Rescaled:
-    """The weights of a step of a run, times `scale`.
+    """The weights of a run at a step, times `scale`.
 
-    keep_logits: W_U is then scaled so that the logits of all pairs have the standard deviation that
-                 they had: the temperature of the softmax stays what it was.
+    keep_logits: W_U is then scaled so that the logits of all pairs keep their standard deviation:
+                 the temperature of the softmax does not change.
     """
 
     scale: float
@@ -39,13 +39,13 @@ class Rescaled:
 
 @dataclass(frozen=True, eq=False)
 class Fork(Recipe):
-    """The training of these settings from `source`'s weights after `step` of its steps.
+    """The training of these settings from the weights of `source` at `step`.
 
-    source: trained first, in a folder beside, where the next fork finds it; unless `run` says where
-            it is.
+    source: a recipe that is trained first, in a neighbouring folder where other forks find the run,
+            unless `run` names the folder.
     run:    the folder of a shipped run of that recipe.
-    start:  what is done to the weights. Steps are then counted from there, and moments are zero;
-            without it the training is `fork`'s.
+    start:  a function that changes the weights. Steps are then counted from there, and moments are
+            zero; without `start` the training is that of `fork`.
     """
 
     source: Recipe | None = None

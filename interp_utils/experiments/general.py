@@ -1,4 +1,4 @@
-"""What every run has, also one of no experiment: its losses and accuracies."""
+"""Losses and accuracies, which every run has, even one of no experiment."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """The numbers of the run's log, again from the weights of its last snapshot."""
+    """The numbers of the run's log, computed again from the weights of the last snapshot."""
     return {"steps": run.step, **_measured(run, run.steps[-1], device)}
 
 
 def history(
     run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
-    """The same at every snapshot: one row each."""
+    """The same numbers at every snapshot: one row each."""
     import pandas as pd
 
     chosen = run.steps if steps is None else steps

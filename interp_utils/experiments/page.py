@@ -37,7 +37,7 @@ def first_notebook(experiment: Experiment) -> str:
 
 
 def section(experiment: Experiment, rows: Rows) -> list[str]:
-    """An experiment's part: what it is about, its claims, its findings, its own table."""
+    """An experiment's part of the page: introduction, claims, findings, and its own table."""
     beside = [experiment.beside(row) for row in rows.values()]
     columns = list(dict.fromkeys(name for name in beside if name is not None))
     published = ["claim", "source", "the source says"]
@@ -82,8 +82,8 @@ def _claims(
 
 
 def runs(rows: Sequence[Row]) -> str:
-    """How many runs, and of how many steps: "8 of 15,000 to 25,000 steps". A row of several runs
-    says how many ("runs", 0 where counting decides) and between which "lengths".
+    """The number of runs and their steps: "8 of 15,000 to 25,000 steps". A row of several runs has
+    their number ("runs", 0 where counting decides), and the shortest and longest "lengths".
     """
     number = sum(row.get("runs", 1) for row in rows)
     own = [row.get("lengths", [row["steps"]] if "steps" in row else []) for row in rows]

@@ -1,4 +1,4 @@
-"""What notebooks train: recipes for a laptop or for CI. The one place that reads INTERP_FAST."""
+"""What notebooks train: recipes for a laptop or for CI. Only this module reads INTERP_FAST."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ PUBLISHED_LOG = {
 
 
 def quick() -> Recipe:
-    """Groks while you watch, in half a minute on two cores: p = 53, half of the pairs, three times
-    the usual learning rate.
+    """A training that groks while you watch, in half a minute on two cores: p = 53, half of the
+    pairs, three times the usual learning rate.
 
     With INTERP_FAST=1 in the environment (for CI) p = 37, which takes seconds.
     """
@@ -108,8 +108,8 @@ def run_path(default: str) -> Path:
 
 
 def runs_folder() -> Path:
-    """Where notebooks put what they train: ../runs beside them, so that it is there next time;
-    fresh with INTERP_FAST=1.
+    """The folder for what notebooks train: ../runs beside them, where a run is found next time; a
+    fresh folder with INTERP_FAST=1.
     """
     return Path(tempfile.mkdtemp()) if _fast() else Path("../runs")
 

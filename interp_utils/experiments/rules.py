@@ -1,7 +1,7 @@
-"""Rules that decide a claim: a number against a bound, said in the words that the page shows.
+"""Rules that decide a claim: they compare a number with a bound, in the words that the page shows.
 
-A bound is a number, the name of another measure of the same row, or LN_P, the loss of a guess. Its
-unit is what stands behind it in words; "%" is of a share from 0 to 1.
+A bound is a number, the name of another measure of the same row, or LN_P, the loss of a guess. The
+unit follows the bound in words; "%" is for a share from 0 to 1.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def between(low: Number, high: Number, unit: str = "") -> Rule:
 
 
 def exactly(value: Any, words: str | None = None) -> Rule:
-    """The value itself: a count, or True and False with the words that say what is true."""
+    """Exactly this value: a count, or True or False with words that say what is true."""
     return Rule(words or spell(value), lambda x, row: x == value)
 
 
 def at(bound: Bound, row: Row, factor: Number = 1) -> Number:
-    """The number that a bound is for a row."""
+    """The number that a bound stands for in a row."""
     if bound == LN_P:
         return factor * math.log(row["p"])
     return factor * (row[bound] if isinstance(bound, str) else bound)

@@ -21,15 +21,15 @@ from interp_utils.training import train
 NUMBERS, PAGE = "claims.json", "claims.md"
 WORKERS = 2
 Numbers = dict[str, Rows]  # experiment -> run -> row
-# Ablated losses of a model that is right to 1e-7 move by a few per cent with a machine's rounding.
+# Ablated losses of a model with a loss of 1e-7 change by a few per cent with a machine's rounding.
 RELATIVE = 0.05
 
 
 def ship(name: str, runs: Path, checkpoints: Path, progress: bool = True) -> Run:
     """The finished run of a recipe, in runs/NAME and, if it ships, exported to checkpoints/NAME.
 
-    Goes on where a training stopped; what is in checkpoints/ stays as it is.
-    Raises ValueError for a name that is no recipe's.
+    A training that stopped is continued; what is in checkpoints/ stays as it is.
+    Raises ValueError for a name that no recipe has.
     """
     known = experiments.recipes()
     if name not in known:
@@ -50,7 +50,7 @@ def measure(
     for experiment in every.values():
         for name in experiment.measured:
             wanted.setdefault(name, []).append(experiment.name)
-    # Large runs first, so that no worker is left with one of them at the end.
+    # Large runs come first: then no worker is left with one of them at the end.
     in_order = sorted(wanted, key=lambda name: size(checkpoints / name), reverse=True)
     jobs = [(checkpoints / name, wanted[name]) for name in in_order]
     rows: dict[str, dict[str, Row]] = {}
@@ -75,9 +75,11 @@ def stored(docs: Path) -> Numbers:
 
 
 def stale(docs: Path) -> list[str]:
-    """Whether the page is not made from the numbers beside it, in a line."""
+    """One line if the page was not made from the numbers beside it, else none."""
     made = page(list(experiments.every().values()), stored(docs))
-    return [] if made == (docs / PAGE).read_text() else [f"{docs / PAGE} is not of its numbers"]
+    if made == (docs / PAGE).read_text():
+        return []
+    return [f"{docs / PAGE} was not made from its numbers"]
 
 
 def differences(before: Numbers, now: Numbers) -> list[str]:

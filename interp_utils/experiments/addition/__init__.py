@@ -9,7 +9,7 @@ from interp_utils.tasks import Task
 
 
 def is_about(run: Run) -> bool:
-    """A plain table of pairs whose label is a sum; tasks of a type of their own are elsewhere."""
+    """Whether the task is a plain table of pairs whose label is a sum, not a type of its own."""
     return type(run.task) is Task and run.task.operation is not None and one_layer(run)
 
 

@@ -15,7 +15,7 @@ DESTROYED = {  # the row's name: the published ablation that leaves nothing
 
 
 def row(model: CachedModel, keys: list[int]) -> Row:
-    """Ablated over original loss, on all pairs; what is to destroy the model in nats as well."""
+    """Ablated over original loss, on all pairs; for ablations that destroy the model also nats."""
     losses = ablation.table(model, keys)
     before = float(losses["loss"]["nothing"])
     ratios = losses["ratio"].drop("nothing").to_dict()
@@ -24,7 +24,7 @@ def row(model: CachedModel, keys: list[int]) -> Row:
 
 
 def _logits(model: CachedModel, keys: list[int], before: float) -> Row:
-    """One frequency at a time; and the fitted cosines alone, on test pairs."""
+    """Logits without one frequency at a time, and the fitted cosines alone, on test pairs."""
     labels, test, p = model.task.labels, model.task.test_mask, model.task.p
     without = {
         k: progress.mean_loss(ablation.without_frequency(model, k), labels) / before
@@ -43,7 +43,7 @@ def _logits(model: CachedModel, keys: list[int], before: float) -> Row:
 
 
 def _clusters(model: CachedModel, keys: list[int], before: float) -> Row:
-    """Each cluster of neurons set to zero: those of key frequencies, and those that are left."""
+    """Each cluster of neurons set to zero: clusters of key frequencies, and leftover clusters."""
     found = neurons.frequency_clusters(model.activation("post", 0))
     cost: dict[bool, list[float]] = {True: [], False: []}
     for k in found.frequency[found.clustered].unique().tolist():

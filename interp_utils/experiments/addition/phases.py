@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """How fast a number changes in cleanup over how fast it does in circuit formation, by step.
+    """How fast numbers change per step in cleanup, divided by the same in circuit formation.
 
-    {} for a run that did not complete both; Gini coefficients where snapshots are there.
+    {} for a run that did not complete both; Gini coefficients only where there are snapshots.
     """
     found = milestones.phases(run.metrics)
     if "cleanup" not in found:
@@ -46,8 +46,8 @@ def squared_weights(metrics: pd.DataFrame, steps: tuple[int, int, int]) -> Row:
 
 
 def _afterwards(run: Run, cleaned: int, device: Device) -> Row:
-    """What still changes when cleanup has ended: how well one wave fits the worst head's attention,
-    and how large leftover clusters are in the logits.
+    """What still changes after cleanup: how well one wave fits the worst head's attention, and how
+    large leftover clusters are in the logits.
     """
     last = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY).as_sums()
     keys = fourier.key_frequencies(last.logits)
@@ -67,7 +67,7 @@ def _afterwards(run: Run, cleaned: int, device: Device) -> Row:
 
 
 def _share(model: CachedModel, members: Tensor) -> float:
-    """Norm of what some neurons add to the logits, over that of all logits; about their means."""
+    """Norm of what some neurons add to the logits, over the logits' norm; both are centred."""
     post, logits = model.activation("post", 0)[..., members], model.logits
     added = (post - post.mean((0, 1))) @ model.W_L[members]
     return (added.norm() / (logits - logits.mean((0, 1))).norm()).item()
@@ -79,7 +79,7 @@ def _rates(values: list[float], steps: tuple[int, ...] | list[int]) -> float:
 
 
 def _ginis(model: CachedModel) -> dict[str, float]:
-    """Of the norms of the components of frequencies 1 to p // 2."""
+    """Gini coefficients of the norms of the components of frequencies 1 to p // 2."""
     sums = model.as_sums()
     sides = {"W_E": sums.W_E[0], "W_L": sums.W_L.T}
     return {

@@ -13,7 +13,7 @@ P = 113  # the paper's
 FOLLOWED = (0, 8, 32, 128, 250, *range(500, 15_001, 500), *range(17_000, 24_000, 2000))
 
 # p = 113 with the split and hyper-parameters of TransformerLens's Grokking_Demo. Initial weights
-# are of the demo's distribution, but drawn from a generator of our own.
+# have the demo's distribution, but are drawn from a generator of our own.
 GROKKING_DEMO = Recipe(
     partial(tasks.modular_addition, P, frac_train=0.3, seed=598, split="grokking_demo"),
     ModelConfig(seed=999),
@@ -27,7 +27,7 @@ MEMORISER = dataclasses.replace(
     snapshots=(0, 2000),
     control=True,
 )
-# By seed. Seed 5 had not generalised by 15,000, as the others had.
+# Steps by seed. Only seed 5 had not generalised by step 15,000.
 STEPS = {**dict.fromkeys((1, 2, 3), 20_000), **dict.fromkeys(range(4, 9), 15_000), 5: 25_000}
 
 # Groks while you watch, in half a minute on two cores: half of the pairs, three times the usual
@@ -46,7 +46,7 @@ FAST = dataclasses.replace(
 
 
 def on(p: int, frac_train: float, steps: int) -> Recipe:
-    """The usual training for another modulus, or on the usual one for another number of steps."""
+    """The usual training with another modulus or another number of steps."""
     make = partial(tasks.modular_addition, p, frac_train=frac_train)
     return Recipe(make, ModelConfig(), TrainConfig(steps=steps, snapshot_every=None))
 

@@ -15,8 +15,8 @@ from interp_utils.runs.run import Run
 
 @torch.no_grad()
 def row(run: Run, device: Device = None) -> Row:
-    """`trajectories.headline`; for a run that generalised also its weights, what ablations do, and
-    what its phases of grokking changed. A control has no phases.
+    """`trajectories.headline`, and, for a run that generalised, what its weights and ablations show
+    and what its phases of grokking changed. A control has no phases.
     """
     found = trajectories.headline(run, device)
     if not run.task.operation.holds:

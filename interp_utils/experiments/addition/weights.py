@@ -14,8 +14,8 @@ from interp_utils.models.cached import CachedModel
 
 
 def row(model: CachedModel, keys: list[int]) -> Row:
-    """Shares are of variance or of power, from 0 to 1; lists have an entry for each head, or for
-    each cluster of neurons.
+    """Numbers of the weights. Shares are of variance or of power, from 0 to 1; lists have an entry
+    for each head, or for each cluster of neurons.
     """
     return {
         "W_E, number of frequencies": len(fourier.key_frequencies(model.W_E[0], "W_E")),
@@ -27,7 +27,7 @@ def row(model: CachedModel, keys: list[int]) -> Row:
 
 
 def blocks(logits: Float[Tensor, "p p c"], keys: list[int]) -> Row:
-    """The logits' components over (a, b): those of key frequencies make blocks of 2 x 2."""
+    """The logits' components over (a, b), in which key frequencies make blocks of 2 x 2."""
     power = fourier.transform_2d(logits).square().sum(-1)
     power[0, 0] = 0  # the mean
     frequency = fourier.component_frequencies(len(power)).to(power.device)
@@ -42,7 +42,7 @@ def blocks(logits: Float[Tensor, "p p c"], keys: list[int]) -> Row:
 
 
 def attention_fits(model: CachedModel) -> list[float]:
-    """The share of each head's attention that is one wave's, of the head's own frequency."""
+    """The share of each head's attention that one wave of the head's own frequency explains."""
     attention, frequencies = model.attention_to(0, 0), ablation.head_frequencies(model)
     return [
         sinusoids.fit_attention(attention[..., head], k).variance_explained
@@ -51,7 +51,7 @@ def attention_fits(model: CachedModel) -> list[float]:
 
 
 def line_fits(model: CachedModel) -> list[float]:
-    """The share of each head's attention that is a line in the difference of its scores."""
+    """The share of each head's attention that a line in the difference of its scores explains."""
     a, b = (operand.position for operand in model.task.operands)
     scores, attention = model.activation("attn_scores", 0), model.attention_to(0, 0)
     difference = scores[..., a] - scores[..., b]
@@ -71,7 +71,7 @@ def _attention(model: CachedModel) -> Row:
 
 
 def _heads(model: CachedModel, keys: list[int]) -> Row:
-    """Of what each head sends to the neurons, the share at the frequency that it attends by."""
+    """The share of what each head sends to the neurons that has the frequency of its attention."""
     weights = named_weights(model.model)
     W_V, W_O = (weights[f"blocks.0.attn.W_{name}"].detach() for name in "VO")
     ov = circuits.ov_to_neurons(model.W_E[0], W_V, W_O, weights["blocks.0.mlp.W_in"].detach())

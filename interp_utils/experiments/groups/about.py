@@ -18,7 +18,7 @@ INTRO = [
 
 
 def beside(row: Row) -> str | None:
-    """Groups that the published claims are not about have columns of their own."""
+    """The name of the extra column for groups that the published claims are not about."""
     return None if row["group"] == "S5" else row["group"]
 
 

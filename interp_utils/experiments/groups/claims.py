@@ -1,4 +1,4 @@
-"""What was published of models that compose in groups, and the rules that decide it.
+"""What was published about models that compose in groups, and the rules that decide the claims.
 
 Chughtai et al. 2023 (2302.03025): irreps. Stander et al. 2024 (2312.06581): cosets. Wu et al. 2025
 (2410.07476): rho-sets. Read second-hand.
@@ -17,7 +17,7 @@ COSETS = "Stander et al. 2024"
 
 
 def memoriser(row: Row) -> bool:
-    """A control that is right on its training pairs alone: with little data, or random labels."""
+    """A control, with little data or random labels, that is right only on its training pairs."""
     control = "labels" in row and (row["labels"] == "random" or row["fraction"] < 0.5)
     return control and row["test accuracy"] < 0.1
 
@@ -27,12 +27,12 @@ def of_all(row: Row) -> bool:
 
 
 def on_few(share: float, row: Row) -> bool:
-    """Above .9 in key irreps that a random matrix would have at most two thirds in."""
+    """Above .9 in key irreps in which a random matrix would have at most two thirds."""
     return share > 0.9 and row["on keys by chance"] < 2 / 3
 
 
 def by_chance(p_value: str) -> Undecided:
-    """What chance does once in 20 times or more often fulfils nothing."""
+    """An outcome that chance gives at least once in 20 times decides nothing."""
     return lambda row, fulfilled: (
         "chance does as much" if fulfilled and row[p_value] >= 0.05 else None
     )

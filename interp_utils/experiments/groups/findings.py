@@ -1,4 +1,4 @@
-"""What this suite found of models that compose in groups, and was not published."""
+"""What this suite found about models that compose in groups, and was not published."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_snapshot(row: Row) -> bool:
 
 
 def past_it(row: Row, fulfilled: bool) -> str | None:
-    """A snapshot that is right on nearly all test pairs has nothing to lose any more."""
+    """A snapshot that is right on nearly all test pairs is past the rise of its accuracy."""
     late = not fulfilled and row["test accuracy, first"] > 0.95
     return "snapshot above 95 %" if late else None
 

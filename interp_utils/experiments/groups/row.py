@@ -40,18 +40,18 @@ def _described(numbers: tuple[tuple[int, ...], ...]) -> Group:
 
 
 def group_of(run: Run) -> Group:
-    """The group that a run's task composes in, worked out once for all runs on it."""
+    """The group in which a run's task composes, computed once for all its runs."""
     return _described(tuple(map(tuple, run.task.table.tolist())))
 
 
 def load(run: Run, step: int | None = None, device: torch.device | str | None = None) -> Parts:
-    """The tensors of a run's model, last or at a step."""
+    """The tensors of a run's model, at a step or, by default, the last snapshot."""
     return group_readings.parts(CachedModel(run.model(step, device), run.task))
 
 
 def row(run: Run, device: torch.device | str | None = None) -> Row:
-    """All readings of the last model, what replacing it by them costs, its circuits, and the
-    readings of the first snapshot that generalises, where the run keeps one. What a model does not
+    """All readings of the last model, the cost of replacing its neurons by them, its circuits, and
+    the readings of the first snapshot that generalises, if the run keeps one. What a model does not
     have is left out.
     """
     group = group_of(run)
@@ -76,12 +76,12 @@ def generalised(row: Row) -> bool:
 
 
 def _is_nan(value: Any) -> bool:
-    """Whether it is the number of what the model does not have."""
+    """Whether a value is NaN, which stands for what the model does not have."""
     return isinstance(value, float) and math.isnan(value)
 
 
 def about(run: Run) -> Row:
-    """Which group and data, and when it memorised and generalised (accuracy stays above .99)."""
+    """The run's group and data, and when it memorised and generalised (stays above .99)."""
     task, times = run.task, milestones.generalisation(run.metrics)
     true = task.labels.equal(task.table.flatten())
     return {
@@ -98,9 +98,9 @@ def about(run: Run) -> Row:
 
 
 def chance(reading: Row, group: Group) -> Row:
-    """What chance gives: ln |G|; the energy that random functions of the neurons' irreps would have
-    with alpha of .90 (F_coset), and random directions within .99 of a special line (share99), as
-    the neurons' energy is spread over irreps. An irrep of dimension 1 is constant on cosets by
+    """What chance gives: ln |G|; the share of energy that random functions would have with alpha of
+    .90 (F_coset), and random directions within .99 of a special line (share99), if their energy is
+    spread over irreps like that of the neurons. Irreps of dimension 1 are constant on cosets by
     definition.
     """
     energy = {name: own for name, own in reading["irreps of neurons"].items() if own > 0}
@@ -122,15 +122,15 @@ def chance(reading: Row, group: Group) -> Row:
 
 
 def rungs(model: Parts, group: Group) -> Row:
-    """Decades of loss that each rung of the ladder costs, and how the cheapest readings compare."""
+    """The decades of loss that each rung of the ladder costs, and how the best readings compare."""
     costs = {name: rung["decades"] for name, rung in group_circuits.climb(model, group).items()}
     return {f"cost of {name}": cost for name, cost in costs.items()}
 
 
 def circuits(model: Parts, group: Group) -> Row:
-    """Each irrep's circuit, and lists over them: how many vectors a they have (clusters), the
-    largest cluster over what is left to chance, dimensions of the irrep that no a has, and pairs
-    of lines that the largest has. Weighted by nothing: irreps with a hundredth of the energy count.
+    """Each irrep's circuit, and lists over circuits: how many vectors a each has (clusters), the
+    largest cluster over its level by chance, the dimensions of the irrep that no a has, and the
+    pairs of lines of the largest. Lists are not weighted: irreps with 1 % of the energy count.
     """
     found = group_circuits.circuits(model, group)
     spread = {name: own.pop("spread of a") for name, own in found.items()}
@@ -145,8 +145,8 @@ def circuits(model: Parts, group: Group) -> Row:
 
 
 def at_first(run: Run, group: Group, keys: Sequence[int]) -> Row:
-    """Readings of the first snapshot, beside the last, whose test accuracy is above .85, and what
-    each rung of the ladder takes from that accuracy.
+    """Readings of the first snapshot, except the last, whose test accuracy is above .85, and how
+    much of this accuracy each rung of the ladder loses.
     """
     accuracy = run.metrics.set_index("step")["test_accuracy"]
     steps = [step for step in run.steps[:-1] if (accuracy[step] or 0) > FIRST]
@@ -166,7 +166,7 @@ def history(
     progress: bool = True,
     steps: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """All readings at every snapshot, a row a step, with the last model's key irreps."""
+    """All readings at every snapshot, one row per step, with the last model's key irreps."""
     import pandas as pd
 
     group = group_of(run)

@@ -1,6 +1,6 @@
-"""What only all runs on a group together have: which irreps they choose, beside what chance gives.
+"""Numbers of all runs on a group together: which irreps they choose, beside what chance gives.
 
-The numbers of Chughtai et al. 2023 are of 50 MLPs on S5, counted in their released key files.
+The numbers of Chughtai et al. 2023 are for 50 MLPs on S5, counted in their released key files.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def together(rows: Rows, docs: Path) -> Rows:
 
 
 def choice(rows: list[Row]) -> Row:
-    """Of runs on one group: how many have each irrep of dimension above 1 among their keys (those
-    of dimension 1 come with others, as factors of sign), and what chance has to do with it.
+    """For runs on one group: how many have each irrep of dimension above 1 among their keys (irreps
+    of dimension 1 come with others, as factors of sign), and what chance would give.
     """
     keys = [set(own["key irreps"]) for own in rows]
     dimensions = {name: d for name, d in rows[0]["dimensions"].items() if d > 1}
@@ -45,8 +45,8 @@ def choice(rows: list[Row]) -> Row:
 
 
 def _on_s5(chosen: dict[str, int], dimensions: dict[str, int], sizes: list[int]) -> Row:
-    """low dimensions: p: those of dimension 4 against larger ones, each run and irrep one trial.
-    no 6d by chance: the probability of it if every run had drawn as many irreps as it has.
+    """low dimensions: p: dimension 4 against larger ones; each run and irrep is one trial.
+    no 6d by chance: the probability of no 6d if every run drew as many irreps as it has at random.
     """
     runs = len(sizes)
     low = [name for name, d in dimensions.items() if d == 4]
@@ -66,7 +66,7 @@ def _on_s5(chosen: dict[str, int], dimensions: dict[str, int], sizes: list[int])
 
 
 def fisher(one: int, of_one: int, other: int, of_other: int) -> float:
-    """Fisher's exact test, two-sided: the probability, with all margins as they are, of counts no
+    """Fisher's exact test, two-sided: the probability, for fixed margins, of counts that are no
     more likely than `one` of `of_one` beside `other` of `of_other`.
     """
     both, all_ = one + other, of_one + of_other
@@ -76,4 +76,4 @@ def fisher(one: int, of_one: int, other: int, of_other: int) -> float:
 
     possible = range(max(0, both - of_other), min(both, of_one) + 1)
     limit = probability(one) * (1 + 1e-9)
-    return sum(p for k in possible if (p := probability(k)) <= limit)
+    return sum(p for p in map(probability, possible) if p <= limit)

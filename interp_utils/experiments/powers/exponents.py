@@ -1,9 +1,8 @@
-"""Runs on x^a + y^b under other names, u = x^a and v = y^b: what is learned is then u + v, whatever
-the exponents.
+"""Runs on x^a + y^b with inputs renamed, u = x^a and v = y^b: the label is then u + v, for any
+exponents.
 
-The answers z have no other name, so that key frequencies are read off the answers' side, W_L =
-W_out W_U. Source of the task and of the
-claims that these numbers decide: Patel et al., section 3.3.
+The answers z are not renamed, so key frequencies are read off the answers' side, W_L = W_out W_U.
+Source of the task and of the claims that these numbers decide: Patel et al., section 3.3.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ def new_names(task: Task) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:
 
 
 def describe(task: Task) -> Row:
-    """What of a task depends on its exponents. Shares are fractions, the entropy of labels is a
-    fraction of ln p.
+    """The properties of a task that depend on its exponents. Shares are fractions, and the entropy
+    of labels is a fraction of ln p.
 
-    Pairs of one pair of classes (u, v) have one label. "unseen": the share of test pairs whose
-    classes training never shows together.
+    All pairs (x, y) with the same classes (u, v) have the same label. "unseen": the share of test
+    pairs whose classes training never shows together.
     """
     u, v = new_names(task)
     share = devices.double(task.labels.bincount(minlength=len(u))) / len(task)
@@ -54,16 +53,15 @@ def describe(task: Task) -> Row:
 def in_sums(
     logits: Float[Tensor, "p p p"], task: Task
 ) -> tuple[Float[Tensor, "p p p"], Int[Tensor, "n"], Bool[Tensor, "n"]]:
-    """Logits, labels and training mask on the grid of (u, v), where the labels are u + v: what
-    every measure of modular addition takes.
+    """Logits, labels and training mask on the grid of (u, v), where the labels are u + v, for every
+    measure of modular addition.
 
     Raises ValueError unless both x^a and y^b are bijections.
     """
     u, v = new_names(task)
     if min(len(u.unique()), len(v.unique())) < len(u):
         raise ValueError(
-            "on the grid of (u, v) every pair must be there once: x^a and y^b must be bijections "
-            "mod p"
+            "every pair must occur once on the grid of (u, v): x^a and y^b must be bijections mod p"
         )
     rows, columns = u.argsort(), v.argsort()
     mask = task.train_mask.view(task.grid)[rows][:, columns].flatten()
@@ -71,22 +69,22 @@ def in_sums(
 
 
 def written(model: CachedModel) -> tuple[Float[Tensor, "p d_model"], Float[Tensor, "p d_model"]]:
-    """What x and what y put into the residual stream at "=", before the MLP: its mean over the
-    other operand.
+    """What x and y each write to the residual stream at "=", before the MLP: the stream's mean over
+    the other operand.
 
-    Both operands share one embedding; where the exponents differ it holds waves of u and of v, and
-    attention keeps them apart.
+    Both operands share one embedding. Where the exponents differ, the embedding holds waves of u
+    and of v, and attention keeps these apart.
     """
     mid = model.activation("resid_mid", 0)
     return mid.mean(1), mid.mean(0)
 
 
 def neuron_shares(model: CachedModel) -> dict[str, Float[Tensor, "neuron"]]:
-    """For each neuron that varies, the largest share of its variance in one frequency: of (x, y),
-    of (u, v), of names (u, v) shuffled.
+    """For each neuron that varies, the largest share of its variance in one frequency of (x, y), of
+    (u, v), and of shuffled names (u, v).
 
-    In u and v it is of the means over pairs of classes. Shuffled names say how much any function of
-    the classes has.
+    For u and v, the variance is that of the means over pairs of classes. Shuffled names show the
+    share that any function of the classes has.
     """
     (u, v), post = (
         (names.to(model.device) for names in new_names(model.task)),
@@ -110,11 +108,11 @@ def neuron_shares(model: CachedModel) -> dict[str, Float[Tensor, "neuron"]]:
 
 
 def headline(run: Run, device: Device = None) -> Row:
-    """A finished run in a row: when it memorised and generalised, and how it answers, in (x, y) and
+    """A finished run as a row: when it memorised and generalised, and how it answers, in (x, y) and
     in (u, v).
 
-    Shares are fractions of variance or of power. Restricted and excluded loss (nats; excluded on
-    training pairs) are there where both exponents give bijections.
+    Shares are fractions of variance or of power. There are restricted and excluded loss (nats;
+    excluded on training pairs) where both exponents give bijections.
     """
     task, model = (
         run.task,
@@ -155,7 +153,7 @@ def squared_weights(run: Run) -> Row:
 
 
 def of_control(run: Run, device: Device = None) -> Row:
-    """Excluded loss (nats, on training pairs) of a run on other labels than sums, by the key
+    """Excluded loss (nats, on training pairs) of a run whose labels are not sums, by the key
     frequencies of its own read-out.
     """
     model, mask = CachedModel(run.model(device=device), run.task), run.task.train_mask
@@ -170,8 +168,8 @@ def _parameters(task: Task) -> Row:
 
 
 def _spectra(model: CachedModel, run: Run) -> Row:
-    """The embedding in x; what the operands write, in u and v, on the key frequencies of the
-    answers.
+    """The spectrum of the embedding in x, and the share of what the operands write, in u and v, on
+    the key frequencies of the answers.
     """
     (u, v), p, W = new_names(run.task), run.task.p, run.weights()
     W_E, W_L = W["embed.W_E"][:p], W["blocks.0.mlp.W_out"] @ W["unembed.W_U"]

@@ -10,9 +10,9 @@ from interp_utils import tasks
 from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.experiments.base import Recipe
 
-P = 113  # the report's, but for (7, 7) on 101
-# (p, a, b) -> (steps, seeds). (3, 3), (5, 5) and (9, 9), which the report has grok at 10,000, 3,000
-# and 1,600 steps, are sums renamed, and have a seed more.
+P = 113  # the report's modulus, except for (7, 7) on 101
+# (p, a, b) -> (steps, seeds). (3, 3), (5, 5) and (9, 9) are sums renamed, and have one seed more.
+# In the report they grok at 10,000, 3,000 and 1,600 steps.
 TASKS = {
     (101, 7, 7): (12_000, 3),
     (P, 2, 2): (6_000, 1),

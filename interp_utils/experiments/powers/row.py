@@ -10,13 +10,12 @@ from interp_utils.measures import milestones
 from interp_utils.runs.run import Run
 from interp_utils.tasks import PowerSum
 
-HORIZON = 12_000  # where runs on bijections are cut off to be compared
+HORIZON = 12_000  # the step at which runs on bijections are cut off to be compared
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """`exponents.headline`, and when it generalised, one after the last step if it had not.
-
-    Of a control, whose labels are random, only what its weights did, and its excluded loss.
+    """`exponents.headline`, and the step at which the run generalised: one after the last if it had
+    not. A control, whose labels are random, has only its weights' changes and excluded loss.
     """
     if not run.task.operation.holds:
         return facts(run) | exponents.squared_weights(run) | exponents.of_control(run, device)
@@ -46,7 +45,7 @@ def facts(run: Run) -> Row:
 
 
 def of_run(row: Row) -> bool:
-    """A run on sums of powers: neither all of them together nor a control."""
+    """Whether a row is of one run on sums of powers: neither of all runs nor of a control."""
     return "generalised" in row
 
 

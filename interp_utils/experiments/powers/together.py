@@ -1,4 +1,4 @@
-"""What only all runs on x^a + y^b together have: correlations of steps over tasks."""
+"""Numbers of all runs on x^a + y^b together: correlations of steps over tasks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from interp_utils.experiments.powers import bijections
 from interp_utils.experiments.powers.recipes import P
 from interp_utils.experiments.powers.row import is_bijection, of_run
 
-# The step at which each pair of Table 1 grokked; "no", and what section 5.1 and the appendix
-# describe, have none.
+# The step at which each pair of Table 1 grokked. Pairs with "no", and those that only section 5.1
+# and the appendix describe, have none.
 PUBLISHED = {
     "(1, 1)": 18100,
     "(3, 3)": 10000,
@@ -45,7 +45,7 @@ def together(rows: Rows, docs: Path) -> Rows:
 
 
 def _compare(rows: list[Row]) -> Row:
-    """Correlations are of ranks. A run that had not generalised counts as later than all that
+    """Correlations are of ranks. A run that had not generalised counts as later than all runs that
     had.
     """
     by_task = {task: [row for row in rows if row["task"] == task] for task in PUBLISHED}

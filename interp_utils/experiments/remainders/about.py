@@ -11,8 +11,8 @@ BRIEF = "p = 113, 30 %"
 
 
 def beside(row: Row) -> str | None:
-    """Trainings at the paper's size and split that ended long before the paper's, whose models have
-    memorised.
+    """The column for trainings at the paper's size and split that ended long before the paper's;
+    their models have memorised.
     """
     return (
         BRIEF

@@ -1,9 +1,8 @@
-"""A run on many remainders at once in a row of numbers: what was learned when, and how it is
+"""A run on many remainders at once as a row of numbers: what was learned when, and how it is
 represented.
 
-Also for a run with one answer per input, as modular addition is, which the paper compares with.
-Source of the task and of the claims
-that these numbers decide: Syrkis and Søgaard 2024.
+The row also works for one answer per input, such as modular addition, the paper's comparison.
+Source of the task and of the claims that these numbers decide: Syrkis and Søgaard 2024.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from interp_utils.runs.run import Run
 from interp_utils.tasks import Task
 
 Row = dict[str, Any]
-PUBLISHED_DIMENSIONS = 37  # of 256, those that the paper draws
-# The neurons of a cluster, so many at least, have this share of their variance in a wave of its
-# period.
+PUBLISHED_DIMENSIONS = 37  # the dimensions, of 256, that the paper draws
+# A cluster has at least so many neurons, each with at least this share of its variance in a wave of
+# the cluster's period.
 CLUSTER_SHARE, CLUSTER_SIZE = 0.3, 3
 
 
 def trained(task: Task) -> list[int]:
-    """Indices of the answers that the loss trains: all, but those that T_masked leaves out."""
+    """Indices of the answers that the loss trains: all except those that T_masked leaves out."""
     return [answer for answer, weight in enumerate(task.answer_weights) if weight > 0]
 
 
@@ -52,8 +51,8 @@ def ablate(
     """Test accuracy of each answer with a group of neurons fixed at their means over all inputs,
     group by group.
 
-    Logits are linear in the neurons: what a group changes is added to them, on test inputs, and no
-    pass is made. Raises ValueError for a model that reads its neurons otherwise
+    Logits are linear in the neurons: the change by a group is added to the logits on test inputs,
+    without a pass of the model. Raises ValueError for a model that reads its neurons otherwise
     (`CachedModel.W_L`).
     """
     task, post, W_L = model.task, model.activation("post", 0).flatten(0, 1), model.W_L
@@ -67,8 +66,8 @@ def ablate(
 def with_embeddings(
     run: Run, embeddings: Iterable[Float[Tensor, "digit d_model"]], *, progress: bool = True
 ) -> Float[Tensor, "component answer"]:
-    """Test accuracy of each answer with other embeddings of the digits, one after another: of what
-    `ablation.with_digits` returns, on test inputs and at the answer's position alone.
+    """Test accuracy of each answer with other embeddings of the digits, one after another. Logits
+    are those of `ablation.with_digits`, on test inputs and at the answer's position alone.
     """
     task, weights = run.task, run.weights()
     test, digits = task.test_mask, task.operands[0].tokens
@@ -89,8 +88,8 @@ def _with_change(
 
 
 def headline(run: Run, device: Device = None) -> Row:
-    """A finished run in a row. Accuracies are of test inputs and of answers that the loss trains;
-    shares are of power or of variance.
+    """A finished run as a row. Accuracies are over test inputs and the answers that the loss
+    trains; shares are of power or of variance.
     """
     model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
     row = {"p": run.task.p, "steps": run.step, **snapshot(model)}
@@ -98,7 +97,7 @@ def headline(run: Run, device: Device = None) -> Row:
 
 
 def snapshot(model: CachedModel) -> Row:
-    """What of `headline` every snapshot has."""
+    """The part of `headline` that every snapshot has."""
     row = _embeddings(model) | _attention(model)
     return row | _answers(model) if model.task.labels.ndim == 2 else row
 
@@ -139,8 +138,8 @@ def _embeddings(model: CachedModel) -> Row:
 
 
 def _attention(model: CachedModel) -> Row:
-    """Of what a head gives to the two digits, the larger part, for the head that is most and the
-    one that is least one-sided.
+    """The larger part of a head's attention to the two digits, for the most and the least one-sided
+    head.
     """
     to_digits = devices.double(model.activation("pattern", 0)[..., :2]).mean((0, 1))
     one_sided = to_digits.max(1).values / to_digits.sum(1)
@@ -167,7 +166,7 @@ def _answers(model: CachedModel) -> Row:
 
 
 def _order(run: Run) -> Row:
-    """Steps to 99 % of the test inputs, to stay, by answer."""
+    """For each answer, the step from which 99 % of the test inputs stay right."""
     reached = (
         milestones.steps_by_answer(run.metrics)
         .iloc[trained(run.task)]
@@ -183,7 +182,7 @@ def _order(run: Run) -> Row:
 
 @torch.no_grad()
 def _circuits(model: CachedModel) -> Row:
-    """Accuracy that the neurons of a period cost their own answer, and other answers, when they are
+    """The accuracy that their own answer, and other answers, lose when the neurons of a period are
     fixed at their means.
     """
     task, moduli = model.task, model.task.n_classes

@@ -1,4 +1,4 @@
-"""What of many remainders changes over training: active frequencies, and gradients by weight."""
+"""What changes over training on many remainders: active frequencies, and gradients by weight."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTENTION = ("W_Q", "W_K", "W_V", "W_O")
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """From the step at which training accuracy is 99 %: {} for a run that did not come so far."""
+    """Changes from the step at which training accuracy is 99 %; {} for a run without this step."""
     memorised = milestones.generalisation(run.metrics).memorised
     late = [step for step in run.steps[1:] if memorised is not None and step >= memorised]
     if len(late) < 3:
@@ -58,8 +58,8 @@ def _activity(run: Run, late: list[int], device: Device) -> Row:
 
 
 def _gradients(run: Run, device: Device) -> Row:
-    """Norms of the training loss's gradient, without dropout: of attention's weights and of all
-    others, each at the end over its largest.
+    """Norms of the training loss's gradient, without dropout, for attention's weights and for all
+    others: each norm at the end over its largest value.
     """
     on = devices.resolve(device)
     whole = dataclasses.replace(run.config.train, dropout=0.0)

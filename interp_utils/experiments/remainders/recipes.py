@@ -1,9 +1,9 @@
-"""Trainings on n mod q for all primes q below p: 11 answers for p = 37, 15 for p = 53, learned on
-two cores, or 29 for p = 113, the paper's.
+"""Trainings on n mod q for all primes q below p: 11 answers for p = 37 and 15 for p = 53, which are
+learned on two cores, or 29 for p = 113, the paper's.
 
 For p = 113 "all" has the paper's split and ends when it has memorised; "more data" learns most
-answers, an hour and a half on one core. Learning rate, weight decay and Grokfast's lambda are three
-to four times the paper's; "as published" has its own, its width and split.
+answers in an hour and a half on one core. Learning rate, weight decay and Grokfast's lambda are
+three to four times the paper's; "as published" has the paper's values, width and split.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def variants(p: int) -> dict[str, Recipe]:
 
 
 def variant(name: str = "all", seed: int = 0, p: int = 53) -> Recipe:
-    """One of `variants`. Raises ValueError for a name that is none."""
+    """One of `variants`. Raises ValueError for an unknown name."""
     named = variants(p)
     if name not in named:
         raise ValueError(f"variant must be one of {list(named)}, got {name!r}")
@@ -96,8 +96,8 @@ RECIPES = {
     for name in seeds
     for seed in range(seeds[name])
 }
-# Lee et al. 2024: x y mod 97 by two layers, on whose 39,890 steps to 95 % Grokfast's fifty-fold
-# speed-up is measured. Theirs has x y = 0 too, and skips that carry the normalised stream.
+# Lee et al. 2024: x y mod 97 by two layers. Grokfast's fifty-fold speed-up is over this training's
+# 39,890 steps to 95 %. Theirs also has x y = 0, and skips that carry the normalised stream.
 PRODUCT = Recipe(
     partial(tasks.modular_product, 97, frac_train=0.5),
     ModelConfig(n_layers=2, act_fn="gelu", normalization="LN", biases="all"),
@@ -118,6 +118,6 @@ _FOLLOWED = run_name(53, "all", 0)
 RECIPES[_FOLLOWED] = dataclasses.replace(
     RECIPES[_FOLLOWED], snapshots=(0, 256, 1000, 3000, 5000, 6000, 7000)
 )
-# In half precision, `interp-utils verify` would not find the logged numbers of this one again.
+# In half precision, `interp-utils verify` would not reproduce the logged numbers of this one.
 _WHOLE = run_name(53, "masked", 0)
 RECIPES[_WHOLE] = dataclasses.replace(RECIPES[_WHOLE], half=False)

@@ -25,8 +25,8 @@ FIRST, MASKED_FIRST = (2, 3, 5, 7), (11, 13, 17, 19)
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """`multitask.headline`; of a run with several answers also their order, and where snapshots
-    are there how many frequencies were active.
+    """`multitask.headline`; for a run with several answers also their order, and, where there are
+    snapshots, the number of active frequencies.
     """
     found = multitask.headline(run, device)
     if not isinstance(run.task, Remainders):
@@ -54,7 +54,7 @@ def facts(run: Run) -> Row:
 
 
 def kind(run: Run) -> str:
-    """What of a run the claims tell apart: the paper's T_miiii and its controls."""
+    """The kind of run, which claims tell apart: the paper's T_miiii and its controls."""
     task, train = run.task, run.config.train
     if not task.labels.equal(numbers(task)[:, None] % torch.tensor(task.moduli)):
         return "T_basis"
@@ -72,8 +72,8 @@ def share_for_training(task: Remainders) -> float:
 
 
 def _order(run: Run) -> Row:
-    """Places and correlations count an answer that did not stay above 99 % as later than all that
-    did.
+    """In places and correlations, an answer that did not stay above 99 % counts as later than all
+    others.
     """
     reached = milestones.steps_by_answer(run.metrics).astype("float").fillna(float("inf"))
     place = reached.rank(method="max")
@@ -87,7 +87,8 @@ def _order(run: Run) -> Row:
         first = reached[list(FIRST)]
         in_order = first.is_monotonic_increasing and first.max() < float("inf")
         row["2, 3, 5 and 7 in this order"] = float(in_order)
-    if learned := [step for step in rest if step < float("inf")]:
+    learned = [step for step in rest if step < float("inf")]
+    if learned:
         row["the others, step with q"] = rank_tests.spearman(
             torch.tensor(rest.tolist()), torch.tensor(rest.index.tolist()).float(), 1
         ).statistic
@@ -100,7 +101,7 @@ def _order(run: Run) -> Row:
 
 
 def _two_and_three(run: Run) -> Row:
-    """Test accuracy at the end, of mod 2 and mod 3, and of all others that are trained."""
+    """Test accuracy at the end for mod 2 and mod 3, and for all other answers that are trained."""
     last = run.metrics.iloc[-1]
     trained = [q for q in run.task.moduli if q not in run.task.masked]
     accuracy = {q: float(last[f"test_accuracy/{q}"]) for q in trained}

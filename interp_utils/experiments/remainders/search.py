@@ -1,7 +1,7 @@
-"""The search in notebook 08: python -m interp_utils.experiments.remainders.search in the checkout,
-in as many processes as you like, again after any of them died.
+"""The search in notebook 08. Run python -m interp_utils.experiments.remainders.search in the
+checkout, in as many processes as you like, and again if one of them dies.
 
-Runs and the study are in runs/search_remainders; what ships is the study, in docs/studies.
+Runs and the study are in runs/search_remainders; only the study ships, in docs/studies.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 RUNS = Path("runs") / "search_remainders"
 SHIPPED = Path("docs") / "studies" / "remainders"
 TRIALS, STEPS = 30, 1000
-# Syrkis and Søgaard, Table 1, and the weight decay of a third that Table 2 says was best, which
-# their Table 1 lacks.
+# Syrkis and Søgaard, Table 1, with a weight decay of a third: it was best by their Table 2, but is
+# missing in Table 1.
 SPACE = {
     "dropout": (0.0, 0.1, 0.2, 0.5),
     "grokfast_lambda": (0.0, 0.5, 2.0),

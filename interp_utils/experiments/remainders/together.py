@@ -1,4 +1,4 @@
-"""What only all runs on remainders together have, the numbers themselves, and the search."""
+"""Numbers of all runs on remainders together, facts about the integers, and the search."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _over(row: Row, addition: Row) -> Row:
 
 
 def _against_grokfast(row: Row, rows: Rows) -> Row:
-    """How many more answers are learned with Grokfast in as many steps, on the same numbers."""
+    """How many more answers Grokfast learns in the same number of steps, on the same numbers."""
     same = ("p", "steps", "share for training")
     others = [
         other["answers at 99 %"]

@@ -18,7 +18,7 @@ TRAIN = TrainConfig(
 )
 LISTS = partial(tasks.sorting, 48, 25)
 WITH_REPEATS = partial(LISTS, repeats=True)
-# The published length, at which one head is judged; the others are done, or compared, much earlier.
+# One head is judged at the published length; others have learned, or are compared, much earlier.
 LONG = dataclasses.replace(TRAIN, steps=50_000)
 FOLLOWED = (0, 16, 64, 256, 1000, *range(2000, 20_000, 2000), 25_000, 30_000, 40_000)
 
@@ -55,6 +55,6 @@ RECIPES = {
 }
 _FIRST = named("one head", 0)
 RECIPES[_FIRST] = dataclasses.replace(RECIPES[_FIRST], snapshots=FOLLOWED)
-# In half precision, `interp-utils verify` would not find the logged numbers of this one again.
+# In half precision, `interp-utils verify` would not reproduce the logged numbers of this one.
 _WHOLE = named("positions", 0)
 RECIPES[_WHOLE] = dataclasses.replace(RECIPES[_WHOLE], half=False)

@@ -29,7 +29,9 @@ COUNTS = {1: "one head", 2: "two heads", 3: "three heads", 4: "four heads"}
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """Accuracies are of the test lists; scores of the numbers' tokens, heads summed, one layer."""
+    """Accuracies are over the test lists; scores are over number tokens, for one layer's heads
+    summed.
+    """
     model = CachedModel(run.model(device=device), run.task.test)
     found = facts(run)
     found |= _snapshot(model, run, run.steps[-1]) | _when(run)
@@ -44,7 +46,7 @@ def facts(run: Run) -> Row:
 
 
 def kind(run: Run) -> str:
-    """What of a run the claims tell apart: heads and MLP, positions, and what its lists are."""
+    """The kind of run, which claims tell apart: heads and MLP, positions, and lists."""
     model, task = run.config.model, run.task
     has = {
         "MLP": model.d_mlp is not None,
@@ -100,14 +102,14 @@ def _numbers(run: Run) -> range:
 
 def _when(run: Run) -> Row:
     """The step from which 90 % of the validation lists are right (one row of the log may dip), and
-    how much higher their loss is at the end than that of lists about to be learned from.
+    the ratio of their loss at the end to that of lists on which the model is about to train.
     """
     logged = run.metrics.set_index("step")["validation_accuracy"]
     smooth = logged.rolling(9, center=True, min_periods=1).median()
     step = milestones.first_sustained(smooth > 0.9)
     ratio = (run.metrics["validation_loss"] / run.metrics["train_loss"]).iloc[-20:].median()
     return {
-        REACHED: run.step + 1 if step is None else step,  # the step after the last: not by then
+        REACHED: run.step + 1 if step is None else step,  # the step after the last: not reached
         "validation over training loss": float(ratio),
     }
 
@@ -148,8 +150,8 @@ def _attention(model: CachedModel, run: Run) -> Row:
 
 
 def _by_place(pattern: Tensor, equal: Tensor, length: int) -> Row:
-    """Fifths of the list: attention from the sorted half to each place before MID, and to equal
-    tokens.
+    """Attention from the sorted half to each place before MID, and to equal tokens, by fifths of
+    the list.
     """
     asking, fifth = pattern[:, :, length + 1 : 2 * length + 1], length // 5
     by_place = asking[..., 1 : length + 1].mean((0, 1, 2))
@@ -163,7 +165,7 @@ def _by_place(pattern: Tensor, equal: Tensor, length: int) -> Row:
 
 
 def _neurons(model: CachedModel) -> Row:
-    """Whole lists right with the weakest neurons at their means."""
+    """The share of whole lists that are right with the weakest neurons at their means."""
     size = model.activation("post", 0).square().mean((0, 1)).sqrt()
     weakest, found = (size * model.model.W_out[0].norm(dim=1)).argsort(), {}
     for name, share in (("a quarter", 4), ("half", 2)):

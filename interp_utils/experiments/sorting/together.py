@@ -1,4 +1,4 @@
-"""What two kinds of sorters, or all of them, have together."""
+"""Comparisons of two kinds of sorters, or of all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.rules import Row
 from interp_utils.experiments.sorting.row import REACHED, TOKENS, WHOLE
 
-COMPARED = {  # of two kinds at one seed: the measure of the one minus that of the other
+COMPARED = {  # the measure of one kind minus that of another, at one seed
     "score, with an MLP minus without": ("one head, MLP", "one head", "copying score"),
     "score, two heads minus one": ("two heads", "one head", "copying score"),
     "90 % of lists, step with positions minus without": (
@@ -32,7 +32,7 @@ COMPARED = {  # of two kinds at one seed: the measure of the one minus that of t
 
 
 def together(rows: Rows, docs: Path) -> Rows:
-    """How two kinds differ, seed by seed; a kind with one seed is compared with each of the
+    """How two kinds differ, seed by seed. A kind with one seed is compared with each seed of the
     other.
     """
     compared = {name: _compare(rows, name) for name in COMPARED}
@@ -51,20 +51,20 @@ def _compare(rows: Rows, name: str) -> Row:
         if not all(measure in row for row in pair):
             continue
         if measure == REACHED and all(row[REACHED] > row["steps"] for row in pair):
-            continue  # neither came that far: which would have been first is not known
+            continue  # neither got that far: which would have been first is not known
         differences.append(pair[0][measure] - pair[1][measure])
         used += [row for row in pair if row not in used]
     return _of(used) | {name: differences} if used else {}
 
 
 def _of(rows: Sequence[Row]) -> Row:
-    """How many runs, and the steps of the shortest and the longest."""
+    """The number of runs, and the steps of the shortest and of the longest."""
     steps = [row["steps"] for row in rows]
     return {"runs": len(rows), "lengths": [min(steps), max(steps)]}
 
 
 def _sorters(rows: Rows) -> Row:
-    """The lowest copying score of those that sort minus the highest of those that do not."""
+    """The lowest copying score of models that sort minus the highest of models that do not."""
     alike = [row for row in rows.values() if row["kind"] == "one head"]
     sorters = [row["copying score"] for row in alike if row[WHOLE] >= 0.9]
     others = [row["copying score"] for row in alike if row[WHOLE] < 0.9]

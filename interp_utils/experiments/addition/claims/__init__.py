@@ -1,4 +1,4 @@
-"""What Nanda et al. 2023 say of modular addition, what was found beside it, and the rules."""
+"""What Nanda et al. 2023 say about modular addition, what else was found, and the rules."""
 
 from interp_utils.experiments.addition.claims import ablations, over_training, representation
 from interp_utils.experiments.addition.claims.found import OWN

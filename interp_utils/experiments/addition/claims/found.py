@@ -1,4 +1,4 @@
-"""What was found beside the published claims."""
+"""What was found in addition to the published claims."""
 
 from __future__ import annotations
 

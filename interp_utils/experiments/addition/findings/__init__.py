@@ -1,5 +1,5 @@
-"""Rules for what notebooks 01 to 05 look at on one run, beyond the claims of docs/claims.md, and
-the verdicts that their text states about the main run.
+"""Rules for what notebooks 01 to 05 look at in one run, beyond the claims of docs/claims.md, and
+the verdicts that the notebooks' text states about the main run.
 """
 
 from interp_utils.experiments.addition.findings import embedding, live, neurons, progress

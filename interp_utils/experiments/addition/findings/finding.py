@@ -1,4 +1,4 @@
-"""A finding whose rule asks one number alone."""
+"""A finding whose rule depends on one number alone."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def finding(
     verdict: str = HOLDS,
     about: Callable[[Row], bool] | None = None,
 ) -> Finding:
-    """rule: in words, what `holds` asks of the measure."""
+    """A finding. rule: what `holds` requires of the measure, in words."""
     asked = Rule(rule, lambda value, row: holds(value))
     return Finding(Claim(text, source, published, measure, asked, notebook, about=about), verdict)

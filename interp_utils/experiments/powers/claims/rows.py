@@ -18,12 +18,12 @@ def grokked_in_table(row: Row) -> bool:
 
 
 def no_sums(row: Row) -> bool:
-    """Generalised on other exponents than 1 and 1."""
+    """A run that generalised on other exponents than 1 and 1."""
     return generalised(row) and row["task"] != "(1, 1)"
 
 
 def renamed(row: Row) -> bool:
-    """Generalised on modular addition under another name."""
+    """A run that generalised on modular addition under another name."""
     return no_sums(row) and is_bijection(row)
 
 
@@ -44,5 +44,5 @@ def of_study(row: Row) -> bool:
 
 
 def not_yet(row: Row, fulfilled: bool) -> str | None:
-    """A run that had not generalised by its end says nothing of whether it would."""
+    """A run that had not generalised by its end does not say whether it would have."""
     return None if row["has generalised"] else f"ended at {row['steps']:,}"

@@ -1,4 +1,4 @@
-"""What Syrkis and Søgaard 2024 say of many remainders, what was found beside it, and the rules."""
+"""What Syrkis and Søgaard 2024 say about many remainders, what else was found, and the rules."""
 
 from interp_utils.experiments.remainders.claims import numbers, over_time, representation, training
 from interp_utils.experiments.remainders.claims.found import OWN

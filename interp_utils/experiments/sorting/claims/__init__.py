@@ -1,4 +1,4 @@
-"""What Patel et al., section 3.4, say of sorting, what was found beside it, and the rules."""
+"""What Patel et al., section 3.4, say about sorting, what else was found, and the rules."""
 
 from interp_utils.experiments.sorting.claims import learning, mechanism, variants
 from interp_utils.experiments.sorting.claims.found import OWN
