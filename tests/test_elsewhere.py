@@ -251,7 +251,7 @@ def test_sizes_and_settings_that_weights_show():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
 def test_a_cast_is_said(dtype):
     theirs = {name: weight.to(dtype) for name, weight in WEIGHTS.items()}
-    with pytest.warns(UserWarning, match=f"weights of {dtype} become torch.float32, in which the"):
+    with pytest.warns(UserWarning, match=f"weights of {dtype} become torch.float32, the model"):
         found = logits(theirs)
     assert found.dtype == torch.float32
     model = models.build(FULL, device="cpu")
