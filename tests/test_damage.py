@@ -407,13 +407,13 @@ def test_a_manifest_names_no_file_but_a_runs_own(whole, tmp_path, name):
         ({"step": -1}, "the step -1 is not in 0 .. 28"),
         (
             {"step": 26},
-            r"missing: \['metrics-00000026.json'\]; files that do not belong to a run at step 26: "
-            r".*state-00000025",
+            r"files missing: \['metrics-00000026.json'\]; files that do not belong to a run at "
+            "step 26: .*state-00000025",
         ),
         (
             {"files": {}},
-            r"files missing: \['metrics-00000025.json', 'task.safetensors'\], not those of a run "
-            r"at step 25: \[\]",
+            r"files missing: \['metrics-00000025.json', 'task.safetensors'\]; files that do not "
+            r"belong to a run at step 25: \[\]",
         ),
         (
             {("files", TASK): {"bytes": 3}},
@@ -456,11 +456,14 @@ def test_what_is_wrong_with_a_manifest_is_said(whole, tmp_path, changes, message
         ({("model", "act_fn"): "solu"}, r"ModelConfig.act_fn must be one of .*, got 'solu'"),
         (
             {("model", "family"): "mamba"},
-            "of the family 'mamba', and .* are known: import",
+            "the model is of the family 'mamba', and .* are known: import",
         ),
         ({("origin", "more"): 7}, r"the origin has the fields \['more'\], expected"),
         ({"calendar": {}}, "a manifest has no calendar"),
-        ({("task", "kind"): "phasor"}, "of the kind 'phasor', and .* are known: import"),
+        (
+            {("task", "kind"): "phasor"},
+            "the task is of the kind 'phasor', and .* are known: import",
+        ),
         ({("task", "cipher"): 3}, r"a task of the kind 'table' does not have \['cipher'\]"),
     ],
 )

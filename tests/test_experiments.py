@@ -126,7 +126,7 @@ def test_recipes_and_runs_are_of_one_experiment(alone):
     run = shipping.ship("combinations_seed0", alone / "runs", alone / "checkpoints", progress=False)
     assert experiments.of(run).name == "combinations"
     drop(alone, "again")
-    with pytest.raises(ValueError, match="is theirs: again, combinations; make their is_about"):
+    with pytest.raises(ValueError, match="again, combinations; make their is_about"):
         experiments.of(run)
     source = alone / "again" / "__init__.py"
     source.write_text(source.read_text().replace('f"again_seed', 'f"combinations_seed'))

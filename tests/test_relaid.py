@@ -298,7 +298,7 @@ def test_other_operations_give_the_numbers_of_their_sums(weights, plain, alpha, 
     # What a measure on the grid of (a, b) cannot mean is refused by name.
     with pytest.raises(ValueError, match=r"labels must be \(a \+ b\) mod p"):
         progress.restricted_loss(cached.logits, cached.task.labels, [1])
-    with pytest.raises(ValueError, match=r"give it model.as_sums\(\)"):
+    with pytest.raises(ValueError, match=r"pass model.as_sums\(\)"):
         ablation.without_frequency(cached, 1)
 
 

@@ -357,8 +357,8 @@ def test_a_folder_with_another_start_is_left_alone(short, whole, tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r"holds a run that starts from step 20 of short \(weights with sha256 .*\); go on with "
-            "it by interp_utils.training.resume, or choose another folder"
+            r"holds a run that starts from step 20 of short \(weights with sha256 .*\); continue "
+            "it with interp_utils.training.resume, or choose another folder"
         ),
     ):
         train(task, model, config, out=out, progress=False)
