@@ -113,7 +113,7 @@ def bound(learned: Sequence[int]) -> float:
     """The accuracy on uniform pairs of a model that is right exactly for these gcds: the sum of 6 /
     (pi^2 k^2), the limit for large operands.
     """
-    return sum(6 / (math.pi * k) ** 2 for k in set(learned))
+    return math.fsum(6 / (math.pi * k) ** 2 for k in set(learned))
 
 
 class Rules(NamedTuple):

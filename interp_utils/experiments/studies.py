@@ -177,7 +177,8 @@ def outcome(log: Sequence[Row], diverged: bool = False) -> Row:
     metrics = pd.DataFrame(list(log)).astype({name: float for name in last if name != "step"})
     when = milestones.milestones(metrics, level=LEVEL)
     reached = CENSORED if when.generalised is None else GENERALISED
-    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    held_out = _held_out(last)
+    names = ("train_loss", f"{held_out}_loss", "train_accuracy", f"{held_out}_accuracy")
     return {
         "state": DIVERGED if diverged else reached,
         "last step": when.last_step,
@@ -196,12 +197,18 @@ def records(run: Run) -> list[Row]:
     return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
+def _held_out(row: Row) -> str:
+    """The split that is logged: a task that draws its inputs logs its validation set."""
+    return "test" if "test_accuracy" in row else "validation"
+
+
 def _is_wild(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
 def _settled(log: Sequence[Row], steps: int | float) -> bool:
-    """Whether test accuracy has been above the level for so many steps, to the last."""
-    high = itertools.takewhile(lambda row: (row["test_accuracy"] or 0) > LEVEL, reversed(log))
+    """Whether held-out accuracy has been above the level for so many steps, to the last."""
+    accuracy = f"{_held_out(log[0])}_accuracy" if log else ""
+    high = itertools.takewhile(lambda row: (row[accuracy] or 0) > LEVEL, reversed(log))
     since = [row["step"] for row in high]
     return len(since) >= LOGGED and since[0] - since[-1] >= steps
