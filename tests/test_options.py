@@ -40,6 +40,8 @@ OTHERS = {
     "operation": tasks.modular_addition(7).operation,
     "n_classes": 7,
     "params": {},
+    "formula": "a b",
+    "table_task.labels": C3,
 }
 
 
@@ -87,7 +89,9 @@ def test_another_option_is_refused(name, small_run):
         given = arguments(place, table(small_run, Place(CPU, CPU)))
     else:
         given = {
-            parameter.name: OTHERS[parameter.name]
+            parameter.name: OTHERS.get(
+                f"{function.__name__}.{parameter.name}", OTHERS[parameter.name]
+            )
             for parameter in inspect.signature(function).parameters.values()
             if parameter.default is parameter.empty and parameter.name in OTHERS
         }
