@@ -28,8 +28,9 @@ def intro(rows: Rows) -> list[str]:
         "113, and (7, 7) mod 101, are bijections:",
         "modular addition with its inputs renamed, exactly, which notebook 07 shows. With so few "
         "seeds of each, ranks could see",
-        "nothing but large differences. (3, 5), (5, 9) and (3, 9) mod 113, and (3, 3) mod 103, "
-        "have recipes and no run yet.",
+        "nothing but large differences. Bijections whose exponents differ are in a study at ten "
+        "times the learning rate and",
+        "twice the weight decay, 3,000 steps at most, three seeds a pair.",
     ]
 
 
