@@ -132,7 +132,9 @@ def test_where_a_branch_crosses():
 
 
 def test_no_sum_is_what_no_renaming_makes_one():
-    """Against every u, v and h there are, for p = 3; and never of a sum, however it is named."""
+    """Against every u, v and h there are, for p = 3; and never of a sum, however it is named.
+    Answers can be renamed, so that the first pair's may be 0.
+    """
     import itertools
 
     p = 3
@@ -145,13 +147,14 @@ def test_no_sum_is_what_no_renaming_makes_one():
     }
     task = tasks.modular_addition(p)
     said = 0
-    for labels in itertools.product(range(p), repeat=p * p):
+    for others in itertools.product(range(p), repeat=p * p - 1):
+        labels = (0, *others)
         table = dict(task.__dict__, labels=torch.tensor(labels), operation=None)
         made = tasks.Task(**{k: v for k, v in table.items() if k in task.__dataclass_fields__})
         if operations.is_no_sum(made):
             said += 1
             assert labels not in sums
-    assert said > 1000
+    assert said > 300
 
 
 def test_which_operations_are_sums():
