@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from interp_utils import Run, tasks
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 OTHER = {
     "INTERP_RUN": "../checkpoints/p64_seed0",
@@ -58,6 +60,18 @@ def executed(out: Path, numbers: Iterable[str], **environment: str) -> list:
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return nbformat.read(out, as_version=4).cells
+
+
+def test_notebooks_go_through_where_nobody_knows_the_training_pairs(request, tmp_path):
+    """On a model as people have it: one checkpoint, and no training pairs."""
+    if not request.config.getoption("--other-runs"):
+        pytest.skip("half a minute: make other-runs")
+    shipped = Run.load(NOTEBOOKS.parent / "checkpoints" / "p59_seed0")
+    task = tasks.modular_addition(59, train="unknown")
+    weights = {shipped.step: shipped.weights()}
+    Run.from_checkpoints(weights, task, out=tmp_path / "elsewhere", progress=False)
+    text = shown(executed(tmp_path / "out.ipynb", NUMBERS, INTERP_RUN=str(tmp_path / "elsewhere")))
+    assert "elsewhere" in text and "holds" in text and "not about this run" in text
 
 
 @pytest.mark.parametrize(
