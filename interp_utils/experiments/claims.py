@@ -54,6 +54,16 @@ class Claim:
 own = partial(Claim, source="-", says="-")  # a claim that this suite found itself
 
 
+def has(measure: str) -> Callable[[Row], bool]:
+    """The rows that have a measure, for `about`."""
+    return lambda row: measure in row
+
+
+def where(column: str, *values: Any) -> Callable[[Row], bool]:
+    """The rows that have one of these values in a column, for `about`."""
+    return lambda row: row.get(column) in values
+
+
 def ended_before(step: int) -> Undecided:
     """A run that does not fulfil the claim may still do so if it ended before this step."""
 
@@ -65,8 +75,18 @@ def ended_before(step: int) -> Undecided:
 
 
 def ended_early(row: Row, fulfilled: bool) -> str | None:
-    """A run that does not fulfil the claim may still do so, however long it was."""
-    return None if fulfilled else f"ended at {row['steps']:,}"
+    """A row that does not fulfil the claim may still do so, however long its training was."""
+    return None if fulfilled else ended(row)
+
+
+def while_it_lasted(row: Row, fulfilled: bool) -> str | None:
+    """A row that fulfils the claim, that something never happens, may still break it."""
+    return ended(row) if fulfilled else None
+
+
+def ended(row: Row) -> str:
+    """At which step the row's training ended, or by which step all of its trainings had."""
+    return f"ended by {row['lengths'][-1]:,}" if "lengths" in row else f"ended at {row['steps']:,}"
 
 
 def other_settings(what: str) -> Undecided:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from interp_utils.experiments.claims import Claim, Undecided, ended_early, other_settings
+from interp_utils.experiments.claims import Claim, Undecided, ended_early, has, other_settings
 from interp_utils.experiments.groups.row import generalised
 from interp_utils.experiments.rules import Row, Rule, above, below, exactly
 
@@ -20,10 +20,6 @@ def memoriser(row: Row) -> bool:
     """A control, with little data or random labels, that is right only on its training pairs."""
     control = "labels" in row and (row["labels"] == "random" or row["fraction"] < 0.5)
     return control and row["test accuracy"] < 0.1
-
-
-def of_all(row: Row) -> bool:
-    return "sets of key irreps" in row
 
 
 def on_few(share: float, row: Row) -> bool:
@@ -38,6 +34,7 @@ def by_chance(p_value: str) -> Undecided:
     )
 
 
+of_all = has("sets of key irreps")
 NOTEBOOK = "11"
 WEIGHTS = f"{NOTEBOOK} · Which irreps: weights, neurons, logits"
 LOGITS = f"{NOTEBOOK} · Are the logits characters?"

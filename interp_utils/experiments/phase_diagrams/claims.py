@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import Claim, other_settings
-from interp_utils.experiments.claims import own as found_here
+from interp_utils.experiments.claims import (
+    Claim,
+    ended,
+    ended_early,
+    other_settings,
+    own,
+    while_it_lasted,
+)
 from interp_utils.experiments.phase_diagrams.branches import LAST, SETTLED
 from interp_utils.experiments.rules import Row, above, at_least, at_most, below, between, exactly
 
@@ -18,22 +24,13 @@ CENSORED = "a training that had not generalised counts with its last step"
 TRAININGS, DECAYS, SHARES = "trainings", "weight decays", "shares"
 
 
-def while_it_lasted(row: Row, fulfilled: bool) -> str | None:
-    """What had not generalised may still do so; what has, decides."""
-    return f"ended by {row['lengths'][1]:,}" if fulfilled else None
-
-
 def division_censored(row: Row, fulfilled: bool) -> str | None:
-    return f"a / b ended by {row['lengths'][1]:,}" if row["a / b was censored"] else None
+    return f"a / b {ended(row)}" if row["a / b was censored"] else None
 
 
 def still_falling(row: Row, fulfilled: bool) -> str | None:
     lost = row["test accuracy, lost in the last steps"]
     return f"still falling, by {lost:.1%} in {LAST} steps" if lost > SETTLED else None
-
-
-def unless_it_ended(row: Row, fulfilled: bool) -> str | None:
-    return None if fulfilled else f"ended by {row['lengths'][1]:,}"
 
 
 CLAIMS = [
@@ -147,7 +144,7 @@ CLAIMS = [
         exactly(True, "test accuracy stays above 99 %"),
         OPERATIONS,
         counts=TRAININGS,
-        undecided=unless_it_ended,
+        undecided=ended_early,
     ),
     Claim(
         "what is not, is not",
@@ -159,7 +156,7 @@ CLAIMS = [
         OPERATIONS,
         counts=TRAININGS,
         tolerance=CENSORED,
-        undecided=unless_it_ended,
+        undecided=ended_early,
     ),
     Claim(
         "a^3 + a b^2 + b is memorised",
@@ -226,7 +223,7 @@ CLAIMS = [
 ]
 
 OWN = [
-    found_here(
+    own(
         "the more weight decay, the fewer pairs it takes",
         measure="least shares do not grow with weight decay",
         rule=exactly(True, "not more than with the next smaller weight decay"),
@@ -234,7 +231,7 @@ OWN = [
         counts="steps of weight decay",
         tolerance="one seed of three is enough",
     ),
-    found_here(
+    own(
         "sums under another name have the same circuit",
         measure="logit variance explained of sums",
         rule=above(0.8, "%"),
@@ -242,14 +239,14 @@ OWN = [
         counts=TRAININGS,
         tolerance="cosines of the key frequencies in the task's own coordinates",
     ),
-    found_here(
+    own(
         "how soon it forgets is set by learning rate times weight decay, too",
         measure="test accuracy, difference at equal decay",
         rule=at_most(0.05, "%"),
         notebook=BACK,
         tolerance="twice the weight decay after half the steps, at every share",
     ),
-    found_here(
+    own(
         "without weight decay what was learned stays",
         measure="test accuracy without weight decay",
         rule=above(0.99, "%"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from interp_utils.experiments.claims import ended, has
 from interp_utils.experiments.powers.row import generalised, is_bijection, of_run
 from interp_utils.experiments.powers.together import PUBLISHED
 from interp_utils.experiments.rules import Row
@@ -35,14 +36,9 @@ def control(row: Row) -> bool:
     return row.get("task") == "random labels"
 
 
-def together(row: Row) -> bool:
-    return "order of Table 1" in row
-
-
-def of_study(row: Row) -> bool:
-    return "a = b over neither" in row
-
-
 def not_yet(row: Row, fulfilled: bool) -> str | None:
     """A run that had not generalised by its end does not say whether it would have."""
-    return None if row["has generalised"] else f"ended at {row['steps']:,}"
+    return None if row["has generalised"] else ended(row)
+
+
+together, of_study = has("order of Table 1"), has("a = b over neither")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import own
-from interp_utils.experiments.remainders.claims.rows import OURS, has
+from interp_utils.experiments.claims import has, own
+from interp_utils.experiments.remainders.claims.rows import OURS
 from interp_utils.experiments.rules import above, below, exactly
 
 TASK, TRAINING = "08 · The task", "08 · Training"

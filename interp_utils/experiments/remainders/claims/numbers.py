@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import Claim
-from interp_utils.experiments.remainders.claims.rows import has
+from interp_utils.experiments.claims import Claim, has
 from interp_utils.experiments.rules import exactly
 
 TASK = "08 · The task"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import Claim
-from interp_utils.experiments.remainders.claims.rows import OURS, has
+from interp_utils.experiments.claims import Claim, has
+from interp_utils.experiments.remainders.claims.rows import OURS
 from interp_utils.experiments.rules import above, at_least, below, between
 
 SPIKE = "09 · Is the spike in the number of active frequencies real?"

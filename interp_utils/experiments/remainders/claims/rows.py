@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from interp_utils.experiments.rules import Row
+from interp_utils.experiments.claims import where
 
-
-def of_kind(*kinds: str) -> Callable[[Row], bool]:
-    return lambda row: row.get("kind") in kinds
-
-
-def has(measure: str) -> Callable[[Row], bool]:
-    return lambda row: measure in row
-
-
+of_kind = partial(where, "kind")
 OURS, ADDITION = of_kind("T_miiii"), of_kind("T_nanda")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from interp_utils.experiments.claims import Claim, ended_before, other_settings
-from interp_utils.experiments.remainders.claims.rows import OURS, has, of_kind
+from interp_utils.experiments.claims import Claim, ended, ended_before, has, other_settings
+from interp_utils.experiments.remainders.claims.rows import OURS, of_kind
 from interp_utils.experiments.remainders.row import FIRST, MASKED_FIRST
 from interp_utils.experiments.rules import above, at_least, at_most, below, between, exactly
 
@@ -108,9 +108,7 @@ CLAIMS = [
         replace(below("answers"), words="not all"),
         CONTROLS,
         about=of_kind("λ = 0"),
-        undecided=lambda row, fulfilled: (
-            f"ended at {row['steps']:,}" if row["steps"] < PUBLISHED_STEPS else None
-        ),
+        undecided=lambda row, fulfilled: ended(row) if row["steps"] < PUBLISHED_STEPS else None,
     ),
     Claim(
         "Grokfast learns more, at equal length",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
-from interp_utils.experiments.claims import ended_before
+from interp_utils.experiments.claims import ended_before, where
 from interp_utils.experiments.rules import Row
 
 PUBLISHED_STEPS = 50_000  # for both tasks
@@ -12,10 +12,7 @@ REPORT, NOTES = "§3.4", "notes in the notebooks"
 NEARLY = "1 % of lists"
 VARIABLE = "one head, variable length"
 by_then = ended_before(PUBLISHED_STEPS)
-
-
-def of_kind(*kinds: str) -> Callable[[Row], bool]:
-    return lambda row: row.get("kind") in kinds
+of_kind = partial(where, "kind")
 
 
 def is_compared(row: Row) -> bool:
