@@ -45,7 +45,7 @@ FIGURES = {
     "phase_map": lambda: plots.phase_map(
         CELLS, "share", "decay", "phase", title="t", x_title="x", y_title="y", text="step"
     ),
-    "loss": lambda: plots.loss_curves(METRICS, {"memorisation": (0, 1), "cleanup": (1, 2)}),
+    "loss": lambda: plots.loss_curves(METRICS, phases={"memorisation": (0, 1), "cleanup": (1, 2)}),
     "curves": lambda: plots.curves(METRICS, {"train_loss": "train"}, title="t", y_title="y (nats)"),
     "heatmap": lambda: plots.heatmap(torch.rand(3, 3), title="t", x_title="b", y_title="a"),
     "how_it_works": lambda: plots.how_it_works(7, [1, 2], 3, 5),

@@ -94,15 +94,15 @@ def test_share_on_several_is_least_squares(p, a, keys):
         wave(angle(p, key) * names.double()) for key in keys for wave in (torch.cos, torch.sin)
     ]
     design = torch.stack([torch.ones(len(names)).double(), *waves], 1)
-    assert relabelling.share_on(values, names, keys, p) == pytest.approx(
+    assert relabelling.share_on(values, names, p, keys) == pytest.approx(
         literal_share(values, design).item(), abs=1e-9
     )
-    assert relabelling.share_on(planted, names, keys, p) == pytest.approx(1)
+    assert relabelling.share_on(planted, names, p, keys) == pytest.approx(1)
 
 
 def test_share_on_of_nothing_is_what_it_says():
     names, keys = torch.arange(101), [3, 7, 20]
-    assert relabelling.share_on(random(101, 200), names, keys, 101) == pytest.approx(
+    assert relabelling.share_on(random(101, 200), names, 101, keys) == pytest.approx(
         2 * 3 / 100, rel=0.1
     )
 
@@ -145,12 +145,12 @@ def test_without_a_frequency(size, p):
         )
         design = waves - waves.mean(0)
         fit = design @ torch.linalg.lstsq(design, values, driver="gelsd").solution
-        rest = relabelling.without_frequency(values, names, f, p)
+        rest = relabelling.without_frequency(values, names, p, f)
         assert torch.allclose(rest, values - fit) and torch.allclose(rest.mean(0), values.mean(0))
         assert relabelling.frequency_shares(rest, names, p)[f] < 1e-12
     for wrong in (0, p // 2 + 1):
         with pytest.raises(ValueError, match=f"frequencies mod {p} are 1"):
-            relabelling.without_frequency(values, names, wrong, p)
+            relabelling.without_frequency(values, names, p, wrong)
 
 
 def test_waves_that_are_one_on_these_names_count_once():
@@ -160,8 +160,8 @@ def test_waves_that_are_one_on_these_names_count_once():
     names, values = torch.arange(0, 12, 2), random(6, 3)
     one = relabelling.frequency_shares(values, names, 12)[1].item()
     assert 0.05 < one < 0.8
-    assert relabelling.share_on(values, names, [1], 12) == pytest.approx(one)
-    assert relabelling.share_on(values, names, [1, 5], 12) == pytest.approx(one)
+    assert relabelling.share_on(values, names, 12, [1]) == pytest.approx(one)
+    assert relabelling.share_on(values, names, 12, [1, 5]) == pytest.approx(one)
 
 
 def test_best_shares_are_of_each_neuron_that_varies():

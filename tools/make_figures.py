@@ -40,7 +40,9 @@ def main() -> None:
             order=order,
         ),
         "grokking": plots.loss_curves(
-            run.metrics, milestones.phases(run.metrics), title="Grokking (a + b) mod 113"
+            run.metrics,
+            title="Grokking (a + b) mod 113",
+            phases=milestones.phases(run.metrics),
         ),
     }
     for name, figure in figures.items():

@@ -81,7 +81,7 @@ def frequency_shares(
 
 @at_least_float32
 def without_frequency(
-    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], k: int, p: int
+    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], p: int, k: int
 ) -> Float[Tensor, "name m"]:
     """Values less the part that {cos, sin} 2 pi k name / p explain; the mean stays. Raises
     ValueError for a frequency k outside 1 .. p // 2.
@@ -94,7 +94,7 @@ def without_frequency(
 
 @at_least_float32
 def share_on(
-    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], keys: Sequence[int], p: int
+    values: Float[Tensor, "name m"], names: Int[Tensor, "name"], p: int, keys: Sequence[int]
 ) -> float:
     """Share of the variance over names that the waves of all these frequencies explain together, by
     least squares.

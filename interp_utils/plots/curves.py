@@ -73,8 +73,9 @@ def curves(
 
 def loss_curves(
     metrics: pd.DataFrame,
-    phases: Mapping[str, tuple[int, int]] | None = None,
+    *,
     title: str = "Loss over training",
+    phases: Mapping[str, tuple[int, int]] | None = None,
 ) -> go.Figure:
     """Train and test loss of a run's metrics, logarithmic."""
     columns = {"train_loss": "train", "test_loss": "test"}

@@ -108,8 +108,7 @@ def modular_product(
     the answer 1. Tokens are the numbers themselves, "=" is p, and the model has p outputs, of which
     output 0 is never an answer. Other arguments are as for `modular_addition`.
     """
-    if modulus(p) < 3 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
-        raise ValueError(f"discrete logarithms mod p need an odd prime p, got {p}")
+    require_odd_prime(p, "discrete logarithms mod p need")
     log = discrete_logarithm(p)[1:]
     operation = Operation(log, log, log.argsort())
     units = list(range(1, p))
@@ -215,6 +214,12 @@ def _require_no_split(params: Mapping[str, Any]) -> None:
 def pairs(n_a: int, n_b: int) -> Int[Tensor, "n 2"]:
     """All pairs (a, b), a-major."""
     return torch.cartesian_prod(torch.arange(n_a), torch.arange(n_b))
+
+
+def require_odd_prime(p: int, what: str) -> None:
+    """Raises ValueError for any other p. what: what needs it, "division needs"."""
+    if modulus(p) < 3 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
+        raise ValueError(f"{what} an odd prime p, got {p}")
 
 
 def modulus(p: int) -> int:

@@ -4,7 +4,6 @@ sums.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from interp_utils.tasks.checks import plain_numbers
 from interp_utils.tasks.layout import Layout, Operation
-from interp_utils.tasks.modular import Train, modulus, table_task
+from interp_utils.tasks.modular import Train, modulus, require_odd_prime, table_task
 from interp_utils.tasks.powers import powers
 from interp_utils.tasks.splits import Split
 from interp_utils.tasks.task import Task
@@ -45,9 +44,9 @@ def modular_polynomial(
     """
     terms, n = polynomial(formula), torch.arange(modulus(p))
     mixed = [powers_of for powers_of in terms if all(powers_of)]
-    operation = None if mixed else Operation(_of_a(terms, p), _of_b(terms, p), n)
+    operation = None if mixed else Operation(_of_a(p, terms), _of_b(p, terms), n)
     params = {"p": p, "formula": formula, "frac_train": frac_train, "seed": seed, "split": split}
-    labels = values(terms, p)
+    labels = values(p, terms)
     return table_task("modular_polynomial", labels, p, params, layout, train, operation=operation)
 
 
@@ -66,8 +65,7 @@ def modular_quotient(
     operation: a = 0 has no logarithm, and without it the quotient would be a difference of discrete
     logarithms mod p - 1. Other arguments are as for `modular_addition`.
     """
-    if modulus(p) < 3 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
-        raise ValueError(f"division by 1 .. p - 1 needs an odd prime p, got {p}")
+    require_odd_prime(p, "division by 1 .. p - 1 needs")
     inverses = torch.tensor([pow(b, -1, p) for b in range(1, p)])
     labels = torch.arange(p)[:, None] * inverses % p
     form = layout or Layout(["a", "b", p], tokens=(list(range(p)), list(range(1, p))))
@@ -100,7 +98,7 @@ def polynomial(formula: str) -> Terms:
     return terms
 
 
-def values(terms: Terms, p: int) -> Int[Tensor, "a b"]:
+def values(p: int, terms: Terms) -> Int[Tensor, "a b"]:
     """The polynomial's value at every pair, mod p."""
     table = torch.zeros(p, p, dtype=torch.int64)
     for (i, j), coefficient in terms.items():
@@ -109,13 +107,13 @@ def values(terms: Terms, p: int) -> Int[Tensor, "a b"]:
     return table
 
 
-def _of_a(terms: Terms, p: int) -> Int[Tensor, "p"]:
+def _of_a(p: int, terms: Terms) -> Int[Tensor, "p"]:
     """The terms in a, and the constant."""
-    return values({powers_of: c for powers_of, c in terms.items() if not powers_of[1]}, p)[:, 0]
+    return values(p, {powers_of: c for powers_of, c in terms.items() if not powers_of[1]})[:, 0]
 
 
-def _of_b(terms: Terms, p: int) -> Int[Tensor, "p"]:
-    return values({powers_of: c for powers_of, c in terms.items() if powers_of[1]}, p)[0]
+def _of_b(p: int, terms: Terms) -> Int[Tensor, "p"]:
+    return values(p, {powers_of: c for powers_of, c in terms.items() if powers_of[1]})[0]
 
 
 def _power(p: int, exponent: int) -> Int[Tensor, "p"]:

@@ -182,7 +182,7 @@ def _spectra(model: CachedModel, run: Run) -> Row:
     sines = [row for row, name in enumerate(fourier.component_names(p)) if name.startswith("sin")]
     on_keys = {
         f"written by {name}, share on key frequencies": relabelling.share_on(
-            relabelling.class_means(part.cpu(), names), names.unique(), keys, p
+            relabelling.class_means(part.cpu(), names), names.unique(), p, keys
         )
         for name, part, names in zip("xy", written(model), (u, v), strict=True)
     }
