@@ -1,11 +1,12 @@
 import os
+import shlex
 
 import jaxtyping
 import pytest
 from hypothesis import settings
 
 import tests.accelerator  # noqa: F401
-from interp_utils import ModelConfig, Run, TrainConfig, tasks, train
+from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train
 from interp_utils.training import stopwatch
 
 settings.register_profile("suite", deadline=None, print_blob=True)
@@ -13,6 +14,11 @@ settings.load_profile("suite")
 
 SMALL_MODEL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 SMALL_TRAINING = TrainConfig(steps=60, log_every=10, snapshot_every=20)
+
+
+def weights_equal(first: Run, second: Run) -> bool:
+    a, b = first.weights(), second.weights()
+    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
 def pytest_addoption(parser):
@@ -58,6 +64,18 @@ def small_run(small_task, tmp_path_factory) -> Run:
         out=tmp_path_factory.mktemp("small"),
         progress=False,
     )
+
+
+@pytest.fixture
+def shell(capsys):
+    """Runs a command line: (exit code, stdout, stderr)."""
+
+    def run(line):
+        capsys.readouterr()
+        code = cli.main(shlex.split(line))
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ against a forward written out.
 """
 
 import math
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch.nn.functional import relu
 
 from interp_utils import CachedModel, ModelConfig, ablation, models, neurons, tasks, trajectories
+from tests import test_forward
 
 TASK = tasks.modular_addition(11)
 BACKENDS = [False, True] if models.has_hooked_transformer() else [True]
@@ -35,12 +37,7 @@ def config(**changes):
     )
 
 
-def random_weights(config):
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: 0.5 * torch.randn(shape, generator=generator)
-        for name, shape in models.weight_shapes(config).items()
-    }
+random_weights = partial(test_forward.random_weights, scale=0.5)
 
 
 def literal_forward(W, tokens, causal=True, edits=None):

@@ -24,7 +24,7 @@ from interp_utils.cli import commands, constructors, options, spelling, text, ve
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+from tests.conftest import SMALL_MODEL, SMALL_TRAINING, weights_equal
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 SIZES = "--d-model 16 --n-heads 2 --d-head 8"
@@ -37,18 +37,6 @@ SORTING = (
     "none --batch-size 8 --quiet"
 )
 SORTING_MODEL = dataclasses.replace(SMALL_MODEL, d_mlp=None)
-
-
-@pytest.fixture
-def shell(capsys):
-    """Runs a command line: (exit code, stdout, stderr)."""
-
-    def run(line):
-        capsys.readouterr()
-        code = cli.main(shlex.split(line))
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -86,11 +74,6 @@ def parse(line: str) -> dict[str, dict]:
     """What a command line gives of each group of options."""
     arguments = cli.parser().parse_args(shlex.split(line))
     return {title: options.given(arguments, title) for title in ("task", "model", "training")}
-
-
-def weights_equal(first: Run, second: Run) -> bool:
-    a, b = first.weights(), second.weights()
-    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from interp_utils import ModelConfig, models, tasks
+from tests.test_forward import random_weights
 
 TASK = tasks.modular_addition(7)
 CONFIG = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
@@ -15,12 +16,8 @@ FULL = CONFIG.for_task(TASK)
 
 
 def drawn(config=FULL, biases=False):
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: 0.5 * torch.randn(shape, generator=generator)
-        for name, shape in models.weight_shapes(config).items()
-        if biases or not models.is_bias(name)
-    }
+    weights = random_weights(config, scale=0.5)
+    return {name: w for name, w in weights.items() if biases or not models.is_bias(name)}
 
 
 WEIGHTS = drawn()

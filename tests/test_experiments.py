@@ -3,7 +3,6 @@ listed and claimed with nothing else edited.
 """
 
 import json
-import shlex
 import sys
 import textwrap
 
@@ -66,19 +65,10 @@ def alone(tmp_path, monkeypatch):
         sys.modules.pop(f"interp_utils.experiments.{name}", None)
 
 
-@pytest.fixture
-def shell(capsys):
-    def run(line):
-        code = cli.main(shlex.split(line))
-        return code, capsys.readouterr().out
-
-    return run
-
-
 def test_an_experiment_is_a_folder(alone, shell, monkeypatch):
     monkeypatch.chdir(alone)
     (alone / "docs").mkdir()
-    code, listed = shell("ship")
+    code, listed, _ = shell("ship")
     assert code == 0 and "combinations_seed1  Combinations  4" in listed
     assert shell("ship combinations_seed0 combinations_seed1 --quiet")[0] == 0
     for seed in (0, 1):
@@ -87,7 +77,7 @@ def test_an_experiment_is_a_folder(alone, shell, monkeypatch):
         assert whole.steps == [0, 1, 2, 4] and shipped.steps == [2, 4] and shipped.finished
     assert not whole.task.train_mask.equal(Run.load("runs/combinations_seed0").task.train_mask)
     assert "combinations_seed0" in shell("list checkpoints")[1]
-    code, measured = shell("measure checkpoints/combinations_seed0")
+    code, measured, _ = shell("measure checkpoints/combinations_seed0")
     assert code == 0 and "linear_combination p=5 alpha=2 beta=3" in measured
     for name, value in general.row(Run.load("checkpoints/combinations_seed0")).items():
         assert f"{name} " in measured and f"{value:.4g}" in measured
@@ -109,7 +99,7 @@ def test_numbers_that_changed_are_found(alone, shell, monkeypatch, capsys):
     shell("ship combinations_seed0 combinations_seed1 --quiet")
     monkeypatch.setattr(shipping, "WORKERS", 1)
     assert shell("claims --quiet")[0] == 0
-    assert shell("claims --check --quiet") == (0, "docs/claims.md says what the runs say\n")
+    assert shell("claims --check --quiet") == (0, "docs/claims.md says what the runs say\n", "")
     numbers = json.loads((alone / "docs" / "claims.json").read_text())
     numbers["combinations"]["combinations_seed1"]["test loss"] *= 2
     shipping.write(numbers, alone / "docs")

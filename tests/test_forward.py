@@ -14,11 +14,11 @@ from interp_utils.tasks import Task
 SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 
 
-def random_weights(config, seed=0):
-    """Every weight random, biases too, so that a forgotten one shows."""
+def random_weights(config, seed=0, scale=0.3, dtype=torch.float32):
+    """Every weight random, biases and scales too, so that a forgotten one shows."""
     generator = torch.Generator().manual_seed(seed)
     return {
-        name: 0.3 * torch.randn(shape, generator=generator)
+        name: scale * torch.randn(shape, generator=generator, dtype=dtype)
         for name, shape in models.weight_shapes(config).items()
     }
 

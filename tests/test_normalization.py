@@ -4,6 +4,7 @@ written out in float64, and trainings that resume bit for bit.
 
 import dataclasses
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from interp_utils import (
     train_many,
 )
 from interp_utils.losses import cross_entropy
+from tests import test_forward
 from tests.test_bridge import BACKENDS
 
 TASK = tasks.modular_addition(7, frac_train=0.8)
@@ -32,13 +34,7 @@ def config(kind, n_layers=1, **changes):
     return made.for_task(TASK)
 
 
-def random_weights(config):
-    """Scales and shifts too, so that one that is left out shows."""
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: 0.5 * torch.randn(shape, generator=generator, dtype=torch.float64)
-        for name, shape in models.weight_shapes(config).items()
-    }
+random_weights = partial(test_forward.random_weights, scale=0.5, dtype=torch.float64)
 
 
 def normalised(x, kind, W, name):

@@ -558,18 +558,6 @@ SIZES = "--d-model 16 --n-heads 2 --d-head 8 --d-mlp 32"
 SHELL = f"sweep modular_addition {SIZES} --steps 4 --log-every 2 --frac-train 0.6 --quiet"
 
 
-@pytest.fixture
-def shell(capsys):
-    """Runs a command line: (exit code, stdout, stderr)."""
-
-    def run(line):
-        capsys.readouterr()
-        code = cli.main(shlex.split(line))
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def test_every_combination_from_a_shell(shell, tmp_path, updates):
     line = f"{SHELL} --p 5 --vary lr=1e-2,2e-2 --vary model-seed=0,1,2 --out {tmp_path}"
     code, out, err = shell(line)

@@ -18,12 +18,7 @@ from interp_utils import (
 )
 from interp_utils.runs import export, storage
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
-
-
-def weights_equal(first: Run, second: Run) -> bool:
-    a, b = first.weights(), second.weights()
-    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
+from tests.conftest import SMALL_MODEL, SMALL_TRAINING, weights_equal
 
 
 def literal(task, model_config, config, steps):
