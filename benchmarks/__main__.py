@@ -46,6 +46,18 @@ def steps(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
     )
 
 
+def block(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
+    compared = {
+        "the plain block": loops.ours(*loops.addition(p), device),
+        "simplified, as it is written down": loops.block(p, "hooked", device),
+        OURS: loops.block(p, "table", device),
+        "its matrix products alone": loops.block_products(p, device),
+        "simplified and parallel": loops.block(p, "table", device, "parallel"),
+    }
+    title = f"full-batch step of a simplified block, p = {p}"
+    return section(title, take_turns(compared, repeats, device), OURS, device=device.type)
+
+
 def growth(
     field: str, values: list[int], p: int, repeats: int, device: torch.device
 ) -> dict[str, Any]:
@@ -152,6 +164,7 @@ def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
     for device in map(torch.device, ["cpu", "cuda"][: 1 + torch.cuda.is_available()]):
         many = [2, 4] if quick else [1, 2, 4, 8] if device.type == "cpu" else [1, 8, 64]
         yield steps(p, repeats, device)
+        yield block(p, repeats, device)
         yield remainders(p, repeats, device)
         yield growth("p", [11, 23] if quick else [53, 113, 173], p, repeats, device)
         yield growth("d_mlp", [128, 512] if quick else [128, 512, 2048], p, repeats, device)

@@ -12,6 +12,8 @@ import torch
 from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import RunConfig
 from interp_utils.experiments.sorting.recipes import VARIANTS
+from interp_utils.models.blocks import BlocksConfig
+from interp_utils.models.blocks.config import Form
 from interp_utils.tasks import Task
 from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
@@ -66,6 +68,24 @@ def stacked(p: int, seeds: int, device: torch.device) -> Step:
     return StackedTrainer([task] * seeds, configs, device).update
 
 
+def block(p: int, forward: str, device: torch.device, form: Form = "sequential") -> Step:
+    """A step of one simplified block, at the plain block's width."""
+    task, config = addition(p)
+    model = BlocksConfig(form=form).for_task(task)
+    training = dataclasses.replace(config.train, forward=forward)
+    return Trainer(task, RunConfig(model, training), device).update
+
+
+def block_products(p: int, device: torch.device) -> Step:
+    """The products of a sequential block's table forward, and nothing else."""
+    task, config = addition(p)
+    n, c = int(task.train_mask.sum()), config.model.d_vocab_out
+    d_model, d_mlp, rows = config.model.d_model, config.model.d_mlp, 2 * config.model.d_vocab - 1
+    shapes = [*2 * [(rows, d_model, d_model)], (n, d_model, d_mlp)]  # keys, values; to neurons
+    shapes += [(d_mlp, d_model, c), (n, d_model, c), (n, d_mlp, c)]  # W_out W_U, to logits
+    return _products(shapes, device)
+
+
 def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1) -> Step:
     """The products of the table forward at its size, forward and backward, and nothing else."""
     model, n = config.model, int(task.train_mask.sum())
@@ -91,6 +111,11 @@ def products(task: Task, config: RunConfig, device: torch.device, seeds: int = 1
         ]  # W_out W_U, W_O W_U; neurons and z to logits
     else:
         shapes += [(n, d_z, d_model), (n, d_mlp, d_model), (n, d_model, c)]
+    return _products(shapes, device, seeds)
+
+
+def _products(shapes: list[tuple[int, int, int]], device: torch.device, seeds: int = 1) -> Step:
+    """Products of these sizes, "rows inner, inner columns", and those of their gradients."""
     several = () if seeds == 1 else (seeds,)
 
     def random(*shape: int) -> torch.Tensor:

@@ -157,7 +157,8 @@ def test_what_it_cannot_do_says_so(tmp_path):
 
 def test_a_run_of_an_unknown_family_says_what_to_do_and_is_not_damaged(tmp_path, monkeypatch):
     train(TASK, BilinearConfig(), TRAINING, out=tmp_path, progress=False)
-    monkeypatch.delitem(models.FAMILIES, "bilinear")
+    for name in set(models.FAMILIES) - {"transformer"}:  # other tests import more of them
+        monkeypatch.delitem(models.FAMILIES, name)
     message = r"the model is of the family 'bilinear', and \['transformer'\] are known: import"
     with pytest.raises(models.UnknownFamily, match=message):
         Run.load(tmp_path)

@@ -45,6 +45,18 @@ class FamilyConfig(Config):
         """
         raise NotImplementedError
 
+    def _sized(self: C, task: AnyTask) -> C:
+        """`for_task` of a family whose sizes are n_ctx, d_vocab and d_vocab_out."""
+        outputs = sum(task.n_classes) if task.d_vocab_out is None else task.d_vocab_out
+        sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": outputs}
+        for field, needed in sizes.items():
+            if getattr(self, field) not in (None, needed):
+                raise ValueError(
+                    f"{task.name} needs {type(self).__name__}.{field} = {needed}, got "
+                    f"{getattr(self, field)}; leave it None to take it from the task"
+                )
+        return dataclasses.replace(self, **sizes)
+
 
 @dataclass(frozen=True)
 class ModelConfig(FamilyConfig):
@@ -109,12 +121,4 @@ class ModelConfig(FamilyConfig):
         Raises ValueError where a size was given and the task needs another, e.g. a configuration
         for another p.
         """
-        outputs = sum(task.n_classes) if task.d_vocab_out is None else task.d_vocab_out
-        sizes = {"n_ctx": task.n_ctx, "d_vocab": task.d_vocab, "d_vocab_out": outputs}
-        for field, needed in sizes.items():
-            if getattr(self, field) not in (None, needed):
-                raise ValueError(
-                    f"{task.name} needs ModelConfig.{field} = {needed}, got "
-                    f"{getattr(self, field)}; leave it None to take it from the task"
-                )
-        return dataclasses.replace(self, **sizes)
+        return self._sized(task)

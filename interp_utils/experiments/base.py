@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.configs import FamilyConfig, ModelConfig, TrainConfig
 from interp_utils.experiments.claims import Claim, Finding, Rows
 from interp_utils.experiments.rules import Row
 from interp_utils.runs.run import Run
@@ -37,7 +37,7 @@ class Recipe:
     """
 
     make: Callable[..., AnyTask]
-    model: ModelConfig
+    model: FamilyConfig
     train: TrainConfig
     snapshots: Sequence[int] = ()
     half: bool = True
@@ -142,5 +142,8 @@ class Experiment:
 
 
 def one_layer(run: Run) -> bool:
-    """Whether a run's model is one layer of attention and MLP, as most claims require."""
-    return run.config.model.n_layers == 1 and run.config.model.d_mlp is not None
+    """Whether a run's model is a transformer of one layer of attention and MLP, as most claims
+    require.
+    """
+    model = run.config.model
+    return isinstance(model, ModelConfig) and model.n_layers == 1 and model.d_mlp is not None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_utils import models
+
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
@@ -49,6 +51,40 @@ def require_one_after_the_other(model: CachedModel) -> None:
     """Raises DoesNotApply where the MLP does not read attention's output."""
     if getattr(model.model.cfg, "parallel_attn_mlp", False):
         raise DoesNotApply("attention and MLP of this model are parallel: neither skips the other")
+
+
+def require_softmax(model: CachedModel, what: str) -> None:
+    """Raises DoesNotApply, naming what needs it, where the rows of a pattern do not sum to 1."""
+    if _is_shaped(model):
+        raise DoesNotApply(
+            f"{what} is about weights that sum to 1, and this model's pattern is alpha I + beta A "
+            "- gamma C: edit the softmax A with with_values or with_hooks, its hook is "
+            '"softmax"'
+        )
+
+
+def require_attention_skip(model: CachedModel) -> None:
+    """Raises DoesNotApply where nothing skips attention."""
+    if _is_shaped(model):
+        raise DoesNotApply("nothing skips the attention of this model's simplified blocks")
+
+
+def _is_shaped(model: CachedModel) -> bool:
+    return getattr(model.model.cfg, "shaped_attention", False)
+
+
+def value_weights(model: CachedModel, layer: int = 0) -> tuple[Tensor, Tensor]:
+    """W_V and W_O of a layer, "head d_model d_head" and "head d_head d_model". Raises DoesNotApply
+    for a family that does not have them.
+    """
+    weights, names = models.named_weights(model.model), ("W_V", "W_O")
+    full = [f"blocks.{layer}.attn.{name}" for name in names]
+    if missing := [name for name in full if name not in weights]:
+        raise DoesNotApply(
+            f"this model has no {' and no '.join(missing)}: each head mixes its part of the "
+            "residual stream as it is"
+        )
+    return weights[full[0]].detach(), weights[full[1]].detach()
 
 
 def in_sums(model: CachedModel) -> CachedModel:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from interp_utils import devices
 from interp_utils.analysis import algorithm, fourier, neurons, progress
 from interp_utils.measures import ablation, trajectories
+from interp_utils.measures.applies import DoesNotApply
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -222,10 +223,14 @@ def _ablations(model: CachedModel) -> tuple[dict[str, float], list[Verdict]]:
     losses, verdicts = {"nothing removed": before}, []
     for part, (needs, remove) in PARTS.items():
         note = _cannot_ablate(model, needs, before, guess)
-        if note:
+        try:
+            logits = None if note else remove(model)
+        except DoesNotApply as error:
+            logits, note = None, str(error)
+        if logits is None:
             verdicts.append(Verdict(part, NOT_MEASURED, math.nan, "nats", rule, note))
             continue
-        after = losses[part] = progress.mean_loss(remove(model), labels)
+        after = losses[part] = progress.mean_loss(logits, labels)
         word = "hurts"
         if after > guess:
             word = "breaks it"

@@ -17,6 +17,7 @@ from interp_utils.models.family import (
     members_logits_fn,
     sequence_logits_fn,
     trainable,
+    undecayed,
     weight_shapes,
 )
 from interp_utils.models.transformer.building import (
@@ -56,5 +57,6 @@ __all__ = [
     "say_cast",
     "sequence_logits_fn",
     "trainable",
+    "undecayed",
     "weight_shapes",
 ]

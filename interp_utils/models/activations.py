@@ -71,7 +71,8 @@ class Activations:
         ("blocks.0.mlp.hook_post").
 
         pos: a position, None for all positions, or "answer" for where the answer is read.
-        "pattern" and "attn_scores" have axes "a b head key", for the query at `pos`.
+        "pattern" and "attn_scores" ("softmax" of simplified blocks) have axes "a b head key", for
+        the query at `pos`.
         Raises ValueError for a name that the model does not have (with near names), or a position
         out of range.
         """

@@ -66,6 +66,10 @@ class Family(ABC):
     def trainable(self, config: Any) -> list[str]:
         """Names of the weights that are trained; the others keep their initial values."""
 
+    def undecayed(self, config: Any) -> list[str]:
+        """Names of the trained weights that weight decay leaves alone."""
+        return []
+
     @abstractmethod
     def initial_weights(self, config: Any) -> dict[str, Tensor]:
         """Weights at step 0 on the CPU, drawn from a generator of their own with config.seed."""
@@ -179,6 +183,11 @@ def weight_shapes(config: FamilyConfig) -> dict[str, tuple[int, ...]]:
 def trainable(config: FamilyConfig) -> list[str]:
     """Names of the weights that are trained; the others keep their initial values."""
     return family_of(config).trainable(config)
+
+
+def undecayed(config: FamilyConfig) -> list[str]:
+    """Names of the trained weights that weight decay leaves alone."""
+    return family_of(config).undecayed(config)
 
 
 def initial_weights(config: FamilyConfig) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
 
 # The axis of positions of each activation; all others are "batch pos ...".
-QUERY_AXIS = {"pattern": 2, "attn_scores": 2}
+QUERY_AXIS = {"pattern": 2, "attn_scores": 2, "softmax": 2}
 
 
 def require_model_and_task(model: Any, task: Any) -> None:

@@ -23,10 +23,17 @@ class _TorchAdam:
 
     kind: ClassVar[Callable[..., torch.optim.Optimizer]]
 
-    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        weights: Mapping[str, Tensor],
+        undecayed: Collection[str] = (),
+    ) -> None:
         self.weights = weights
+        decayed = [weight for name, weight in weights.items() if name not in undecayed]
+        others = [weight for name, weight in weights.items() if name in undecayed]
         self.optimizer = self.kind(
-            weights.values(),
+            [{"params": decayed}, *([{"params": others, "weight_decay": 0.0}] if others else [])],
             lr=config.lr,
             betas=config.betas,
             eps=config.eps,
@@ -50,7 +57,8 @@ class _TorchAdam:
                 self.optimizer.state[weight]["step"].fill_(step)
         for name, weight in self.weights.items():
             weight.grad = gradients[name]
-        self.optimizer.param_groups[0]["lr"] = lr
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
         self.optimizer.step()
         self.counted = step + 1
 

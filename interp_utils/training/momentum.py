@@ -24,8 +24,13 @@ class Sgd:
     and w <- w - lr b. It is torch.optim.SGD.
     """
 
-    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
-        self.config, self.weights = config, weights
+    def __init__(
+        self,
+        config: TrainConfig,
+        weights: Mapping[str, Tensor],
+        undecayed: Collection[str] = (),
+    ) -> None:
+        self.config, self.weights, self.undecayed = config, weights, undecayed
         self.state: State = {"momentum": _zeros(weights)}
 
     def step(self, step: int, gradients: Mapping[str, Tensor], lr: float) -> None:
@@ -35,7 +40,7 @@ class Sgd:
                 gradients[name],
                 self.state["momentum"][name],
                 momentum=self.config.momentum,
-                weight_decay=self.config.weight_decay,
+                weight_decay=0.0 if name in self.undecayed else self.config.weight_decay,
                 lr=lr,
             )
 
@@ -99,11 +104,16 @@ class Muon:
     factor is from J. Liu et al., Muon is Scalable for LLM Training (arXiv 2502.16982).
     """
 
-    def __init__(self, config: TrainConfig, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        weights: Mapping[str, Tensor],
+        undecayed: Collection[str] = (),
+    ) -> None:
         matrices = {name: weight for name, weight in weights.items() if is_matrix(name)}
         others = {name: weight for name, weight in weights.items() if not is_matrix(name)}
         momentum = _zeros(matrices)
-        self.adamw = AdamW(config, others)
+        self.adamw = AdamW(config, others, undecayed)
         self.state: State = {"momentum": momentum, **self.adamw.state}
         # Heads are views of one weight: the kernel changes the weight by changing the views.
         self.parts = {name: _heads(weight) for name, weight in matrices.items()}

@@ -44,8 +44,11 @@ class MembersOptimiser(Protocol):
     ) -> None: ...
 
 
-def optimiser(config: TrainConfig, weights: Mapping[str, Tensor]) -> Optimiser:
-    return OPTIMISERS[config.optimiser](config, weights)
+def optimiser(
+    config: TrainConfig, weights: Mapping[str, Tensor], undecayed: Collection[str] = ()
+) -> Optimiser:
+    """undecayed: the weights that weight decay leaves alone, by name."""
+    return OPTIMISERS[config.optimiser](config, weights, undecayed)
 
 
 def members_optimiser(

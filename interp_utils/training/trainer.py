@@ -71,7 +71,8 @@ class Trainer:
             name: self.weights[name].requires_grad_() for name in models.trainable(config.model)
         }
         self.filter = gradient_filter(self.config, self.trained)
-        self.optimiser = optimiser(self.config, self.trained)
+        undecayed = models.undecayed(config.model)
+        self.optimiser = optimiser(self.config, self.trained, undecayed)
 
     def update(self) -> None:
         for weight in self.trained.values():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from interp_utils.analysis import circuits, fourier, neurons, sinusoids
 from interp_utils.experiments.rules import Row
-from interp_utils.measures import ablation
+from interp_utils.measures import ablation, applies
 from interp_utils.models import named_weights
 from interp_utils.models.cached import CachedModel
 
@@ -72,9 +72,9 @@ def _attention(model: CachedModel) -> Row:
 
 def _heads(model: CachedModel, keys: list[int]) -> Row:
     """The share of what each head sends to the neurons that has the frequency of its attention."""
-    weights = named_weights(model.model)
-    W_V, W_O = (weights[f"blocks.0.attn.W_{name}"].detach() for name in "VO")
-    ov = circuits.ov_to_neurons(model.W_E[0], W_V, W_O, weights["blocks.0.mlp.W_in"].detach())
+    W_V, W_O = applies.value_weights(model)
+    W_in = named_weights(model.model)["blocks.0.mlp.W_in"].detach()
+    ov = circuits.ov_to_neurons(model.W_E[0], W_V, W_O, W_in)
     frequencies = ablation.head_frequencies(model)
     shares = [fourier.frequency_shares(of_head) for of_head in ov]
     own = [share[k].item() for share, k in zip(shares, frequencies, strict=True)]

@@ -19,6 +19,7 @@ from interp_utils.measures.ablation.parts import (
     hook,
     mean_of_inputs,
 )
+from interp_utils.measures.applies import require_softmax
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
@@ -32,6 +33,7 @@ def without_attention_to(
 
     Raises ValueError for a task that is answered at several positions.
     """
+    require_softmax(model, "removing the attention to a position")
     answer = model.task.answer_pos
     if answer is None:
         raise ValueError(
@@ -74,6 +76,7 @@ def with_attention_to_a(
     """Each head's attention to a is replaced by a given grid (`linear_attention`, say), to b by one
     minus the grid, and to any other position by 0.
     """
+    require_softmax(model, "attention to a, with one minus it to b,")
     model.require_operands("attention to a and b")
     name = hook(model, "pattern", layer)
     a, b = (operand.position for operand in model.task.operands)
@@ -86,6 +89,7 @@ def linear_attention(model: CachedModel, *, layer: int | None = None) -> Float[T
     """Each head's attention to a as the best line in the difference of scores, c + m (s_a - s_b),
     in place of the difference's sigmoid (Nanda et al. 2023, appendix A.1).
     """
+    require_softmax(model, "attention as a line in the difference of scores")
     model.require_operands("attention to a and b")
     name = hook(model, "attn_scores", layer)
     a, b = (operand.position for operand in model.task.operands)

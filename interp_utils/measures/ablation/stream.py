@@ -8,7 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_utils.measures.ablation.parts import How, Logits, check_how, hook, mean_of_inputs
-from interp_utils.measures.applies import has_mlp, require_mlp, require_one_after_the_other
+from interp_utils.measures.applies import (
+    has_mlp,
+    require_attention_skip,
+    require_mlp,
+    require_one_after_the_other,
+)
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
@@ -21,6 +26,7 @@ def without_attention_skip(
     the mean of what skips attention), at every position.
     """
     require_one_after_the_other(model)
+    require_attention_skip(model)
     before, added = hook(model, "resid_pre", layer), hook(model, "attn_out", layer)
     after = hook(model, "resid_mid" if has_mlp(model) else "resid_post", layer)
     return _without_skip(model, before, added, after, how)

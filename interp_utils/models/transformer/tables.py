@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.functional import embedding, scaled_dot_product_attention
 
-from interp_utils.configs import ModelConfig
+from interp_utils.configs import FamilyConfig, ModelConfig
 from interp_utils.models.family import SequenceLogitsFn, Weights
 from interp_utils.models.transformer.weights import act_fn
 
@@ -31,8 +31,11 @@ class Plan(NamedTuple):
     query: Int[Tensor, "*member n"]
 
 
-def make_plan(config: ModelConfig, tokens: Int[Tensor, "*member n ctx"], answer_pos: int) -> Plan:
-    """The plan for these tokens. A causal query reads no position after its own."""
+def make_plan(config: FamilyConfig, tokens: Int[Tensor, "*member n ctx"], answer_pos: int) -> Plan:
+    """The plan for these tokens. A causal query reads no position after its own.
+
+    config: of any family with `attention` and `d_vocab`.
+    """
     answer_pos = range(tokens.shape[-1])[answer_pos]
     if config.attention == "causal":
         tokens = tokens[..., : answer_pos + 1]
