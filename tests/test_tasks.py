@@ -415,6 +415,7 @@ def test_the_users_training_pairs_take_the_place_of_a_split():
         tasks.prime_rows(6, 3),
         tasks.fresh_primality(200, base=3, n_validation=5, n_test=5),
         tasks.gcd(6, 90, separators=True, n_validation=5, n_test=5, n_gcds=9, per_gcd=3),
+        tasks.integer_sequences(n_validation=4, n_test=8),
     ],
     ids=lambda task: task.name,
 )

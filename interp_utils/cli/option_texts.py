@@ -36,6 +36,12 @@ HELP = {
     ("gcd", "n_pairs"): "as many fixed training pairs; none for fresh ones at every step",
     ("gcd", "n_gcds"): "gcds of the stratified test set are 1 .. n_gcds",
     ("gcd", "per_gcd"): "pairs with each of them",
+    ("integer_sequences", "n_terms"): "terms of each sequence",
+    ("integer_sequences", "limit"): "terms are -limit .. limit",
+    (
+        "integer_sequences",
+        "seed",
+    ): "which rules are held out, and what is drawn; the initial weights have a --model-seed",
     ("primality", "n"): "the numbers are 1 .. n",
     ("primality", "split"): "at random from that seed, or the first numbers",
     ("prime_rows", "split"): "at random from that seed, or the first rows",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -35,6 +35,8 @@ class StreamTask(Restorable):
                          with the same number by chance are treated as one: at worst an input is
                          drawn again.
     restore(about, tensors).
+    shows_answers:       False where no input has an answer among its tokens, so that attention may
+                         be bidirectional.
     """
 
     name: str
@@ -42,6 +44,7 @@ class StreamTask(Restorable):
     test: Sequences
     seed: int
     params: Mapping[str, Any]
+    shows_answers: ClassVar[bool] = True
 
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         raise NotImplementedError(f"{type(self).__name__} must say what it draws")

@@ -38,7 +38,7 @@ class Transformer(Family):
                 "only the table forward, for one-layer models without normalization, has "
                 'dropout: leave TrainConfig.dropout 0, or forward "auto"'
             )
-        if isinstance(task, StreamTask) and config.attention != "causal":
+        if isinstance(task, StreamTask) and task.shows_answers and config.attention != "causal":
             raise ValueError(
                 f"bidirectional attention reads {task.name}'s answers in its inputs: leave "
                 "ModelConfig.attention causal"
