@@ -1,5 +1,5 @@
-"""Cross-entropy that keeps its digits. Every loss takes logits and labels and returns nats per
-input, or per input and answer.
+"""Cross-entropy that keeps its digits, and other losses. Each takes logits and labels and returns
+nats per input, or per input and answer; `cosine_loss` is no cross-entropy, and has no unit.
 
 A model gives one answer to each input, or several. The logits of several answers stand side by
 side: each answer has a range of adjacent logits, and a softmax of its own.
@@ -72,6 +72,24 @@ def _log_stablemax(logits: Float[Tensor, "batch c"], dim: int) -> Float[Tensor, 
     return logs - logs.logsumexp(dim, keepdim=True)
 
 
+@at_least_float32
+def cosine_loss(
+    logits: Float[Tensor, "batch c"],
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None = None,
+) -> Float[Tensor, "batch *answer"]:
+    """1 - logit[label], from 0 to 2, of logits that are cosine similarities with a code of each
+    class. Other classes take no part.
+
+    Source: Olin-Ammentorp and Bazhenov, Deep Phasor Networks (arXiv 2106.11908).
+    """
+    labels = labels.to(logits.device)
+    sizes = torch.tensor(class_counts(logits, labels, n_classes), device=logits.device)
+    of_answers = labels[:, None] if labels.ndim == 1 else labels
+    losses = 1 - logits.gather(1, of_answers + sizes.cumsum(0) - sizes)
+    return losses[:, 0] if labels.ndim == 1 else losses
+
+
 def _by_answer(
     log_probabilities: Callable[..., Tensor],
     logits: Float[Tensor, "batch c"],
@@ -94,6 +112,7 @@ LOSSES = {
     "relative": cross_entropy,
     "float64_log_softmax": cross_entropy_float64,
     "stablemax": stablemax_cross_entropy,
+    "cosine": cosine_loss,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from interp_utils.configs.base import Config
 
 Forward = Literal["auto", "table", "hooked"]
-Loss = Literal["relative", "float64_log_softmax", "stablemax"]
+Loss = Literal["relative", "float64_log_softmax", "stablemax", "cosine"]
 Products = Literal["float32", "bfloat16"]
 DropoutMask = Literal["step", "sample"]
 Optimiser = Literal["adamw", "adam", "sgd", "muon"]
@@ -31,7 +31,8 @@ class TrainConfig(Config):
                     HookedTransformer's own, "auto" the first where it applies.
     loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is
                     the published one, whose digits are lost below 1e-16; "stablemax" puts
-                    StableMax in softmax's place (see `losses`).
+                    StableMax in softmax's place; "cosine" is 1 minus the similarity with the
+                    label, for families whose logits are similarities (see `losses`).
     products:       "bfloat16" takes a step's matrix products in half precision (torch.autocast),
                     in float32 losses, the update, weights and rows of metrics.
     deterministic:  bitwise the same weights on the same machine, resumed or not.

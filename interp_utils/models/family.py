@@ -120,6 +120,10 @@ class Family(ABC):
         """
         raise NotImplementedError
 
+    def has_similarities(self, config: Any) -> bool:
+        """Whether logits are similarities, from -1 to 1, with a code of each class."""
+        return False
+
     def check(self, config: Any, task: AnyTask, training: TrainConfig) -> None:
         """Raises ValueError where a model cannot be trained on a task under these settings."""
         if training.dropout:

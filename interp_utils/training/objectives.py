@@ -62,7 +62,13 @@ def check(task: AnyTask, config: RunConfig) -> None:
             f"{task.name} has {int(task.train_mask.sum())} training inputs: leave "
             f"TrainConfig.batch_size None, or at most as many, got {batch_size}"
         )
-    models.family_of(config.model).check(config.model, task, config.train)
+    family = models.family_of(config.model)
+    if config.train.loss == "cosine" and not family.has_similarities(config.model):
+        raise ValueError(
+            'the loss "cosine" is for models whose logits are similarities with the classes, a '
+            "phasor network of scale 1: choose another TrainConfig.loss"
+        )
+    family.check(config.model, task, config.train)
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:

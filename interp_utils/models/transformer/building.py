@@ -111,7 +111,7 @@ def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
     """The model's own weights (not copies) under HookedTransformer's names."""
     if not is_bridge(model):
-        return dict(model.named_parameters(remove_duplicate=False))
+        return _ByName(model.named_parameters(remove_duplicate=False))
     cfg = model.cfg
     sizes = {
         name: getattr(cfg, name)
@@ -126,6 +126,13 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     if others:
         raise ValueError(f"this bridge has weights that have no name here: {', '.join(others[:3])}")
     return found
+
+
+class _ByName(dict):
+    """Weights by name, which say what a model of another family lacks."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise ValueError(f"this model has no {name}; its weights are {', '.join(self)}")
 
 
 def call_with(
