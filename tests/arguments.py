@@ -363,6 +363,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
                 "cross_entropy",
                 "cross_entropy_float64",
                 "stablemax_cross_entropy",
+                "cosine_loss",
                 "class_counts",
             )
             for argument, value in {
