@@ -48,6 +48,19 @@ def cross_entropy_float64(
     """-log softmax(logits)[label] by log-softmax in float64: the published loss (Nanda et al. 2023,
     released code). Computed on the CPU where the logits' device has no float64.
     """
+    return _by_answer(torch.nn.functional.log_softmax, devices.double(logits), labels, n_classes)
+
+
+@at_least_float32
+def cross_entropy_log_softmax(
+    logits: Float[Tensor, "batch c"],
+    labels: Int[Tensor, "batch *answer"],
+    n_classes: int | Sequence[int] | None = None,
+) -> Float[Tensor, "batch *answer"]:
+    """-log softmax(logits)[label] by log-softmax in the precision of the logits, as
+    torch.nn.functional.cross_entropy has it: in float32 a loss below 6e-8 is 0, and the label's
+    logit has then no gradient while the others still have theirs.
+    """
     return _by_answer(torch.nn.functional.log_softmax, logits, labels, n_classes)
 
 
@@ -64,7 +77,7 @@ def stablemax_cross_entropy(
 
     Source: Prieto et al., Grokking at the Edge of Numerical Stability (arXiv 2501.04697).
     """
-    return _by_answer(_log_stablemax, logits, labels, n_classes)
+    return _by_answer(_log_stablemax, devices.double(logits), labels, n_classes)
 
 
 def _log_stablemax(logits: Float[Tensor, "batch c"], dim: int) -> Float[Tensor, "batch c"]:
@@ -96,8 +109,7 @@ def _by_answer(
     labels: Int[Tensor, "batch *answer"],
     n_classes: int | Sequence[int] | None,
 ) -> Float[Tensor, "batch *answer"]:
-    """Minus the log probability of each answer's label, in float64."""
-    logits = devices.double(logits)
+    """Minus the log probability of each answer's label."""
     labels = labels.to(logits.device)
     sizes = class_counts(logits, labels, n_classes)
     of_answers = labels[:, None] if labels.ndim == 1 else labels
@@ -111,6 +123,7 @@ def _by_answer(
 LOSSES = {
     "relative": cross_entropy,
     "float64_log_softmax": cross_entropy_float64,
+    "log_softmax": cross_entropy_log_softmax,
     "stablemax": stablemax_cross_entropy,
     "cosine": cosine_loss,
 }

@@ -362,6 +362,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
             for name in (
                 "cross_entropy",
                 "cross_entropy_float64",
+                "cross_entropy_log_softmax",
                 "stablemax_cross_entropy",
                 "cosine_loss",
                 "class_counts",

@@ -5,7 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interp_utils.losses import cross_entropy, cross_entropy_float64, stablemax_cross_entropy
+from interp_utils.losses import (
+    cross_entropy,
+    cross_entropy_float64,
+    cross_entropy_log_softmax,
+    stablemax_cross_entropy,
+)
 
 
 def exact(logits, labels):
@@ -51,6 +56,25 @@ def test_float64_log_softmax_has_no_digits_left_at_margin_40():
     logits, labels = logits_at_margin(45.0)
     assert relative_error(cross_entropy_float64(logits, labels), exact(logits, labels)) > 0.5
     assert relative_error(cross_entropy(logits, labels), exact(logits, labels)) < 1e-5
+
+
+def test_log_softmax_is_torchs_in_the_precision_of_the_logits():
+    logits, labels = logits_at_margin(5.0)
+    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    assert cross_entropy_log_softmax(logits, labels).equal(expected)
+    double = cross_entropy_log_softmax(logits.double(), labels)
+    assert double.equal(cross_entropy_float64(logits, labels))
+
+
+def test_float32_log_softmax_forgets_the_label_and_not_the_others():
+    """Gradients that ought to sum to zero do not: what makes losses spike."""
+    logits = torch.tensor([[20.0, 0.0]]).requires_grad_()
+    loss = cross_entropy_log_softmax(logits, torch.tensor([0]))
+    loss.sum().backward()
+    assert loss.item() == 0 and logits.grad[0].tolist() == pytest.approx([0, math.exp(-20)])
+    logits.grad = None
+    cross_entropy(logits, torch.tensor([0])).sum().backward()
+    assert logits.grad[0].tolist() == pytest.approx([-math.exp(-20), math.exp(-20)])
 
 
 def test_published_loss_at_ordinary_margins():

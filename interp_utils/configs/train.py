@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from interp_utils.configs.base import Config
 
 Forward = Literal["auto", "table", "hooked"]
-Loss = Literal["relative", "float64_log_softmax", "stablemax", "cosine"]
+Loss = Literal["relative", "float64_log_softmax", "log_softmax", "stablemax", "cosine"]
 Products = Literal["float32", "bfloat16"]
 DropoutMask = Literal["step", "sample"]
 Optimiser = Literal["adamw", "adam", "sgd", "muon"]
@@ -30,9 +30,11 @@ class TrainConfig(Config):
     forward:        "table" the exact fast forward for one-layer models, "hooked"
                     HookedTransformer's own, "auto" the first where it applies.
     loss:           "relative" keeps its relative precision at any margin; "float64_log_softmax" is
-                    the published one, whose digits are lost below 1e-16; "stablemax" puts
-                    StableMax in softmax's place; "cosine" is 1 minus the similarity with the
-                    label, for families whose logits are similarities (see `losses`).
+                    the published one, whose digits are lost below 1e-16; "log_softmax" is torch's
+                    in the weights' precision, with which large steps at small losses may undo what
+                    was learned; "stablemax" puts StableMax in softmax's place; "cosine" is 1 minus
+                    the similarity with the label, for families whose logits are similarities (see
+                    `losses`).
     products:       "bfloat16" takes a step's matrix products in half precision (torch.autocast),
                     in float32 losses, the update, weights and rows of metrics.
     deterministic:  bitwise the same weights on the same machine, resumed or not.
