@@ -34,6 +34,11 @@ def shuffled_sequences() -> Task:
     return Task("sequences", tokens, tokens.sum(1) % 9, torch.arange(50) < 30, (9,), 9)
 
 
+def few_of_many_pairs() -> Task:
+    tokens = torch.randint(40, (30, 2), generator=torch.Generator().manual_seed(2))
+    return Task("pairs", tokens, tokens.sum(1) % 5, torch.arange(30) < 20, (5,), 40)
+
+
 CASES = {
     "default shape": (tasks.modular_addition(11), ModelConfig()),
     "small": (tasks.modular_addition(13), SMALL),
@@ -61,6 +66,7 @@ CASES = {
         ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, biases="all"),
     ),
     'no "=" token': (without_equals(7), SMALL),
+    "nearly as many queries as inputs": (few_of_many_pairs(), SMALL),
     "long sequences": (shuffled_sequences(), SMALL),
 }
 

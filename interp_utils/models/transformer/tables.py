@@ -65,8 +65,14 @@ def from_tables(config: ModelConfig) -> Callable[..., Tensor]:
             einsum(x[plan.query_rows], attn["W_Q"], "query m, head m d -> query head d")
             + attn["b_Q"]
         )
-        scores = einsum(q, k, "query head d, row head d -> query row head") / config.d_head**0.5
-        pattern = scores[plan.query[:, None], plan.rows].softmax(1)  # "n ctx head"
+        root = config.d_head**0.5
+        if len(q) * len(k) > plan.rows.numel():  # a table of scores would have more of them
+            scores = einsum(q[plan.query], k[plan.rows], "n head d, n ctx head d -> n ctx head")
+            scores = scores / root
+        else:
+            scores = einsum(q, k, "query head d, row head d -> query row head") / root
+            scores = scores[plan.query[:, None], plan.rows]
+        pattern = scores.softmax(1)  # "n ctx head"
         # As a product and a sum: a batched matrix product with ctx columns is twice as slow.
         z = (pattern[..., None] * v[plan.rows]).sum(1).flatten(1)  # "n (head d)"
         start = x[plan.query_rows]  # "query d_model"
