@@ -87,6 +87,39 @@ def test_what_is_taken_away_is_the_span_and_the_mean_stays():
     torch.testing.assert_close(grid.view(N, 5), left.float(), rtol=1e-5, atol=1e-6)
 
 
+def whitened(x, classes, mask):
+    """LEACE as it is stated: whiten, take the classes' span away, and colour again."""
+    own = x[mask]
+    covariance = (own - own.mean(0)).T @ (own - own.mean(0)) / len(own)
+    values, vectors = torch.linalg.eigh(covariance)
+    root = vectors @ values.sqrt().diag() @ vectors.T
+    y = torch.eye(int(classes.max()) + 1, dtype=x.dtype)[classes[mask]]
+    shared = root.inverse() @ (own - own.mean(0)).T @ (y - y.mean(0)) / len(own)
+    basis, scales, _ = torch.linalg.svd(shared, full_matrices=False)
+    basis = basis[:, scales > 1e-9 * scales.max()]
+    return x - (x - own.mean(0)) @ (root @ basis @ basis.T @ root.inverse()).T
+
+
+def test_erased_is_leace_and_leaves_nothing_to_read():
+    x3, by_three = on_a_circle(3, seed=3)
+    x5, by_five = on_a_circle(5, seed=8)
+    x = torch.cat([x3, x5], 1) @ planted.random(24, 24, seed=2).double()  # directions correlate
+    left = probes.erased(x, by_three, mask=MASK)
+    torch.testing.assert_close(left, whitened(x, by_three, MASK), rtol=1e-6, atol=1e-8)
+    assert probes.probe(left, by_three, mask=MASK).means.abs().max() < 1e-8
+    null = probes.shuffled_accuracies(left, by_three, mask=MASK)
+    assert probes.probe(left, by_three, mask=MASK).accuracy <= null.max() + 0.05
+    assert probes.probe(left, by_five, mask=MASK).accuracy > 0.95
+    # It changes less than taking the means' span away, and random classes change hardly anything.
+    span = probes.without_directions(x, probes.probe(x, by_three, mask=MASK).means)
+    scale = (x - x.mean(0)).square().sum()
+    at_random = by_three[torch.randperm(N, generator=torch.Generator().manual_seed(0))]
+    rest = probes.erased(x, at_random, mask=MASK)
+    assert (rest - x).square().sum() < 0.2 * scale
+    assert probes.probe(rest, by_three, mask=MASK).accuracy > 0.95
+    assert probes.probe(span, by_three, mask=MASK).means.abs().max() < 1e-8
+
+
 def test_bad_input_is_named():
     x, classes = on_a_circle(3)
     with pytest.raises(ValueError, match="the mask selects 1155 of 1155"):

@@ -85,6 +85,27 @@ def without_directions(
     return (x - rest @ basis.T @ basis).to(activations)
 
 
+@at_least_float32
+def erased(
+    activations: Float[Tensor, "n d"], classes: Int[Tensor, "n"], *, mask: Bool[Tensor, "n"]
+) -> Float[Tensor, "n d"]:
+    """Activations from which no linear map that is fitted on the mask reads the class any better
+    than a constant does, and that have changed least: x - M (M' S^+ M)^+ M' S^+ (x - mean), with
+    the covariance S of the activations and the centred means M of the classes as columns.
+
+    Unlike `without_directions`, it leaves what other directions have in common with the means by
+    their covariance alone. Source: LEACE (Belrose et al. 2023, theorem 4.2). Raises what `probe`
+    raises.
+    """
+    x, classes, mask = _checked(activations, classes, mask)
+    own, y = x[mask], torch.nn.functional.one_hot(classes[mask]).to(x)
+    centred = own - own.mean(0)
+    means = (y.T @ centred) / y.sum(0)[:, None]  # "class d"
+    read = means @ torch.linalg.pinv(centred.T @ centred / len(own), rtol=1e-12, hermitian=True)
+    inner = torch.linalg.pinv(read @ means.T, rtol=1e-9, hermitian=True)
+    return (x - (x - own.mean(0)) @ read.T @ inner @ means).to(activations)
+
+
 def _checked(activations: Tensor, classes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     check_mask(mask)
     x = devices.double(activations)
