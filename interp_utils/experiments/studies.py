@@ -132,14 +132,15 @@ class Study:
     def _work_on(self, name: str, docs: Path, folder: Path, progress: bool) -> None:
         path = folder / self.digests[name]
         if self.stored(docs).get(name, {}).get("recipe") != self.digests[name]:
-            found = self._row(self.recipes[name], path, progress)
+            found = self.measured(self.recipes[name], path, progress)
             row = {"training": name, "recipe": self.digests[name]} | self.trainings[name]
             if twice := row.keys() & found.keys():
                 raise ValueError(f"settings of {name} have the names of measures: {sorted(twice)}")
             self._add(row | found, docs, folder)
         shutil.rmtree(path, ignore_errors=True)
 
-    def _row(self, recipe: Recipe, path: Path, progress: bool) -> Row:
+    def measured(self, recipe: Recipe, path: Path, progress: bool) -> Row:
+        """Trains a recipe in a folder and looks at the run: its row without the settings."""
         log = records(Run.load(path)) if (path / MANIFEST).exists() else []
 
         def goes_on(row: Row) -> bool:
