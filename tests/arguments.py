@@ -258,7 +258,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "bits_beyond.logits": random(P * P, 2),
         **{
             f"{name}.{argument}": value
-            for name in ("probe", "shuffled_accuracies")
+            for name in ("erased", "probe", "shuffled_accuracies")
             for argument, value in {
                 "activations": random(P * P, 5),
                 "classes": torch.arange(P * P) % 3,
