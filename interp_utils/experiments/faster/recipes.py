@@ -21,7 +21,7 @@ P, SHARE = addition.P, 0.3  # the paper's
 LOG_EVERY, SETTLE = 20, 100
 SEARCH_SEED, TRIALS, SEARCH_STEPS = 0, 4, 300
 SEEDS, STEPS = (1, 2, 3), 800
-FAST_SEEDS, FAST_STEPS = range(100, 147), 500
+FAST_SEEDS, FAST_STEPS = range(100, 200), 500
 
 Range = tuple[float, float]  # of which every order of magnitude is as likely
 

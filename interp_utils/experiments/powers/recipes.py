@@ -15,6 +15,7 @@ P = 113  # the report's modulus, except for (7, 7) on 101
 # In the report they grok at 10,000, 3,000 and 1,600 steps.
 TASKS = {
     (101, 7, 7): (12_000, 3),
+    (103, 3, 3): (8_000, 1),
     (P, 2, 2): (6_000, 1),
     (P, 3, 3): (12_000, 4),
     (P, 3, 4): (8_000, 3),
