@@ -14,6 +14,7 @@ from interp_utils.analysis.progress import excluded_loss
 from interp_utils.experiments.addition import phases, weights
 from interp_utils.experiments.powers import bijections
 from interp_utils.experiments.powers import row as powers
+from interp_utils.experiments.remainders import grokfast
 from interp_utils.experiments.remainders import row as remainders
 from interp_utils.experiments.remainders import together as of_remainders
 from interp_utils.experiments.sorting import together as of_sorting
@@ -181,3 +182,15 @@ def test_a_control_has_no_tasks_row(tmp_path):
         ),
     }
     assert not powers.of_run(found) and not powers.generalised(found)
+
+
+def test_the_speed_up_is_a_ratio_of_steps_to_the_level():
+    def row(filter: str, step: int | None, last: int = 4000) -> dict:
+        return {"filter": filter, "step to 95 %": step, "last step": last}
+
+    rows = [row("none", 8000), row("ema", 100), row("ema", 200), row("ema", None)]
+    assert grokfast.ratios(rows) == {}, "no training with a moving average"
+    found = grokfast.ratios([*rows, row("ma", 500)])
+    assert found == {"x y mod 97: ema": 40.0, "x y mod 97: ma": 16.0}
+    censored = grokfast.ratios([row("none", None, 3999), *rows[1:], row("ma", 500)])
+    assert censored["x y mod 97: ma"] == 8.0

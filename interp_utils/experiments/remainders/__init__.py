@@ -1,7 +1,7 @@
 """n mod q for all primes q below p: Syrkis and Søgaard 2024."""
 
 from interp_utils.experiments.base import Experiment, one_layer
-from interp_utils.experiments.remainders import about, claims, row, together
+from interp_utils.experiments.remainders import about, claims, grokfast, row, together
 from interp_utils.experiments.remainders.recipes import RECIPES
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Remainders
@@ -24,6 +24,7 @@ EXPERIMENT = Experiment(
     share=35,
     compared=tuple(together.ADDITION.values()),
     together=together.together,
+    studies=(grokfast.STUDY,),
     intro=about.intro,
     facts=row.facts,
     table=about.table,

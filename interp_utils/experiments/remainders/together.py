@@ -10,10 +10,12 @@ import torch
 from interp_utils import sweeps, tasks
 from interp_utils.analysis import residues
 from interp_utils.experiments.claims import Row, Rows
+from interp_utils.experiments.remainders import grokfast
 from interp_utils.experiments.remainders.recipes import P
 from interp_utils.experiments.remainders.search import STEPS
 
 ADDITION = {53: "p59_seed0", P: "modular_addition"}  # T_nanda, of about the same size
+FILTERED = "x y mod 97"
 NUMBERS, SEARCH, STUDY = "n below 113²", "search, p = 23", Path("studies") / "remainders"
 
 
@@ -25,6 +27,8 @@ def together(rows: Rows, docs: Path) -> Rows:
             found[name] = _over(row, addition)
         if row["kind"] == "λ = 0":
             found[name] = found.get(name, {}) | _against_grokfast(row, rows)
+    filtered = grokfast.speed_up(docs)
+    found |= {FILTERED: filtered} if filtered else {}
     return found | {NUMBERS: _numbers(), SEARCH: _search(docs)}
 
 
