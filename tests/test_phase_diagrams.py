@@ -12,8 +12,8 @@ from interp_utils.experiments.phase_diagrams import (
     cells,
     grids,
     operations,
-    recipes,
     scaling,
+    studies,
 )
 
 P = 11
@@ -158,7 +158,7 @@ def test_no_sum_is_what_no_renaming_makes_one():
 
 
 def test_which_operations_are_sums():
-    (study,) = [each for each in recipes.STUDIES if each.name == "operations"]
+    (study,) = [each for each in studies.STUDIES if each.name == "operations"]
     names = ["a + b", *(of["operation"] for of in study.trainings.values())]
     sums = {name for name in names if operations.task_of(name).operation is not None}
     no_sums = {name for name in names if operations.is_no_sum(operations.task_of(name))}

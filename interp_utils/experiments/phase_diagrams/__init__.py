@@ -3,7 +3,7 @@
 from interp_utils.experiments import general
 from interp_utils.experiments.base import Experiment
 from interp_utils.experiments.phase_diagrams import about, claims, together
-from interp_utils.experiments.phase_diagrams.recipes import STUDIES
+from interp_utils.experiments.phase_diagrams.studies import STUDIES
 
 EXPERIMENT = Experiment(
     name="phase_diagrams",

@@ -14,8 +14,6 @@ from interp_utils import tasks
 from interp_utils.configs import ModelConfig, TrainConfig
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.forks import Fork
-from interp_utils.experiments.phase_diagrams.look import circuit, course, weights
-from interp_utils.experiments.studies import Study
 
 P, SEEDS, USUAL = 53, (0, 1, 2), 1.0  # the last a weight decay
 WIDTH, HEADS = 64, 4
@@ -107,36 +105,3 @@ def grid(**values: Sequence[Any]) -> dict[str, dict[str, Any]]:
     """Every combination, by a name such as "share 0.4, seed 2"."""
     every = [dict(zip(values, each, strict=True)) for each in itertools.product(*values.values())]
     return {", ".join(f"{k.replace('_', ' ')} {v}" for k, v in of.items()): of for of in every}
-
-
-STUDIES = (
-    Study(
-        "decay_by_share",
-        grid(weight_decay=DECAYS, share=SHARES, seed=SEEDS),
-        of_share,
-        weights,
-        SETTLE,
-    ),
-    Study(
-        "rate_by_decay",
-        grid(lr=RATES, weight_decay=RATES_DECAYS, seed=SEEDS),
-        of_rate,
-        weights,
-        SETTLE,
-    ),
-    Study(
-        "operations",
-        grid(operation=(*FORMULAS, "a b", "a / b"), share=(0.5,), seed=SEEDS),
-        operation,
-        circuit,
-        SETTLE,
-    ),
-    Study(
-        "hysteresis",
-        grid(weight_decay=(1.0, 2.0), share=FEWER, seed=SEEDS)
-        | grid(weight_decay=(0.0,), share=(GROKKED_ON,), seed=SEEDS),
-        down,
-        course,
-        math.inf,
-    ),
-)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.phase_diagrams import recipes
+from interp_utils.experiments.phase_diagrams.architectures import of_architectures
 from interp_utils.experiments.phase_diagrams.branches import (
     of_hysteresis,
     ratio,
@@ -16,6 +17,8 @@ from interp_utils.experiments.phase_diagrams.branches import (
 from interp_utils.experiments.phase_diagrams.cells import cells, median_step, spelt, step, waited
 from interp_utils.experiments.phase_diagrams.grids import of_rates, of_shares
 from interp_utils.experiments.phase_diagrams.operations import is_no_sum, task_of
+from interp_utils.experiments.phase_diagrams.plateau import of_plateau
+from interp_utils.experiments.phase_diagrams.studies import STUDIES
 from interp_utils.experiments.rules import Row
 
 # Operations that do not ask for the order of a and b, and those that do.
@@ -24,12 +27,14 @@ ONE_TO_ONE = ("a - b", "a b")  # sums in coordinates that name everything once, 
 
 
 def together(rows: Rows, docs: Path) -> Rows:
-    tables = {study.name: list(study.rows(docs).values()) for study in recipes.STUDIES}
+    tables = {study.name: list(study.rows(docs).values()) for study in STUDIES}
     made = {
         "decay_by_share": of_shares,
         "rate_by_decay": of_rates,
         "operations": lambda rows: of_operations([*sums_of(tables["decay_by_share"]), *rows]),
         "hysteresis": lambda rows: of_hysteresis(rows, tables["decay_by_share"]),
+        "architectures": lambda rows: of_architectures(rows, sums_of(tables["decay_by_share"])),
+        "plateau": of_plateau,
     }
     found = {name: counted(own) | made[name](own) for name, own in tables.items()}
     return {
