@@ -69,11 +69,12 @@ def _whole(function: Callable) -> Callable:
 
 
 FUNCTIONS = functions(interp_utils.losses, analysis, measures, interp_utils.group_tables)
-# On groups: computed in float64 on the CPU, wherever their arguments are (`precision.exactly`).
+# On groups, and proofs: computed in float64 on the CPU, wherever their arguments are
+# (`precision.exactly`).
 ON_GROUPS = (
     *("characters", "cosets", "group_circuits", "group_neurons", "group_progress"),
     *("group_readings", "group_sides", "group_structure", "irreps", "isotypic", "ladder"),
-    *("rho_sets", "subgroups"),
+    *("rho_sets", "subgroups", "certificates"),
 )
 
 

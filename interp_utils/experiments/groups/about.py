@@ -24,9 +24,9 @@ def beside(row: Row) -> str | None:
 
 def table(rows: Rows) -> list[str]:
     lines = [
-        "| run | memorised | generalised | loss | key irreps | sum of d² | F_coset (chance) | "
-        "rank one costs | cosets cost |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| run | memorised | generalised | loss | key irreps | sum of d² | proof rank | "
+        "F_coset (chance) | rank one costs | cosets cost |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
         if "labels" in row:
@@ -37,6 +37,7 @@ def table(rows: Rows) -> list[str]:
             lines.append(
                 f"| {name} | {when[0]} | {when[1]} | {row['loss']:.1e} | "
                 f"{', '.join(row['key irreps']) or '-'} | {row['sum of d^2']} | "
+                f"{row['proof rank'] if row['proof rank'] is not None else '-'} | "
                 f"{row['F_coset']:.2f} ({row['F_coset by chance']:.2f}) | "
                 f"{row['cost of rank one']:.2f} | {row['cost of coset']:.2f} |"
             )

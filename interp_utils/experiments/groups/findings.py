@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from interp_utils.experiments.claims import own as found
@@ -12,13 +13,15 @@ from interp_utils.experiments.groups.claims import (
     LOGITS,
     NOTEBOOK,
     VECTORS,
+    memoriser,
     of_all,
 )
 from interp_utils.experiments.groups.row import EXACT, generalised
-from interp_utils.experiments.rules import Row, Rule, above, below
+from interp_utils.experiments.rules import Row, Rule, above, at_most, below
 
 LADDER = f"{NOTEBOOK} · Which reading? A ladder on one scale"
 ATTENTION = f"{NOTEBOOK} · Do heads look at one operand?"
+PROOF = f"{NOTEBOOK} · How short is a proof?"
 TIME = f"{NOTEBOOK} · Which reading comes first?"
 RUNGS = ("irrep", "rank one", "line", "coset")
 POINTS = "5 points of test accuracy, when it first passes .85"
@@ -99,6 +102,23 @@ OWN = [
         rule=below(0.9, "%"),
         notebook=LOGITS,
         tolerance="a tenth of the logits' variance",
+    ),
+    own(
+        "as many directions as its key irreps have prove it right",
+        measure="proof rank",
+        rule=at_most("sum of d^2"),
+        notebook=PROOF,
+        tolerance="none; 99 % of the pairs that are answered right, whatever the explanation",
+    ),
+    own(
+        "a memoriser takes nearly all of them",
+        measure="proof rank",
+        rule=Rule(
+            "above three quarters of |G| - 1",
+            lambda rank, row: rank > 0.75 * (math.exp(row["guess"]) - 1),
+        ),
+        notebook=PROOF,
+        about=memoriser,
     ),
     own(
         "an irrep has several vectors a",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm.auto import tqdm
 
-from interp_utils.analysis import cosets, group_progress, irreps
+from interp_utils.analysis import certificates, cosets, group_progress, irreps
 from interp_utils.analysis.group_structure import Group, describe
 from interp_utils.experiments.rules import Row
 from interp_utils.measures import group_circuits, group_readings, milestones
@@ -65,6 +65,7 @@ def row(run: Run, device: torch.device | str | None = None) -> Row:
         **chance(found, group),
         **rungs(model, group),
         **circuits(model, group),
+        "proof rank": proof_rank(model),
         **at_first(run, group, keys),
     }
     return {name: value for name, value in whole.items() if not _is_nan(value)}
@@ -125,6 +126,12 @@ def rungs(model: Parts, group: Group) -> Row:
     """The decades of loss that each rung of the ladder costs, and how the best readings compare."""
     costs = {name: rung["decades"] for name, rung in group_circuits.climb(model, group).items()}
     return {f"cost of {name}": cost for name, cost in costs.items()}
+
+
+def proof_rank(model: Parts) -> int | None:
+    """How many directions of the read-out prove 99 % of what is right; None where nothing is."""
+    pairs = model.post.flatten(0, 1), model.logits.flatten(0, 1)
+    return certificates.proof_rank(*pairs, model.W_L, model.labels)
 
 
 def circuits(model: Parts, group: Group) -> Row:

@@ -1,0 +1,97 @@
+"""Proofs that a model is right, by the rank of its read-out: lower bounds on accuracy over the
+given inputs that hold whatever the explanation was.
+
+The logits are what does not come from the neurons, and neurons times W_L. All but a few directions
+of the read-out are bounded by norms instead of computed; the fewer it takes, the shorter the proof.
+Gross et al. 2024 (2406.11779) ask how short a proof can be; this bound is the suite's own.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from interp_utils.precision import exactly
+
+SLACK = 1e-6  # by which a float64 margin must exceed its bound
+SHARE = 0.99  # of the inputs that are answered right, which a proof is to cover
+
+
+@exactly
+def certified(
+    neurons: Float[Tensor, "n neuron"],
+    logits: Float[Tensor, "n c"],
+    W_L: Float[Tensor, "neuron c"],
+    labels: Int[Tensor, "n"],
+    rank: int,
+) -> Bool[Tensor, "n"]:
+    """Which inputs are proved to be answered right, with the `rank` first singular directions of
+    W_L (centred over classes) computed and the rest R of W_L bounded: for every other class c,
+
+        exact[label] - exact[c] > |neurons - mean| |R[:, label] - R[:, c]|,
+
+    where exact is logits - (neurons - mean) R. True only where the label's logit is the largest,
+    for any W_L. float64, with a slack of 1e-6.
+    Raises ValueError for a rank that is negative or above the number of classes, and for a label
+    that is no class.
+    """
+    return _certified(*_parts(neurons, logits, W_L), labels, rank)
+
+
+@exactly
+def proof_rank(
+    neurons: Float[Tensor, "n neuron"],
+    logits: Float[Tensor, "n c"],
+    W_L: Float[Tensor, "neuron c"],
+    labels: Int[Tensor, "n"],
+    share: float = SHARE,
+) -> int | None:
+    """The least rank at which `certified` holds of this share of the inputs that are answered
+    right; None where no input is.
+
+    On addition mod p it is about twice the number of key frequencies, in a group about the sum of
+    d^2 over key irreps, and needs neither: only the read-out's rank.
+    Raises ValueError for a share that is not above 0 and at most 1, and for a label that is no
+    class.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    parts = _parts(neurons, logits, W_L)
+    right = int(_certified(*parts, labels, W_L.shape[1]).sum())
+    if not right:
+        return None
+    return next(
+        rank
+        for rank in range(W_L.shape[1] + 1)
+        if int(_certified(*parts, labels, rank).sum()) >= share * right
+    )
+
+
+def _parts(neurons: Tensor, logits: Tensor, W_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Deviations of the neurons from their mean, logits, the read-out and its directions, the
+    singular vectors "direction c".
+    """
+    centred = W_L - W_L.mean(1, keepdim=True)
+    directions = torch.linalg.svd(centred, full_matrices=True).Vh
+    return neurons - neurons.mean(0), logits, centred, directions
+
+
+def _certified(
+    deviation: Tensor, logits: Tensor, W_L: Tensor, directions: Tensor, labels: Tensor, rank: int
+) -> Tensor:
+    if not 0 <= rank <= len(directions):
+        raise ValueError(f"rank must be in 0 .. {len(directions)}, got {rank}")
+    if ((labels < 0) | (labels >= logits.shape[1])).any():
+        raise ValueError(
+            f"labels must be classes 0 .. {logits.shape[1] - 1}, got {int(labels.min())} .. "
+            f"{int(labels.max())}"
+        )
+    kept = directions[:rank]
+    rest = W_L - W_L @ kept.T @ kept
+    exact = logits - deviation @ rest
+    apart = torch.cdist(rest.T, rest.T, compute_mode="donot_use_mm_for_euclid_dist")  # "c c"
+    margin = exact.gather(1, labels[:, None]) - exact
+    needed = deviation.norm(dim=1, keepdim=True) * apart[labels] + SLACK
+    own = torch.nn.functional.one_hot(labels, logits.shape[1]).bool()
+    return ((margin > needed) | own).all(1)
