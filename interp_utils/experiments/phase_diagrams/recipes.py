@@ -4,14 +4,17 @@ paper's model ten thousand steps takes hundreds, so that every cell has several 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from interp_utils import tasks
 from interp_utils.configs import ModelConfig, TrainConfig
+from interp_utils.experiments.addition import recipes as published
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.forks import Fork
 
@@ -37,6 +40,7 @@ FORMULAS = (
 )
 
 GROKKED_ON, GROKKED, DOWN = 0.6, 400, 600
+KEPT_FOR = 20_000
 FEWER = (0.05, 0.1, 0.2, 0.3, 0.4)
 
 
@@ -99,6 +103,20 @@ def down(share: float, weight_decay: float, seed: int) -> Recipe:
     fewer = addition(weight_decay, share, steps=GROKKED + DOWN, seed=seed)
     source = addition(share=GROKKED_ON, steps=GROKKED, seed=seed)
     return Fork(fewer.make, fewer.model, fewer.train, source=source, step=GROKKED)
+
+
+def kept(weight_decay: float) -> Recipe:
+    """From the end of the run at the published settings, which ships."""
+    main = published.GROKKING_DEMO
+    training = dataclasses.replace(
+        main.train,
+        steps=main.train.steps + KEPT_FOR,
+        weight_decay=weight_decay,
+        log_every=KEPT_FOR // 50,
+        snapshot_every=None,
+    )
+    shipped, last = Path("checkpoints") / "modular_addition", main.train.steps
+    return Fork(main.make, main.model, training, source=main, step=last, run=shipped)
 
 
 def grid(**values: Sequence[Any]) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from interp_utils.experiments.phase_diagrams.recipes import (
     SHARES,
     down,
     grid,
+    kept,
     of_rate,
     of_share,
     operation,
@@ -66,5 +67,6 @@ STUDIES = (
         circuit,
         SETTLE,
     ),
+    Study("kept", grid(weight_decay=(0.0,)), kept, course, math.inf),
     Study("plateau", grid(way=tuple(WAYS_ON), seed=SEEDS), onward, weights, SETTLE),
 )

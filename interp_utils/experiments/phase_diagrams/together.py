@@ -12,6 +12,7 @@ from interp_utils.experiments.phase_diagrams import recipes
 from interp_utils.experiments.phase_diagrams.architectures import of_architectures
 from interp_utils.experiments.phase_diagrams.branches import (
     of_hysteresis,
+    of_kept,
     ratio,
 )
 from interp_utils.experiments.phase_diagrams.cells import cells, median_step, spelt, step, waited
@@ -35,6 +36,7 @@ def together(rows: Rows, docs: Path) -> Rows:
         "hysteresis": lambda rows: of_hysteresis(rows, tables["decay_by_share"]),
         "architectures": lambda rows: of_architectures(rows, sums_of(tables["decay_by_share"])),
         "plateau": of_plateau,
+        "kept": of_kept,
     }
     found = {name: counted(own) | made[name](own) for name, own in tables.items()}
     return {
