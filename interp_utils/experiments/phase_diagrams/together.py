@@ -38,7 +38,7 @@ def together(rows: Rows, docs: Path) -> Rows:
         "plateau": of_plateau,
         "kept": of_kept,
     }
-    found = {name: counted(own) | made[name](own) for name, own in tables.items()}
+    found = {name: counted(own) | made[name](own) for name, own in tables.items() if own}
     return {
         name: {measure: value for measure, value in row.items() if value is not None}
         for name, row in found.items()
