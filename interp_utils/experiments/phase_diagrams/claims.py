@@ -1,16 +1,17 @@
-"""What was published of when models grok, what was found beside it, and the rules."""
+"""What was published of when models grok, and the rules."""
 
 from __future__ import annotations
 
 from interp_utils.experiments.claims import (
     Claim,
+    Undecided,
     ended,
     ended_early,
     other_settings,
-    own,
     while_it_lasted,
 )
 from interp_utils.experiments.phase_diagrams.branches import LAST, SETTLED
+from interp_utils.experiments.phase_diagrams.plateau import compared_with
 from interp_utils.experiments.rules import Row, above, at_least, at_most, below, between, exactly
 
 DIAGRAM = "14 · Weight decay and the share of pairs"
@@ -21,6 +22,8 @@ BACK = "14 · Back again: hysteresis"
 NOT_NANDAS = other_settings("p = 53, width 64, learning rate 0.01")
 FIFTH, OF_FIVE = "a fifth of the exponent", "grokking is five times later than memorising"
 CENSORED = "a training that had not generalised counts with its last step"
+PLATEAU = "14 · What ends the plateau"
+SHAPES = "14 · Other models"
 TRAININGS, DECAYS, SHARES = "trainings", "weight decays", "shares"
 
 
@@ -31,6 +34,12 @@ def division_censored(row: Row, fulfilled: bool) -> str | None:
 def still_falling(row: Row, fulfilled: bool) -> str | None:
     lost = row["test accuracy, lost in the last steps"]
     return f"still falling, by {lost:.1%} in {LAST} steps" if lost > SETTLED else None
+
+
+def still_waiting(way: str) -> Undecided:
+    """A median that is censored is a bound, of this way or of what it is compared with."""
+    two = {way, compared_with(way)}
+    return lambda row, fulfilled: ended(row) if two & set(row["censored"]) else None
 
 
 CLAIMS = [
@@ -220,38 +229,44 @@ CLAIMS = [
         tolerance="a tenth of the pairs, at every share",
         undecided=still_falling,
     ),
-]
-
-OWN = [
-    own(
-        "the more weight decay, the fewer pairs it takes",
-        measure="least shares do not grow with weight decay",
-        rule=exactly(True, "not more than with the next smaller weight decay"),
-        notebook=DIAGRAM,
-        counts="steps of weight decay",
-        tolerance="one seed of three is enough",
+    Claim(
+        "weight decay from the plateau on sets the rest of the wait: twice as much",
+        "Truong et al. 2026, abstract",
+        '"inverse scaling with weight decay"',
+        "wait, twice the weight decay",
+        between(0.3, 0.7, "times"),
+        PLATEAU,
+        tolerance="40 % of half the wait",
+        undecided=still_waiting("twice the weight decay"),
     ),
-    own(
-        "sums under another name have the same circuit",
-        measure="logit variance explained of sums",
-        rule=above(0.8, "%"),
-        notebook=OPERATIONS,
+    Claim(
+        "and four times as much",
+        "Truong et al. 2026, abstract",
+        '"inverse scaling with weight decay"',
+        "wait, four times the weight decay",
+        between(0.15, 0.35, "times"),
+        PLATEAU,
+        tolerance="40 % of a quarter of the wait",
+        undecided=still_waiting("four times the weight decay"),
+    ),
+    Claim(
+        "weights made smaller end the plateau",
+        "Liu et al. 2022, section 2",
+        "grokking is from a norm that is too large at first",
+        "wait, weights x 0.6",
+        below(0.5, "times"),
+        PLATEAU,
+        tolerance="half of the wait from the same weights, with moments at zero",
+        undecided=still_waiting("weights x 0.6"),
+    ),
+    Claim(
+        "two layers grok, too",
+        "Nanda et al. 2023, appendix D",
+        "some grokking, obscured by slingshots",
+        "generalises, n_layers 2",
+        exactly(True, "test accuracy stays above 99 %"),
+        SHAPES,
         counts=TRAININGS,
-        tolerance="cosines of the key frequencies in the task's own coordinates",
-    ),
-    own(
-        "how soon it forgets is set by learning rate times weight decay, too",
-        measure="test accuracy, difference at equal decay",
-        rule=at_most(0.05, "%"),
-        notebook=BACK,
-        tolerance="twice the weight decay after half the steps, at every share",
-    ),
-    own(
-        "without weight decay what was learned stays",
-        measure="test accuracy without weight decay",
-        rule=above(0.99, "%"),
-        notebook=BACK,
-        counts=TRAININGS,
-        tolerance="600 steps more at a learning rate of 0.01",
+        undecided=ended_early,
     ),
 ]

@@ -51,24 +51,24 @@ def since_fork(row: Row) -> int:
     return waited(row) - (0 if WAYS_ON[row["way"]].start else MEMORISED)
 
 
+def compared_with(way: str) -> str:
+    """Other weights come with new moments, so they are compared with the same weights and those."""
+    return "the same weights, new moments" if WAYS_ON[way].start else "as it was"
+
+
 def of_plateau(rows: Sequence[Row]) -> Row:
-    """Medians over seeds; ratios to going on as it was, and for other weights to the same weights
-    with new moments. A censored wait counts as it is, and its way is among the "censored".
-    """
+    """Medians over seeds, as ratios to what each way is compared with. A censored wait counts as it is, and its way is among the "censored"."""
     own = {way: found for (way,), found in cells(rows, "way").items()}
     waits = {way: statistics.median(map(since_fork, found)) for way, found in own.items()}
-    base = {
-        way: "the same weights, new moments" if WAYS_ON[way].start else "as it was" for way in own
-    }
     return {
         "steps from the fork": {
             way: [since_fork(row) if row["generalised"] else None for row in found]
             for way, found in own.items()
         },
         **{
-            f"wait, {way}": waits[way] / waits[base[way]]
+            f"wait, {way}": waits[way] / waits[compared_with(way)]
             for way in own
-            if way != base[way] and base[way] in waits
+            if way != compared_with(way)
         },
         "censored": [way for way in own if median_step(own[way]) == math.inf],
     }
