@@ -2,7 +2,7 @@
 
 from interp_utils.experiments import general
 from interp_utils.experiments.base import Experiment
-from interp_utils.experiments.phase_diagrams import about, claims, findings, together
+from interp_utils.experiments.phase_diagrams import about, claims, together
 from interp_utils.experiments.phase_diagrams.studies import STUDIES
 
 EXPERIMENT = Experiment(
@@ -13,7 +13,7 @@ EXPERIMENT = Experiment(
     row=general.row,
     history=general.history,
     claims=claims.CLAIMS,
-    own=findings.OWN,
+    own=claims.OWN,
     share=0,
     together=together.together,
     intro=about.intro,

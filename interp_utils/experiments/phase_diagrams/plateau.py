@@ -57,7 +57,9 @@ def compared_with(way: str) -> str:
 
 
 def of_plateau(rows: Sequence[Row]) -> Row:
-    """Medians over seeds, as ratios to what each way is compared with. A censored wait counts as it is, and its way is among the "censored"."""
+    """Medians over seeds, as ratios to what each way is compared with. A
+    censored wait counts as it is, and its way is among the "censored".
+    """
     own = {way: found for (way,), found in cells(rows, "way").items()}
     waits = {way: statistics.median(map(since_fork, found)) for way, found in own.items()}
     return {

@@ -1,46 +1,22 @@
-"""What was published of when models grok, and the rules."""
+"""When models memorise, grok or generalise at once, and which operations they learn."""
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import (
-    Claim,
-    Undecided,
-    ended,
-    ended_early,
-    other_settings,
-    while_it_lasted,
+from interp_utils.experiments.claims import Claim, ended_early, while_it_lasted
+from interp_utils.experiments.phase_diagrams.claims.rows import (
+    CENSORED,
+    DECAYS,
+    DIAGRAM,
+    FIFTH,
+    LAW,
+    NOT_NANDAS,
+    OF_FIVE,
+    OPERATIONS,
+    SHARES,
+    TRAININGS,
+    division_censored,
 )
-from interp_utils.experiments.phase_diagrams.branches import LAST, SETTLED
-from interp_utils.experiments.phase_diagrams.plateau import compared_with
-from interp_utils.experiments.rules import Row, above, at_least, at_most, below, between, exactly
-
-DIAGRAM = "14 · Weight decay and the share of pairs"
-LAW = "14 · How long it waits"
-OPERATIONS = "14 · Which operations"
-BACK = "14 · Back again: hysteresis"
-
-NOT_NANDAS = other_settings("p = 53, width 64, learning rate 0.01")
-FIFTH, OF_FIVE = "a fifth of the exponent", "grokking is five times later than memorising"
-CENSORED = "a training that had not generalised counts with its last step"
-PLATEAU = "14 · What ends the plateau"
-SHAPES = "14 · Other models"
-TRAININGS, DECAYS, SHARES = "trainings", "weight decays", "shares"
-
-
-def division_censored(row: Row, fulfilled: bool) -> str | None:
-    return f"a / b {ended(row)}" if row["a / b was censored"] else None
-
-
-def still_falling(row: Row, fulfilled: bool) -> str | None:
-    lost = row["test accuracy, lost in the last steps"]
-    return f"still falling, by {lost:.1%} in {LAST} steps" if lost > SETTLED else None
-
-
-def still_waiting(way: str) -> Undecided:
-    """A median that is censored is a bound, of this way or of what it is compared with."""
-    two = {way, compared_with(way)}
-    return lambda row, fulfilled: ended(row) if two & set(row["censored"]) else None
-
+from interp_utils.experiments.rules import above, at_least, below, between, exactly
 
 CLAIMS = [
     Claim(
@@ -198,75 +174,5 @@ CLAIMS = [
         OPERATIONS,
         tolerance="steps at half of the pairs, within a factor of two",
         undecided=division_censored,
-    ),
-    Claim(
-        "with little data it forgets what it had learned",
-        "Varma et al. 2023, §1",
-        '"returns to poor test accuracy when further trained on a dataset much smaller than" the '
-        "critical one",
-        "test accuracy at the least share",
-        below(0.5, "%"),
-        BACK,
-        counts=TRAININGS,
-        tolerance="under half of the pairs right",
-    ),
-    Claim(
-        "it forgets at less than half of what learning takes",
-        "Varma et al. 2023, appendix A.2",
-        '"less than half of what the semi-grokking run required"',
-        "share kept over share reached",
-        below(0.5),
-        BACK,
-        tolerance="both at a test accuracy of 70 %, as theirs",
-    ),
-    Claim(
-        "how far it forgets does not depend on weight decay",
-        "Varma et al. 2023, prediction P3",
-        "the final test accuracy is independent of weight decay",
-        "test accuracy, difference by decay",
-        at_most(0.1, "%"),
-        BACK,
-        tolerance="a tenth of the pairs, at every share",
-        undecided=still_falling,
-    ),
-    Claim(
-        "weight decay from the plateau on sets the rest of the wait: twice as much",
-        "Truong et al. 2026, abstract",
-        '"inverse scaling with weight decay"',
-        "wait, twice the weight decay",
-        between(0.3, 0.7, "times"),
-        PLATEAU,
-        tolerance="40 % of half the wait",
-        undecided=still_waiting("twice the weight decay"),
-    ),
-    Claim(
-        "and four times as much",
-        "Truong et al. 2026, abstract",
-        '"inverse scaling with weight decay"',
-        "wait, four times the weight decay",
-        between(0.15, 0.35, "times"),
-        PLATEAU,
-        tolerance="40 % of a quarter of the wait",
-        undecided=still_waiting("four times the weight decay"),
-    ),
-    Claim(
-        "weights made smaller end the plateau",
-        "Liu et al. 2022, section 2",
-        "grokking is from a norm that is too large at first",
-        "wait, weights x 0.6",
-        below(0.5, "times"),
-        PLATEAU,
-        tolerance="half of the wait from the same weights, with moments at zero",
-        undecided=still_waiting("weights x 0.6"),
-    ),
-    Claim(
-        "two layers grok, too",
-        "Nanda et al. 2023, appendix D",
-        "some grokking, obscured by slingshots",
-        "generalises, n_layers 2",
-        exactly(True, "test accuracy stays above 99 %"),
-        SHAPES,
-        counts=TRAININGS,
-        undecided=ended_early,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interp_utils.experiments.claims import ended_early, own, while_it_lasted
-from interp_utils.experiments.phase_diagrams.claims import (
+from interp_utils.experiments.phase_diagrams.claims.rows import (
     BACK,
     DIAGRAM,
     OPERATIONS,
