@@ -119,6 +119,10 @@ def of_groups() -> dict[str, Any]:
         "model": group_readings.Parts(*readings, torch.relu),
         "measure": lambda pre: pre.square().mean().item(),
         "flip": False,
+        "elements": torch.arange(3),
+        # proofs
+        "neurons": random(36, 5),
+        "rank": 2,
         # tensors on the group, on pairs, and of neurons
         "logits": random(6, 6, 6),
         **{name: random(6, 6, 5, seed=1) for name in ("grid", "hidden", "pre")},
@@ -138,6 +142,8 @@ def of_groups() -> dict[str, Any]:
     side = group_sides.read_side(x, group, False)
     of_functions = {
         "order_by_coset.family": 0,
+        **dict.fromkeys(("certified.logits", "proof_rank.logits"), random(36, 6)),
+        "proof_rank.share": 0.9,
         "beyond_chance.side": side,
         "group_sides.measure.sides": dict.fromkeys("xyz", side),
         **{f"{name}.side": x for name in ("dominant_irrep", "dominant_part", "on_best_cosets")},

@@ -7,7 +7,13 @@ import torch
 
 from interp_utils import fourier
 from interp_utils.analysis import irreps, isotypic, subgroups
-from interp_utils.analysis.characters import complex_characters, conjugacy_classes, real_irreps
+from interp_utils.analysis.characters import (
+    complex_characters,
+    conjugacy_classes,
+    real_irreps,
+    trivial_on,
+)
+from interp_utils.experiments.groups.row import on_factors
 from interp_utils.group_tables import group_table, inverses
 from tests import planted
 
@@ -228,3 +234,24 @@ def test_random_directions_are_rarely_near_a_special_line():
         rho = irreps.matrices(table, real_irreps(table), irrep)
         lines = irreps.special_lines(rho, subgroups.subgroups(table))
         assert math.isclose(irreps.null_share_on_lines(lines), share, rel_tol=0.15)
+
+
+def test_irreps_of_a_product_are_of_one_factor_or_of_both():
+    """S3 x C3 has the irreps of S3 (trivial on C3), those of C3, and their products."""
+    irreps = real_irreps(group_table("S3xC3"))
+    places = torch.arange(18).view(6, 3)
+    on_first, on_last = (trivial_on(irreps, own) for own in (places[:, 0], places[0]))
+    dimensions = irreps.dimensions
+    assert sorted(dimensions[on_last].tolist()) == [1, 1, 2], "S3's three"
+    assert irreps.ranks[on_first].sum() == 3, "C3's functions"
+    assert (on_first & on_last).sum() == 1, "the trivial one is of both"
+    assert irreps.ranks[~on_first & ~on_last].sum() == 18 - 6 - 3 + 1
+
+    names, similarity = irreps.names, dict.fromkeys(irreps.names, 0.0)
+    only = similarity | {names[on_last.nonzero().max()]: 0.5}
+    assert on_factors("S3xC3", only, irreps)["logits on one factor"] == 1
+    both = similarity | {names[int((~on_first & ~on_last).nonzero()[0])]: 0.5}
+    found = on_factors("S3xC3", both, irreps)
+    assert found["logits on one factor"] == 0
+    assert found["on one factor by chance"] == pytest.approx((5 + 2) / 17)
+    assert on_factors("S5", {}, irreps) == {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Complex, Int
+from jaxtyping import Bool, Complex, Int
 from torch import Tensor
 
 from interp_utils.group_tables import check_table, group_table, identity, inverses
@@ -45,6 +45,14 @@ class Irreps(NamedTuple):
         if name not in self.names:
             raise ValueError(f"this group has no irrep {name!r}; it has {', '.join(self.names)}")
         return self.names.index(name)
+
+
+@exactly
+def trivial_on(irreps: Irreps, elements: Int[Tensor, "n"]) -> Bool[Tensor, "irrep"]:
+    """Which irreps send all of these elements to the identity matrix: where the character of each
+    is that of the identity, the largest.
+    """
+    return (irreps.characters[:, elements] > irreps.characters.amax(1, keepdim=True) - 1e-6).all(1)
 
 
 @exactly

@@ -22,6 +22,7 @@ from interp_utils.experiments.rules import Row, Rule, above, at_most, below
 LADDER = f"{NOTEBOOK} · Which reading? A ladder on one scale"
 ATTENTION = f"{NOTEBOOK} · Do heads look at one operand?"
 PROOF = f"{NOTEBOOK} · How short is a proof?"
+PRODUCTS = f"{NOTEBOOK} · Products: one factor at a time?"
 TIME = f"{NOTEBOOK} · Which reading comes first?"
 RUNGS = ("irrep", "rank one", "line", "coset")
 POINTS = "5 points of test accuracy, when it first passes .85"
@@ -29,6 +30,11 @@ POINTS = "5 points of test accuracy, when it first passes .85"
 
 def with_snapshot(row: Row) -> bool:
     return generalised(row) and "F_coset, first" in row
+
+
+def of_product(row: Row) -> bool:
+    """Of C3 x C3 any two of its four subgroups of order 3 are factors: it is a control."""
+    return generalised(row) and row["group"] == "S3xC3"
 
 
 def past_it(row: Row, fulfilled: bool) -> str | None:
@@ -119,6 +125,14 @@ OWN = [
         ),
         notebook=PROOF,
         about=memoriser,
+    ),
+    own(
+        "a product is learned one factor at a time",
+        measure="logits on one factor",
+        rule=above(0.9, "%"),
+        notebook=PRODUCTS,
+        tolerance="a tenth of what characters there are in the logits",
+        about=of_product,
     ),
     own(
         "an irrep has several vectors a",

@@ -37,11 +37,6 @@ def shipping(recipe: Recipe, *snapshots: int) -> Recipe:
     return dataclasses.replace(recipe, snapshots=snapshots)
 
 
-def named(recipe: Recipe) -> Recipe:
-    """A recipe whose run does not ship."""
-    return dataclasses.replace(recipe, ships=False)
-
-
 S4 = composition("S4", 0.8, SMALL)
 S4_SNAPSHOTS = {0: (2500,), 1: (2000,), 2: (), 3: (2500,), 4: (3000,)}
 S5 = composition("S5", 0.6, QUICK)
@@ -60,6 +55,9 @@ S5_SNAPSHOTS: dict[int, tuple[int, ...]] = {
 }
 A5 = composition("A5", 0.6, TrainConfig(lr=3e-3, steps=6000, snapshot_every=500))
 D15 = composition("D15", 0.6, TrainConfig(lr=3e-3, steps=12_000, snapshot_every=500))
+# Products: fewer pairs than any other group, so that one of the settings above does for each.
+S3xC3 = composition("S3xC3", 0.8, until(QUICK, 2000))
+C3xC3 = composition("C3xC3", 0.8, until(SMALL, 2000))
 LITTLE = composition("S4", 0.4, until(SMALL, 1000))
 RANDOM = dataclasses.replace(LITTLE, make=partial(random_labels, "S4", 0.8))
 S5_LITTLE = composition("S5", 0.4, until(QUICK, 300))  # memorised by step 200
@@ -84,4 +82,6 @@ RECIPES = {
     "groups_S5_random_labels_seed0": S5_RANDOM.seeded(0),
     **{f"groups_A5_seed{seed}": A5.seeded(seed) for seed in range(3)},
     "groups_D15_seed0": D15.seeded(0),
+    **{f"groups_S3xC3_seed{seed}": S3xC3.seeded(seed) for seed in range(3)},
+    **{f"groups_C3xC3_seed{seed}": C3xC3.seeded(seed) for seed in range(3)},
 }

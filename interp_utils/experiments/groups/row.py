@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm.auto import tqdm
 
 from interp_utils.analysis import certificates, cosets, group_progress, irreps
+from interp_utils.analysis.characters import Irreps, trivial_on
 from interp_utils.analysis.group_structure import Group, describe
 from interp_utils.experiments.rules import Row
+from interp_utils.group_tables import group_table, identity
 from interp_utils.measures import group_circuits, group_readings, milestones
 from interp_utils.measures.group_readings import Parts
 from interp_utils.models.cached import CachedModel
@@ -66,6 +68,7 @@ def row(run: Run, device: torch.device | str | None = None) -> Row:
         **rungs(model, group),
         **circuits(model, group),
         "proof rank": proof_rank(model),
+        **on_factors(run.task.group, found["similarity"], group.irreps),
         **at_first(run, group, keys),
     }
     return {name: value for name, value in whole.items() if not _is_nan(value)}
@@ -132,6 +135,28 @@ def proof_rank(model: Parts) -> int | None:
     """How many directions of the read-out prove 99 % of what is right; None where nothing is."""
     pairs = model.post.flatten(0, 1), model.logits.flatten(0, 1)
     return certificates.proof_rank(*pairs, model.W_L, model.labels)
+
+
+def on_factors(name: str, similarity: Mapping[str, float], irreps: Irreps) -> Row:
+    """Of a product such as S3xC3: the share of the characters in the logits that belongs to irreps
+    of one factor alone, trivial on all others, and by chance. Nothing of other groups.
+    """
+    tables = [group_table(part) for part in name.split("x")]
+    if len(tables) == 1:
+        return {}
+    units = [identity(table) for table in tables]
+    places = torch.arange(len(irreps.characters[0])).view([len(table) for table in tables])
+    moved = [
+        trivial_on(irreps, places[(*units[:i], slice(None), *units[i + 1 :])].flatten())
+        for i in range(len(tables))
+    ]
+    of_one = (~torch.stack(moved)).sum(0) == 1
+    squares = torch.tensor([similarity[each] for each in irreps.names]).square()[1:]
+    ranks = irreps.ranks.double()[1:]
+    return {
+        "logits on one factor": (squares * of_one[1:]).sum().item() / squares.sum().item(),
+        "on one factor by chance": (ranks * of_one[1:]).sum().item() / ranks.sum().item(),
+    }
 
 
 def circuits(model: Parts, group: Group) -> Row:

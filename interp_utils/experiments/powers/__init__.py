@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
     history=trajectories.measure,
     claims=claims.CLAIMS,
     own=claims.OWN,
-    share=20,
+    share=18,
     compared=(
         "modular_addition",
         *(f"p{P}_seed{seed}" for seed in sorted(addition.STEPS)),
