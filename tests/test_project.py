@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "experiments": {
         "analysis",
         "configs",
+        "group_tables",
         "measures",
         "models",
         "runs",
