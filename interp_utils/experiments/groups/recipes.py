@@ -83,5 +83,5 @@ RECIPES = {
     **{f"groups_A5_seed{seed}": A5.seeded(seed) for seed in range(3)},
     "groups_D15_seed0": D15.seeded(0),
     **{f"groups_S3xC3_seed{seed}": S3xC3.seeded(seed) for seed in range(3)},
-    **{f"groups_C3xC3_seed{seed}": C3xC3.seeded(seed) for seed in range(3)},
+    "groups_C3xC3_seed0": C3xC3.seeded(0),
 }
