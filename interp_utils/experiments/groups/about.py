@@ -19,7 +19,7 @@ INTRO = [
 
 def beside(row: Row) -> str | None:
     """The name of the extra column for groups that the published claims are not about."""
-    return None if row["group"] == "S5" else row["group"]
+    return None if row.get("group", "S5") == "S5" else row["group"]
 
 
 def table(rows: Rows) -> list[str]:

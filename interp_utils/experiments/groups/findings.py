@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from interp_utils.experiments.claims import has
 from interp_utils.experiments.claims import own as found
 from interp_utils.experiments.groups.claims import (
     CHANCE,
@@ -17,6 +18,7 @@ from interp_utils.experiments.groups.claims import (
     of_all,
 )
 from interp_utils.experiments.groups.row import EXACT, generalised
+from interp_utils.experiments.groups.together import ON_ONE_FACTOR
 from interp_utils.experiments.rules import Row, Rule, above, at_most, below
 
 LADDER = f"{NOTEBOOK} · Which reading? A ladder on one scale"
@@ -30,11 +32,6 @@ POINTS = "5 points of test accuracy, when it first passes .85"
 
 def with_snapshot(row: Row) -> bool:
     return generalised(row) and "F_coset, first" in row
-
-
-def of_product(row: Row) -> bool:
-    """Of C3 x C3 any two of its four subgroups of order 3 are factors: it is a control."""
-    return generalised(row) and row["group"] == "S3xC3"
 
 
 def past_it(row: Row, fulfilled: bool) -> str | None:
@@ -128,11 +125,11 @@ OWN = [
     ),
     own(
         "a product is learned one factor at a time",
-        measure="logits on one factor",
+        measure=ON_ONE_FACTOR,
         rule=above(0.9, "%"),
         notebook=PRODUCTS,
         tolerance="a tenth of what characters there are in the logits",
-        about=of_product,
+        about=has(ON_ONE_FACTOR),
     ),
     own(
         "an irrep has several vectors a",

@@ -6,6 +6,7 @@ The numbers of Chughtai et al. 2023 are for 50 MLPs on S5, counted in their rele
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from interp_utils.experiments.claims import Rows
@@ -14,6 +15,7 @@ from interp_utils.experiments.rules import Row
 
 MLPS = 50
 STANDARD_IN_MLPS = 49
+ON_ONE_FACTOR = "logits on one factor, S3 x C3"
 
 
 def together(rows: Rows, docs: Path) -> Rows:
@@ -23,7 +25,20 @@ def together(rows: Rows, docs: Path) -> Rows:
         alike = [own for own in rows.values() if own["group"] == group and generalised(own)]
         if len(alike) > 1:
             found[f"all runs on {group}"] = {"group": group, **choice(alike)}
-    return found
+    return found | of_products(rows.values())
+
+
+def of_products(rows: Iterable[Row]) -> Rows:
+    """Of the runs on S3 x C3 that generalised. C3 x C3 is a control: of its four subgroups of order
+    3 any two are factors.
+    """
+    own = [row for row in rows if row["group"] == "S3xC3" and generalised(row)]
+    steps = [row["steps"] for row in own]
+    if not own:
+        return {}
+    shares = [row["logits on one factor"] for row in own]
+    lengths = [min(steps), max(steps)]
+    return {"products": {"runs": len(own), "lengths": lengths, ON_ONE_FACTOR: shares}}
 
 
 def choice(rows: list[Row]) -> Row:
