@@ -187,11 +187,10 @@ def test_there_are_two_squares_fewer_parameters_in_each_layer_and_one_in_the_fir
     assert len(gains) == 5 * layers
 
 
-def test_planted_weights_add():
-    """The mixing gives "=" two thirds of each number, neurons are relu(a + b - n), and their second
-    differences say which sum it is: the logits are one-hot.
+def planted_sum(p=5):
+    """A task a + b mod p, and a block that solves it: the mixing gives "=" two thirds of each
+    number, neurons are relu(a + b - n), and their second differences say which sum it is.
     """
-    p = 5
     task, bounds = tasks.modular_addition(p), torch.arange(-1, 2 * p)
     config = BlocksConfig(d_model=p + 2, n_heads=1, d_mlp=len(bounds)).for_task(task)
     weights = {name: torch.zeros(shape) for name, shape in models.weight_shapes(config).items()}
@@ -203,11 +202,16 @@ def test_planted_weights_add():
     for n in range(2 * p - 1):
         weights["blocks.0.mlp.W_out"][n : n + 3, 2 + n % p] += torch.tensor([1.0, -2.0, 1.0])
     weights["unembed.W_U"][2:] = torch.eye(p)
+    return task, config, weights
+
+
+def test_planted_weights_add():
+    task, config, weights = planted_sum()
     model = CachedModel(models.build(config, weights, device="cpu"), task)
-    a, b = torch.meshgrid(torch.arange(p), torch.arange(p), indexing="ij")
-    neurons = (a + b)[..., None] - bounds
+    a, b = torch.meshgrid(torch.arange(5), torch.arange(5), indexing="ij")
+    neurons = (a + b)[..., None] - torch.arange(-1, 10)
     assert model.activation("post", 0).allclose(neurons.clamp(min=0).float(), atol=1e-5)
-    assert model.logits.allclose(torch.nn.functional.one_hot((a + b) % p).float(), atol=1e-5)
+    assert model.logits.allclose(torch.nn.functional.one_hot((a + b) % 5).float(), atol=1e-5)
     assert model.W_L.equal(weights["blocks.0.mlp.W_out"][:, 2:])
     fast = models.logits_fn(config, task.tokens)(weights)
     assert fast.allclose(model.logits.flatten(0, 1), atol=1e-5)
@@ -247,6 +251,7 @@ def test_gains_are_trained_without_weight_decay(optimiser):
     with_decay, without = moved(for_all), moved(dataclasses.replace(for_all, weight_decay=0.0))
     gains = set(models.undecayed(config))
     assert len(gains) == 5
+    assert not models.undecayed(dataclasses.replace(config, decay_gains=True))
     for name in with_decay:
         same = torch.allclose(with_decay[name], without[name], atol=1e-7)
         zero = name.endswith(("W_Q", "dW_V"))  # at first, so that there is nothing to decay

@@ -33,6 +33,8 @@ class BlocksConfig(FamilyConfig):
              for none (their code keeps a LayerNorm before the first attention).
     mlp_gain: what the MLP's output is multiplied by at first; they take 0.1 for 18 layers,
              O(1 / sqrt(n_layers)).
+    decay_gains: whether weight decay takes from the gains as well: alpha, beta and gamma, and the
+             two by which the outputs of attention and MLP are multiplied. Theirs have none.
     """
 
     family: ClassVar[str] = "blocks"
@@ -48,6 +50,7 @@ class BlocksConfig(FamilyConfig):
     normalization: Normalization | None = None
     attention: Attention = "causal"
     mlp_gain: float = 1.0
+    decay_gains: bool = False
     seed: int = 0
     n_ctx: int | None = None
     d_vocab: int | None = None
@@ -70,7 +73,8 @@ class BlocksConfig(FamilyConfig):
             self._require_one_of(field, options)
         if self.normalization is not None:
             self._require_one_of("normalization", Normalization)
-        self._require(type(self.first_value) is bool, "first_value", "True or False")
+        for field in ("first_value", "decay_gains"):
+            self._require(type(getattr(self, field)) is bool, field, "True or False")
         self._require_real("mlp_gain")
         self._require(
             self.d_model % self.n_heads == 0,

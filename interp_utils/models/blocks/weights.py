@@ -42,14 +42,12 @@ def trainable(config: BlocksConfig) -> list[str]:
 
 
 def is_gain(name: str) -> bool:
-    """Whether a weight is a gain, which weight decay leaves alone: one number for each head or for
-    a whole branch.
-    """
+    """Whether a weight is a gain: one number for each head, or for a whole branch."""
     return name.rpartition(".")[2] in GAINS
 
 
 def undecayed(config: BlocksConfig) -> list[str]:
-    return [name for name in weight_shapes(config) if is_gain(name)]
+    return [] if config.decay_gains else [name for name in weight_shapes(config) if is_gain(name)]
 
 
 def initial_weights(config: BlocksConfig) -> dict[str, Tensor]:
