@@ -109,7 +109,7 @@ def test_only_models_knows_transformer_lens():
     [
         ("import interp_utils", ["torch", "pandas", "plotly", "transformer_lens"]),
         (
-            "import interp_utils.cli; interp_utils.cli.parser(training=False)",
+            "import interp_utils.cli; interp_utils.cli.parser(training=())",
             ["torch", "pandas", "plotly", "transformer_lens"],
         ),
         ("import interp_utils.analysis.fourier", ["pandas", "plotly", "transformer_lens"]),

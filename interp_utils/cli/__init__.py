@@ -10,14 +10,14 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
 from interp_utils.cli.wording import ABOUT, DETAILS, EXAMPLES, EXIT_CODES, SUMMARIES
 
-TRAINING = (["train"], ["sweep"])
+TRAINING = ("train", "sweep")
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,9 +42,9 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"{message}; see {self.prog} --help")
 
 
-def parser(training: bool = True, own: str | None = None) -> Parser:
-    """The parser of the whole command line. training False leaves out the options of `train` and
-    `sweep`, which import torch. own: MODULE:FUNCTION of a user's own task.
+def parser(training: Collection[str] = TRAINING, own: str | None = None) -> Parser:
+    """The parser of the whole command line. training: those of `train` and `sweep` whose options
+    are read off the library, which imports torch. own: MODULE:FUNCTION of a user's own task.
     """
     examples = "\n".join(f"  {example}" for example in EXAMPLES.values())
     whole = Parser(
@@ -68,8 +68,9 @@ def parser(training: bool = True, own: str | None = None) -> Parser:
     if training:
         from interp_utils.cli import options, sweeping
 
-        options.add_tasks(of["train"], EXIT_CODES, own=own)
-        options.add_tasks(of["sweep"], EXIT_CODES, sweeping.add_options, own)
+        adding = {"train": None, "sweep": sweeping.add_options}
+        for name in training:
+            options.add_tasks(of[name], EXIT_CODES, adding[name], own)
     of["resume"].add_argument("path", metavar="PATH", type=Path, help="the run's folder")
     add_running(of["resume"])
     measure = of["measure"]
@@ -141,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         argv, own = own_task(argv)
-        arguments = parser(argv[:1] in TRAINING, own).parse_args(argv)
+        arguments = parser([name for name in TRAINING if name in argv[:1]], own).parse_args(argv)
         from interp_utils.cli import commands
 
         return commands.run(arguments)
@@ -165,7 +166,7 @@ def own_task(argv: list[str]) -> tuple[list[str], str | None]:
     others = argv[:index] + (rest if "=" in word else rest[1:])
     if not all(own.partition(":")):
         raise ValueError(f"argument --task: expected MODULE:FUNCTION, got {own!r}")
-    if argv[:1] in TRAINING:
+    if argv[0] in TRAINING:
         return [others[0], own, *others[1:]], own
     from interp_utils.cli import constructors
 

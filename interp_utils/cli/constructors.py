@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
@@ -73,7 +74,8 @@ def summary(function: Callable) -> str:
     return about.splitlines()[0]
 
 
-def arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
+@functools.cache
+def arguments(owner: Callable) -> tuple[tuple[str, Any, Any], ...]:
     """Name, type and default (... for none) of each argument of a task or field of a
     configuration, except those with a default that cannot be typed (a `Layout`).
     """
@@ -86,4 +88,4 @@ def arguments(owner: Callable) -> list[tuple[str, Any, Any]]:
             found.append((parameter.name, typed(hint), default))
         elif readable(hint):
             found.append((parameter.name, hint, default))
-    return found
+    return tuple(found)

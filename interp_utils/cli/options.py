@@ -8,6 +8,7 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,8 @@ def _add(group: argparse._ArgumentGroup, title: str, owner: Callable, required: 
         if hint is bool:
             group.add_argument(_flag(title, name), action=argparse.BooleanOptionalAction, **common)
         else:
-            group.add_argument(
-                _flag(title, name), type=_reader(hint), metavar=spelling.spell_hint(hint), **common
-            )
+            typed = {"type": partial(_read, hint), "metavar": spelling.spell_hint(hint)}
+            group.add_argument(_flag(title, name), **typed, **common)
 
 
 def _is_derived(title: str, name: str) -> bool:
@@ -184,16 +184,13 @@ def _documented(owner: Callable, name: str) -> str:
     return " ".join(found[1].split()).rstrip(".") if found else ""
 
 
-def _reader(hint: Any) -> Callable[[str], Any]:
-    def reader(text: str) -> Any:
-        try:
-            return spelling.read(hint, text)
-        except (ValueError, TypeError):
-            raise argparse.ArgumentTypeError(
-                f"expected {spelling.spell_hint(hint)}, got {text!r}"
-            ) from None
-
-    return reader
+def _read(hint: Any, text: str) -> Any:
+    try:
+        return spelling.read(hint, text)
+    except (ValueError, TypeError):
+        raise argparse.ArgumentTypeError(
+            f"expected {spelling.spell_hint(hint)}, got {text!r}"
+        ) from None
 
 
 def device(arguments: argparse.Namespace) -> torch.device:
