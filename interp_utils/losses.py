@@ -171,26 +171,27 @@ class _RelativeCrossEntropy(torch.autograd.Function):
             sizes, output_size=sum(n_classes)
         )  # "c"
         columns = labels + sizes.cumsum(0) - sizes  # "batch answer": of the labels
-
-        def to_classes(of_answer: Tensor) -> Tensor:
-            return of_answer if answers == 1 else of_answer.index_select(1, answer)
-
         right = logits.gather(1, columns)
         # Subtracting the largest logit avoids overflow. In most cases it is the label's, and then
         # nothing is rounded.
         top = torch.stack([own.amax(1) for own in logits.split(n_classes, 1)], 1)
-        exps = (logits - to_classes(top)).exp_().scatter_(1, columns, 0)
+        exps = (logits - _to_classes(top, answer)).exp_().scatter_(1, columns, 0)
         if answers == 1:
             others = exps.sum(1, keepdim=True)
         else:
             others = exps @ torch.nn.functional.one_hot(answer, answers).to(exps.dtype)
         total = others + (right - top).exp()
-        ctx.save_for_backward(exps, others, total, columns)
-        ctx.to_classes = to_classes
+        ctx.save_for_backward(exps, others, total, columns, answer)
         return torch.where(top > right, (top - right) + total.log(), others.log1p())
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
-        exps, others, total, columns = ctx.saved_tensors
+        exps, others, total, columns, answer = ctx.saved_tensors
         scale = grad / total
-        return (exps * ctx.to_classes(scale)).scatter_(1, columns, -others * scale), None, None
+        gradient = (exps * _to_classes(scale, answer)).scatter_(1, columns, -others * scale)
+        return gradient, None, None
+
+
+def _to_classes(of_answer: Tensor, answer: Tensor) -> Tensor:
+    """From "batch answer" to "batch c". answer: of which answer each class is."""
+    return of_answer if of_answer.shape[1] == 1 else of_answer.index_select(1, answer)

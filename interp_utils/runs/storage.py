@@ -127,14 +127,14 @@ def tensors_from_bytes(content: bytes, path: Path) -> dict[str, Tensor]:
 
 def compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of integers of at least 0, or masks, in the smallest type that holds their values."""
+    return {name: _shrunk(tensor) for name, tensor in tensors.items()}
 
-    def shrink(tensor: Tensor) -> Tensor:
-        largest = int(tensor.max())
-        if largest < 2**8:
-            return tensor.to(torch.uint8)
-        return tensor.to(torch.int16 if largest < 2**15 else torch.int64)
 
-    return {name: shrink(tensor) for name, tensor in tensors.items()}
+def _shrunk(tensor: Tensor) -> Tensor:
+    largest = int(tensor.max())
+    if largest < 2**8:
+        return tensor.to(torch.uint8)
+    return tensor.to(torch.int16 if largest < 2**15 else torch.int64)
 
 
 def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:

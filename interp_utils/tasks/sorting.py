@@ -142,18 +142,20 @@ def _to_sort(lists: np.ndarray, lengths: np.ndarray, n_values: int, pad: bool) -
     ordered = np.sort(np.where(np.arange(longest) < lengths, lists, padding), axis=1)
     position = np.broadcast_to(np.arange(2 * longest + 2), (n, 2 * longest + 2))
 
-    def at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(values, index.clip(0, longest - 1), 1)
-
     tokens = np.select(
         [position == 0, position <= lengths, position == lengths + 1, position <= 2 * lengths + 1],
-        [start, at(lists, position - 1), mid, at(ordered, position - lengths - 2)],
+        [start, _at(lists, position - 1), mid, _at(ordered, position - lengths - 2)],
         default=padding,
     )
     asked = (position > lengths) & (position <= 2 * lengths)
-    labels = np.where(asked, at(ordered, position - lengths - 1), NOTHING)
+    labels = np.where(asked, _at(ordered, position - lengths - 1), NOTHING)
     d_vocab = n_values + (3 if pad else 2)
     return Sequences("sorting", torch.from_numpy(tokens), torch.from_numpy(labels), d_vocab)
+
+
+def _at(lists: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The numbers at these places of each list, or at the nearest that there is."""
+    return np.take_along_axis(lists, places.clip(0, lists.shape[1] - 1), 1)
 
 
 def _elements(sequences: Sequences) -> np.ndarray:

@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 
 from interp_utils.runs.manifest import state_name
 from interp_utils.runs.storage import RunInUse
-from interp_utils.training.filters import State
 from interp_utils.training.member import Member, Row
 from interp_utils.training.settings import deferred_interrupt
 from interp_utils.training.stopwatch import Stopwatch
@@ -138,13 +137,13 @@ def _save(
     for member, finite in zip(members, trainer.finite(), strict=True):
         if not finite:
             member.stop("state of the weights", step)
-
-    def save(member: Member, state: State) -> None:
-        if not member.error:
-            member.save(step, state, is_snapshot)
-
+    going_on = [
+        (member, state)
+        for member, state in zip(members, trainer.states(), strict=True)
+        if not member.error
+    ]
     with ThreadPoolExecutor(SAVES_AT_ONCE) as pool:
-        list(pool.map(save, members, trainer.states()))
+        list(pool.map(lambda pair: pair[0].save(step, pair[1], is_snapshot), going_on))
 
 
 def _stopped(members: Sequence[Member], step: int) -> str:

@@ -90,7 +90,6 @@ def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
     after_attention = _after_attention(config)
 
     def forward(weights: Weights, tokens: Tensor, asked: Tensor) -> Tensor:
-        attn = _attention_weights(weights)
         counts = asked.sum(1, keepdim=True)
         # "n r": lists with fewer answers are filled up
         filled = torch.arange(int(counts.max()), device=asked.device) < counts
@@ -99,22 +98,9 @@ def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
         read, real = read.to(tokens.device), places(filled, tokens.device)
         read_tokens = tokens.gather(1, read)
 
-        def project(name: str, tokens: Tensor, positions: Tensor) -> Tensor:
-            W, b = attn[f"W_{name}"], attn[f"b_{name}"]
-            of_token = einsum(weights["embed.W_E"], W, "vocab m, head m d -> vocab head d")
-            x = embedding(tokens, of_token.flatten(1)) + b.flatten()
-            if config.positions:
-                of_position = einsum(weights["pos_embed.W_pos"], W, "pos m, head m d -> pos head d")
-                x = x + embedding(positions, of_position.flatten(1))
-            # "n head pos d"
-            return x.unflatten(-1, (config.n_heads, config.d_head)).transpose(1, 2)
-
         everywhere = torch.arange(tokens.shape[1], device=tokens.device)
-        k, v, q = (
-            project("K", tokens, everywhere),
-            project("V", tokens, everywhere),
-            project("Q", read_tokens, read),
-        )
+        k, v = (_project(config, weights, name, tokens, everywhere) for name in "KV")
+        q = _project(config, weights, "Q", read_tokens, read)
         causal = (everywhere <= read[..., None])[:, None]  # "n 1 r ctx"
         z = scaled_dot_product_attention(
             q, k, v, attn_mask=causal if config.attention == "causal" else None
@@ -126,6 +112,19 @@ def from_sequence_tables(config: ModelConfig) -> SequenceLogitsFn:
         return after_attention(weights, z, start)
 
     return forward
+
+
+def _project(
+    config: ModelConfig, weights: Weights, name: str, tokens: Tensor, positions: Tensor
+) -> Tensor:
+    """Queries, keys or values of tokens at positions: "n head pos d"."""
+    W, b = weights[f"blocks.0.attn.W_{name}"], weights[f"blocks.0.attn.b_{name}"]
+    of_token = einsum(weights["embed.W_E"], W, "vocab m, head m d -> vocab head d")
+    x = embedding(tokens, of_token.flatten(1)) + b.flatten()
+    if config.positions:
+        of_position = einsum(weights["pos_embed.W_pos"], W, "pos m, head m d -> pos head d")
+        x = x + embedding(positions, of_position.flatten(1))
+    return x.unflatten(-1, (config.n_heads, config.d_head)).transpose(1, 2)
 
 
 def places(mask: Tensor, device: torch.device) -> tuple[Tensor, ...]:

@@ -64,14 +64,14 @@ def is_bias(name: str) -> bool:
 
 def trainable(config: ModelConfig) -> list[str]:
     """Names of the weights that are trained; the others (biases, positions) stay zero."""
-    trained_biases = {"none": (), "mlp": ("b_in", "b_out"), "all": ("b_",)}[config.biases]
+    return [name for name in weight_shapes(config) if _is_trained(name, config)]
 
-    def is_trained(name: str) -> bool:
-        if is_bias(name):
-            return bool(trained_biases) and name.rpartition(".")[2].startswith(trained_biases)
-        return config.positions or name != "pos_embed.W_pos"
 
-    return [name for name in weight_shapes(config) if is_trained(name)]
+def _is_trained(name: str, config: ModelConfig) -> bool:
+    if is_bias(name):
+        trained = {"none": (), "mlp": ("b_in", "b_out"), "all": ("b_",)}[config.biases]
+        return name.rpartition(".")[2].startswith(trained)
+    return config.positions or name != "pos_embed.W_pos"
 
 
 def initial_weights(config: ModelConfig) -> dict[str, Tensor]:
