@@ -1,4 +1,4 @@
-"""Whether the locks that sweeps rest on are locks, where the runs are."""
+"""Whether the file system of the runs has the file locks that sweeps rest on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import filelock
 
 CHECK = ".trials/check.lock"
 MOUNTS = Path("/proc/self/mountinfo")  # Linux's
-# Mounted so, NFS and Lustre keep a machine's locks to itself.
+# Options with which NFS and Lustre keep the locks of each machine to that machine.
 LOCAL = {"local_lock=all", "local_lock=flock", "nolock", "localflock"}
 MISSING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 ADVICE = "choose a folder on another file system, or mount this one with locks (NFS: \
@@ -20,8 +20,8 @@ local_lock=none, Lustre: flock)"
 
 
 def require_locks(folder: Path, shared: bool) -> None:
-    """Raises OSError where the folder's file system has no file locks, ignores them, or, if workers
-    on several machines are to see them (`shared`), keeps them to each machine.
+    """Raises OSError where the folder's file system has no file locks or ignores them, or where it
+    keeps them to each machine and workers on several machines must see them (`shared`).
     """
     path = folder / CHECK
     path.parent.mkdir(exist_ok=True)
@@ -40,12 +40,11 @@ def require_locks(folder: Path, shared: bool) -> None:
 
 
 def _holds(path: Path) -> bool:
-    """Whether a second lock has to wait for the first."""
+    """Whether a second lock on the file has to wait for the first."""
     first, second = (filelock.FileLock(path, timeout=0) for _ in range(2))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # that it makes do with a file, which a killed worker leaves
+        # filelock warns where it falls back on a file, which a killed worker would leave behind.
+        warnings.simplefilter("ignore")
         try:
             first.acquire()
         except filelock.Timeout:  # another worker is checking
@@ -69,7 +68,7 @@ class Mount(NamedTuple):
 
 
 def mount_of(path: str, mounts: str) -> Mount:
-    """The innermost of the mounts that a path is on. mounts: as in /proc/self/mountinfo."""
+    """The innermost mount that a path lies on. mounts: as in /proc/self/mountinfo."""
     found = Mount("", "unknown", frozenset())
     for line in mounts.splitlines():
         own, _, source = line.partition(" - ")

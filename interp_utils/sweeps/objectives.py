@@ -13,13 +13,13 @@ __all__ = ["held_out_loss", "step_generalised"]
 
 
 def held_out_loss(run: Run, rows: int = 1) -> float:
-    """The mean test loss (validation loss of sequences) over the last logged rows, in nats."""
+    """The mean test loss (for sequences, validation loss) over the last logged rows, in nats."""
     return float(np.mean(_held_out(run, "loss")[-rows:]))
 
 
 def step_generalised(run: Run, accuracy: float = 0.99) -> float:
-    """The first logged step from which the test (or validation) accuracy stays above this, by the
-    rule of `milestones.generalisation`; infinity if there is none.
+    """The first logged step from which the test (or validation) accuracy stays above `accuracy`, by
+    the rule of `milestones.generalisation`; infinity if there is no such step.
     """
     _held_out(run, "accuracy")
     step = generalisation(run.metrics, level=accuracy).generalised

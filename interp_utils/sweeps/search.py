@@ -4,14 +4,13 @@ share it.
     <digest>/                    a run, named by all that it is made of: the same settings are the
                                  same run, in every study
     study.journal                the study, unless a database holds it
-    folder.json                  tells this folder from others, whose workers may have the same
-                                 database
+    folder.json                  identifies this folder to a database that several folders use
     .trials/<study>-<n>.lock     held by the worker that trains trial n
 
-A worker that looks for something to do holds the folder's lock meanwhile, and leaves with the locks
-of the trials that it takes. The operating system frees them when the worker ends, however it ends.
-A trial that the study calls running and whose lock is free has lost its worker, and the next worker
-to come by goes on with its run.
+A worker holds the folder's lock while it chooses a trial, and the trial's lock until the run is
+trained. The operating system frees a worker's locks when the worker ends, however it ends. A trial
+that the study calls running and whose lock is free has lost its worker, and the next worker that
+looks for a trial goes on with its run.
 """
 
 from __future__ import annotations
@@ -61,31 +60,34 @@ def sweep(
     device: Device = None,
     progress: bool = True,
 ) -> optuna.Study:
-    """Works on a study until all its trials are done. Call it in as many processes as you like, and
-    again after any of them died.
+    """Works on a study until all its trials are done. Call this function in as many processes as
+    you like, and again after any of them has died.
 
-    make:      a trial to what `train` takes, by `trial.suggest_float` and the like (Optuna's
-               define-by-run). It may raise optuna.TrialPruned for settings that make no sense
-               together.
+    make:      a function from a trial to the task, the model's and the training's configuration,
+               which asks for values by `trial.suggest_float` and the like (Optuna's define-by-run).
+               It may raise optuna.TrialPruned for settings that make no sense together.
     out:       the folder of the runs, which all workers share.
-    trials:    how many in all, over all workers, chosen by Optuna's TPE; or the very parameters of
-               each, e.g. a grid.
-    objective: what to minimise, a number of a finished run; default `held_out_loss`.
-    storage:   a database's URL, or a journal file, which is for one machine (default: in `out`).
-    about:     what all trials have in common (JSON-able), kept with the study: a worker that says
-               otherwise is refused.
-    seed:      of TPE. What it suggests for a trial depends on this, the trial's number and the
-               results so far.
-    at_once:   how many trials a worker takes at most, and trains by `train_many` where they can be
-               computed together, one after the other where not; None: as many as fit into memory
-               (`train_many`'s chunk). TPE suggests them without each other's results.
+    trials:    the number of trials of all workers together, whose parameters Optuna's TPE chooses;
+               or the parameters of each trial, e.g. a grid.
+    objective: the number of a finished run that is minimised; default `held_out_loss`.
+    storage:   a database's URL, or the path of a journal file, whose workers must be on one machine
+               (default: a journal in `out`).
+    about:     what all trials have in common (JSON-able), kept with the study: a worker whose
+               `about` differs is refused.
+    seed:      TPE's seed. What TPE suggests for a trial depends on the seed, on the trial's number
+               and on the results so far.
+    at_once:   the most trials that a worker takes at a time. Trials that can be computed together
+               are trained by `train_many`, others one after the other. None takes as many as fit
+               into memory (`train_many`'s chunk). TPE suggests the parameters of trials that are
+               taken together without knowing any of their results.
 
-    A training that diverges is a pruned trial. User attributes of a trial: "run", its folder in
-    `out`; "reason", why it was pruned or failed; "resumed_at", the step from which another worker
-    went on with it. Ctrl-C, a kill or a full disk leaves the trials in hand to whoever comes next.
-    Raises ValueError where the study is another one, OSError where the folder's file system has no
-    locks that all workers see. What else `make`, `train` or `objective` raise
-    is raised, too: that trial has failed, and another is made in its place.
+    A training that diverges makes its trial a pruned one. User attributes of a trial: "run", the
+    run's folder in `out`; "reason", why the trial was pruned or has failed; "resumed_at", the step
+    from which another worker went on with the run. Ctrl-C, a kill or a full disk leaves the trials
+    in hand to the next worker.
+    Raises ValueError where the study has another folder or another `about`, OSError where the
+    folder's file system has no locks that all workers see. Any other error of `make`, `train` or
+    `objective` is raised, too: its trial has failed, and a later call makes another in its place.
     """
     import_optuna()
     if at_once is not None and (type(at_once) is not int or at_once < 1):
@@ -111,7 +113,7 @@ def sweep(
                     if trial is None:
                         break
                     job = job_of(trial, make, folder)
-                    if job is None:  # its settings make no sense
+                    if job is None:  # `make` has pruned the trial
                         continue
                     jobs.append(job)
                     if len(jobs) == 1 and most != 1:
@@ -126,7 +128,7 @@ def sweep(
                 if not counts["running"]:
                     return opened
                 in_use.clear()
-                time.sleep(POLL_SECONDS)  # the other workers may die
+                time.sleep(POLL_SECONDS)  # another worker may die, and leave its trial to this one
 
 
 def _next_trial(
@@ -137,8 +139,8 @@ def _next_trial(
     in_use: set[int],
     lock: ExitStack,
 ) -> optuna.Trial | None:
-    """A trial that has lost its worker, or a new one; `lock` then holds its lock. None where there
-    is nothing to do for now.
+    """A trial that has lost its worker, or a new one, whose lock `lock` then holds. None where
+    there is no trial to take for now.
     """
     import optuna
 
@@ -148,7 +150,7 @@ def _next_trial(
                 continue
             if number in _running(study):
                 return optuna.trial.Trial(study, trial_id)
-            lock.close()  # its worker has just finished it
+            lock.close()  # the trial's worker has just finished it
         counts = _counts(study)
         if isinstance(trials, int):
             enough = counts["done"] + counts["running"] >= trials
@@ -163,7 +165,7 @@ def _next_trial(
 
 
 def _own_seed(seed: int | None, trial: int) -> int | None:
-    """With one seed for all trials, workers would make the same suggestions."""
+    """The seed for one trial: with one for all, workers would make the same suggestions."""
     if seed is None:
         return None
     return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0])
@@ -180,7 +182,7 @@ def _locked(folder: Path, study: optuna.Study, number: int, lock: ExitStack) -> 
 
 
 def _new(study: optuna.Study, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters that no trial has or had, failed trials aside; each once."""
+    """Those of the wanted parameters that only failed trials have, or none; each once."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name != "FAIL"]
     there = [trial.system_attrs.get("fixed_params", trial.params) for trial in trials]
     distinct = [dict(params) for i, params in enumerate(wanted) if params not in wanted[:i]]
@@ -188,7 +190,7 @@ def _new(study: optuna.Study, wanted: Sequence[Mapping[str, Any]]) -> list[dict[
 
 
 def _running(study: optuna.Study) -> dict[int, int]:
-    """The trials in progress, or left by their workers: number -> Optuna's id."""
+    """The trials that workers are training or have left: number -> Optuna's id."""
     return {
         trial.number: trial._trial_id
         for trial in study.get_trials(deepcopy=False)

@@ -1,4 +1,4 @@
-"""Where an Optuna study is kept, and which one it is. The one module that opens its storage."""
+"""Where an Optuna study is stored, and how it is told from others. Only this module opens it."""
 
 from __future__ import annotations
 
@@ -53,9 +53,10 @@ def load(out: str | Path, storage: str | Path | None = None, study: str = "sweep
 def open_study(
     folder: Path, storage: str | Path | None, name: str, about: Mapping[str, Any] | None
 ) -> optuna.Study:
-    """The study, new if it is not there. Only for whoever holds the folder's lock.
+    """The study, created where the storage has none of this name. The caller holds the folder's
+    lock.
 
-    Raises ValueError where it has its runs elsewhere, or is `about` something else.
+    Raises ValueError where the study's runs are in another folder, or its `about` differs.
     """
     study = import_optuna().create_study(
         storage=_open_storage(folder, storage), study_name=name, load_if_exists=True
@@ -64,7 +65,7 @@ def open_study(
     if there.get("folder", here["folder"]) != here["folder"]:
         raise ValueError(
             f"study {name!r} has its runs in another folder than {folder}: all its workers share "
-            "one; or take another name"
+            "one folder; or take another name"
         )
     if about is not None:
         here["about"] = json.loads(disk.json_bytes(about))  # as it will be read back
@@ -88,8 +89,8 @@ def open_study(
 
 
 def _identity(folder: Path) -> str:
-    """Tells a folder from others that workers on the same database may have, wherever it is
-    mounted.
+    """An identifier of the folder, the same wherever the folder is mounted: workers of several
+    folders may use one database.
     """
     if not (folder / FOLDER).exists():
         disk.write_atomic(folder / FOLDER, disk.json_bytes({"id": uuid.uuid4().hex}))
@@ -100,14 +101,13 @@ def _open_storage(folder: Path, storage: str | Path | None) -> optuna.storages.B
     """A database by its URL, or a journal file."""
     optuna = import_optuna()
     if "://" in str(storage):
-        from sqlalchemy.pool import (
-            NullPool,  # no connection stays open for the hours of a training, which servers end
-        )
+        # Servers end connections that stay open for the hours of a training: none does.
+        from sqlalchemy.pool import NullPool
 
         url = _with_driver(str(storage))
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
-        except Exception as error:  # of SQLAlchemy, of Optuna or of the database's own module
+        except Exception as error:  # SQLAlchemy's, Optuna's, or that of the database's module
             reasons = [error] if error.__cause__ is None else [error, error.__cause__]
             reason = ": ".join(str(each).splitlines()[0].rstrip(".") for each in reasons)
             raise ValueError(
@@ -127,8 +127,8 @@ def is_server(storage: str | Path | None) -> bool:
 
 
 def _with_driver(url: str) -> str:
-    """PostgreSQL's URL with psycopg 3 as its driver: which one SQLAlchemy takes without being told
-    depends on its version.
+    """A database's URL, which for PostgreSQL names the driver, psycopg 3: the driver that
+    SQLAlchemy chooses by itself depends on SQLAlchemy's version.
     """
     scheme, rest = url.split("://", 1)
     if scheme != "postgresql":
@@ -143,10 +143,11 @@ def _with_driver(url: str) -> str:
 
 
 class _JournalLock:
-    """In place of Optuna's own, which outlives a killed process by half a minute.
+    """The journal's lock, in place of Optuna's own, which outlives a killed process by half a
+    minute.
 
-    A record that a kill or a full disk has cut short would make all that follow unreadable: it is
-    removed.
+    A record that a kill or a full disk has cut short would make all later records unreadable, and
+    is removed.
     """
 
     def __init__(self, path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
-# Of the columns that every study has: an empty one would not say by its values what it holds.
+# The columns that every study has: the values of an empty column do not say its type.
 TYPES = {
     **dict.fromkeys(("state", "run", "reason"), "string"),
     **dict.fromkeys(("memorised", "generalised", "delay", "spikes", "last_step"), "Int64"),
@@ -34,16 +34,17 @@ def table(
     level: float = 0.99,
     factor: float = 5.0,
 ) -> pd.DataFrame:
-    """One row for every trial of a study, whatever has become of it, for `.to_csv`, `.to_parquet`
-    and plots.
+    """One row for every trial of a study, whatever has become of the trial, for `.to_csv`,
+    `.to_parquet` and plots.
 
-    out, storage, study: as of `sweep`. until, level, factor: as of `milestones.milestones`.
+    out, storage, study: as for `sweep`. until, level, factor: as for `milestones.milestones`.
 
-    Columns: trial (its number), state (Optuna's: COMPLETE; PRUNED, which diverged or makes no
-    sense; FAIL; RUNNING; WAITING), value (of the objective), run (its folder in `out`), reason (why
-    it was pruned or failed), params_<name> for each parameter, and the fields of
-    `milestones.Milestones`, read off what is saved of the run. They are missing where nothing is,
-    and a milestone that was not reached by `last_step` is missing, too: it is censored there.
+    Columns: trial (the trial's number), state (Optuna's: COMPLETE; PRUNED, where the training
+    diverged or `make` pruned the trial; FAIL; RUNNING; WAITING), value (of the objective), run (the
+    run's folder in `out`), reason (why the trial was pruned or has failed), params_<name> for each
+    parameter, and the fields of `milestones.Milestones`, by the rows that are saved of the run.
+    These fields are missing where nothing is saved; a milestone that was not reached by `last_step`
+    is missing, too: it is censored there.
 
     Raises what `load` and `Run.load` raise.
     """
@@ -72,7 +73,7 @@ def table(
 def _milestones(
     out: Path, trial: optuna.trial.FrozenTrial, until: int | None, level: float, factor: float
 ) -> Milestones | None:
-    """None where the trial has no run, or nothing of it is saved."""
+    """The milestones of a trial's run; None where nothing of a run is saved."""
     name = trial.user_attrs.get("run")
     if name is None or not (out / name / MANIFEST).is_file():
         return None

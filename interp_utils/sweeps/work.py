@@ -1,4 +1,4 @@
-"""What a worker does with the trials that it holds: it trains their runs and tells the study."""
+"""What a worker does with its trials: it trains their runs, and tells the study the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Objective = Callable[[Run], float]
 class Job:
     """A trial, and the run that it asks for.
 
-    left_at: the step at which another worker has left it; None where there was none.
+    left_at: the step at which another worker has left the run; None where no worker has.
     """
 
     trial: optuna.Trial
@@ -45,7 +45,7 @@ class Job:
 
 
 def job_of(trial: optuna.Trial, make: Make, folder: Path) -> Job | None:
-    """None where `make` prunes the trial."""
+    """A trial's job, or None where `make` prunes the trial."""
     known = trial.user_attrs.get("run")
     with _telling(trial):
         task, model, training = make(trial)
@@ -60,8 +60,8 @@ def job_of(trial: optuna.Trial, make: Make, folder: Path) -> Job | None:
 
 
 def run_name(task: AnyTask, model: FamilyConfig, training: TrainConfig) -> str:
-    """16 digits for a run's task, inputs and settings. Fields at their defaults do not count: one
-    that is added later changes no name.
+    """16 hexadecimal digits for a run's task, inputs and settings. Fields at their defaults do not
+    count, so that a field that is added later changes no name.
     """
 
     def changed(config: FamilyConfig | TrainConfig) -> dict[str, Any]:
@@ -75,17 +75,17 @@ def run_name(task: AnyTask, model: FamilyConfig, training: TrainConfig) -> str:
 
 
 def most_together(job: Job, device: torch.device) -> int:
-    """How many jobs like this one can be computed together in memory."""
+    """How many jobs like this one can be computed together in the device's memory."""
     return most_at_once(job.task, job.config.model, device) if _can_be_together(job) else 1
 
 
 def work_on(
     jobs: Sequence[Job], objective: Objective, device: torch.device, progress: bool
 ) -> set[int]:
-    """Trains the runs to their end and tells the study. What comes back are the trials whose runs
-    are being trained for others.
+    """Trains the jobs' runs to their end and tells the study the results. Returns the numbers of
+    the trials whose runs are being trained for other trials.
     """
-    distinct = {job.path: job for job in jobs}  # of equal ones, the last
+    distinct = {job.path: job for job in jobs}  # of jobs with the same run, the last
     together = [job for job in distinct.values() if len(distinct) > 1 and _can_be_together(job)]
     in_use = _train_together(together, objective, device, progress)
     for job in jobs:
@@ -104,7 +104,7 @@ def work_on(
 def _can_be_together(job: Job) -> bool:
     try:
         require_stackable(job.task, job.config)
-    except ValueError:  # of its own, perhaps: `train` raises that again
+    except ValueError:  # if the job alone is at fault, `train` raises this again
         return False
     return True
 
@@ -112,7 +112,7 @@ def _can_be_together(job: Job) -> bool:
 def _train_together(
     jobs: Sequence[Job], objective: Objective, device: torch.device, progress: bool
 ) -> set[int]:
-    """As `work_on`, of jobs that are computed together."""
+    """`work_on` for jobs that are computed together."""
     in_use: set[int] = set()
     members: dict[Job, Member] = {}
     for job in jobs:
@@ -124,7 +124,7 @@ def _train_together(
             in_use.add(job.trial.number)
     try:
         train_all(list(members.values()), device, progress)
-    except disk.RunInUse:  # since it was looked at
+    except disk.RunInUse:  # since the run was looked at
         return {job.trial.number for job in jobs}
     for job, member in members.items():
         with _telling(job.trial):
@@ -144,9 +144,9 @@ def _telling(trial: optuna.Trial) -> Iterator[None]:
     except (FloatingPointError, optuna.TrialPruned) as error:
         trial.set_user_attr("reason", str(error))
         trial.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    except (OSError, disk.RunInUse):  # which may pass; the trial stays as it is
+    except (OSError, disk.RunInUse):  # an error that may pass: the trial stays as it is
         raise
-    except Exception as error:  # which another worker would meet again
+    except Exception as error:  # another worker would meet it again
         trial.set_user_attr("reason", str(error))
         trial.study.tell(trial, state=optuna.trial.TrialState.FAIL)
         raise
