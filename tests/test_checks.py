@@ -31,11 +31,11 @@ def test_a_number_gets_the_rows_of_the_claims_about_it(main):
     assert row["rule"] == "above 50 %" and "84.6 %" in row["the source says"]
     checks({"number of key frequencies": 4})
     assert list(shown(checks.summary())["measured"]) == ["86 %", "4"] and checks.count() == 2
-    assert checks.rule("few key frequencies").high == 6, "a line in a figure"
+    assert checks.rule("the model has few key frequencies").high == 6, "a line in a figure"
 
 
 def test_a_run_that_ships_must_have_the_verdict_that_is_recorded(main):
-    with pytest.raises(AssertionError, match="'neurons have one frequency' should be 'holds'"):
+    with pytest.raises(AssertionError, match="'most neurons have one frequency' should be 'holds'"):
         Checks(main, "addition")({"neurons clustered": 0.3})
     refuted = shown(Checks(main, "addition")({"residual of W_L": 0.1}))
     assert list(refuted["verdict"]) == ["does not hold"]
@@ -115,10 +115,10 @@ def test_rows_of_several_runs_are_judged_together(main):
     rows = {name: {"test accuracy": checks.recorded[name]["test accuracy"]} for name in runs}
     rows = {name: row | {"steps": runs[name].step} for name, row in rows.items()}
     table = shown(checks(rows)).set_index("claim")
-    assert table.loc["generalises", "verdict"].startswith("holds")
+    assert table.loc["the model generalises", "verdict"].startswith("holds")
     for row in rows.values():
         row["test accuracy"] = 0.5
-    with pytest.raises(AssertionError, match="'generalises' should be 'holds'"):
+    with pytest.raises(AssertionError, match="'the model generalises' should be 'holds'"):
         checks(rows)
     assert Checks({"main": main, **runs}, "addition").recorded
     own = Checks(runs | {"mine": Run(Path("elsewhere/mine"), main.manifest, {})}, "addition")
@@ -130,12 +130,12 @@ def test_rows_without_a_measure_leave_its_verdict_to_those_that_have_it(main):
     checks = Checks({name: Run.load(ROOT / "checkpoints" / name) for name in names}, "addition")
     rows = {name: dict(checks.recorded[name]) for name in names}
     table = shown(checks(rows, "test accuracy"))
-    assert set(table["claim"]) == {"generalises"}, "the claims that were asked for alone"
+    assert set(table["claim"]) == {"the model generalises"}, "the claims that were asked for alone"
     for other in (checks.recorded, rows):
         del other["p113_seed1"]["test accuracy"]
     assert len(shown(checks(rows, "test accuracy"))) == 1
     rows["modular_addition"]["test accuracy"] = 0.5
-    with pytest.raises(AssertionError, match="'generalises' should be 'holds'"):
+    with pytest.raises(AssertionError, match="'the model generalises' should be 'holds'"):
         checks(rows, "test accuracy")
     with pytest.raises(ValueError, match="no claim of addition is about 'steps'"):
         checks(rows, "steps")
@@ -173,7 +173,7 @@ def test_what_the_text_says_must_hold_of_the_run_it_is_written_about_alone(main)
     checks = Checks(main, "addition")
     checks({"neurons clustered": 0.86})
     checks.says("keys are odd", True)
-    assert list(shown(checks.summary())["claim"]) == ["neurons have one frequency"]
+    assert list(shown(checks.summary())["claim"]) == ["most neurons have one frequency"]
     runs = {name: Run.load(ROOT / "checkpoints" / name) for name in ("p64_seed0", "p59_seed0")}
     checks = Checks(runs | {"main": main}, "addition", main=runs["p64_seed0"])
     checks.says("keys are even", False)

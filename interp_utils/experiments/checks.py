@@ -44,7 +44,7 @@ class Checks:
 
     Each call is a table: every claim that is about one of the numbers, with what its source says,
     its rule and its verdict. The rule stands with the claim and nowhere else; a line in a figure is
-    at checks.rule("few key frequencies").high.
+    at checks.rule("the model has few key frequencies").high.
 
     For runs that ship the verdict must be the one that docs/claims.json records, and for the run
     that the notebooks are written about every finding must be as its text says: else AssertionError

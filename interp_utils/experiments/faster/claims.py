@@ -60,12 +60,12 @@ CLAIMS = [
         undecided=censored("grokfast"),
     ),
     ratio(
-        "also faster than AdamW whose settings were searched likewise",
+        "Grokfast is faster than AdamW with settings searched alike",
         "Lee et al. 2024, abstract",
-        "the same",
+        '"more than x50"',
         over(TUNED, TITLES["grokfast"]),
         above(2, "times"),
-        tolerance="twice as fast would do",
+        tolerance="twice as fast is enough",
         undecided=censored("grokfast"),
     ),
     ratio(
@@ -99,9 +99,9 @@ CLAIMS = [
         about=arm("perpgrad"),
     ),
     groks(
-        "with a small initial norm it generalises",
+        "a model with a small initial norm generalises",
         "Liu et al. 2022, section 4",
-        "without a delay",
+        "with a small initial norm there is no delay",
         tolerance="whether there is a delay is not asked",
         about=arm("small_norm"),
     ),
@@ -110,34 +110,34 @@ of_seeds = partial(own, notebook=SEEDS, about=arm("fast"))
 of_arms = partial(own, notebook=ARMS_IN_STEPS, about=together)
 OWN = [
     of_seeds(
-        "the published delay is one of the settings: the fast recipe generalises",
+        "the fast recipe generalises: the published delay comes from the settings",
         measure="share that generalises",
         rule=at_least(0.95, "%"),
     ),
     of_seeds(
-        "in few steps",
+        "the fast recipe generalises in few steps",
         measure="median step",
         rule=at_most(300, "steps"),
     ),
     of_seeds(
-        "by few frequencies",
+        "models of the fast recipe have few key frequencies",
         measure="number of key frequencies",
         rule=at_most(6, "frequencies"),
         counts="seeds",
     ),
     of_seeds(
-        "which are most of the logits",
+        "the key frequencies explain most of the logits of the fast recipe's models",
         measure="logit variance explained",
         rule=above(0.9, "%"),
         counts="seeds",
     ),
     of_seeds(
-        "every frequency is as likely",
+        "models of the fast recipe choose all frequencies equally often",
         measure="frequencies alike: p",
         rule=above(0.05),
     ),
     own(
-        "the delay is one of the product of learning rate and weight decay alone",
+        "the delay depends on the product of learning rate and weight decay alone",
         measure=IN_T,
         rule=between(0.5, 2, "times"),
         notebook="13 · The delay's law",
@@ -150,13 +150,13 @@ OWN = [
         rule=above(20, "times"),
     ),
     of_arms(
-        "no other arm is twice as fast as that, in steps",
+        "no other arm is twice as fast as tuned AdamW, in steps",
         measure=MOST,
         rule=below(2, "times"),
     ),
     *(
         own(
-            f"the same circuit: {TITLES[name]}",
+            f"models of {TITLES[name]} have the same circuit",
             measure="logit variance explained",
             rule=above(0.9, "%"),
             notebook=CIRCUIT,

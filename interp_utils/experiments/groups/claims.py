@@ -49,7 +49,7 @@ claim = partial(Claim, about=generalised)
 
 CLAIMS = [
     claim(
-        "the read-out lies in a few irreps",
+        "the read-out W_out W_U lies in a few irreps",
         IRREPS,
         ".94 of W_out W_U (MLPs, S5)",
         "W_L on keys",
@@ -58,7 +58,7 @@ CLAIMS = [
         tolerance="4 points",
     ),
     claim(
-        "and so do embeddings",
+        "the embeddings lie in a few irreps",
         IRREPS,
         "1.00 of W_E (MLPs, S5)",
         "W_E on keys",
@@ -85,13 +85,13 @@ CLAIMS = [
         tolerance="a tenth of the logits' variance",
     ),
     claim(
-        "restricted loss is below the full one",
+        "restricted loss is below the full loss",
         IRREPS,
         "2.2e-7 against 1e-5",
         "restricted, isotypic",
         below("loss"),
         LOSSES,
-        tolerance="none: any loss below, on all pairs",
+        tolerance="none: any loss below the full one, on all pairs",
     ),
     claim(
         "excluded loss is worse than guessing",
@@ -105,11 +105,11 @@ CLAIMS = [
     claim(
         "restricted loss tells a circuit from memory",
         IRREPS,
-        "it shows the circuit",
+        "restricted loss shows the circuit",
         "restricted, characters",
         above("loss"),
         LOSSES,
-        tolerance="none: a memoriser's must not be below its loss, on all pairs",
+        tolerance="none: a memoriser's must not be below its full loss, on all pairs",
         about=memoriser,
     ),
     claim(
@@ -122,7 +122,7 @@ CLAIMS = [
         about=of_all,
     ),
     claim(
-        "each computes in irreps of its own",
+        "each model computes in irreps, whichever it has chosen",
         IRREPS,
         "weak universality holds",
         "W_L on keys",
@@ -131,7 +131,7 @@ CLAIMS = [
             lambda share, row: on_few(share, row) and row["excluded, hidden"] > row["guess"],
         ),
         CHOICE,
-        tolerance="10 points; a circuit of more than its irreps is not asked for",
+        tolerance="10 points; that nothing but irreps is used is not asked for",
     ),
     claim(
         "irreps of low dimension are learned more often",
@@ -151,12 +151,12 @@ CLAIMS = [
         "runs with 6d",
         exactly(0),
         CHOICE,
-        tolerance="undecided where even draws would do so once in 20 times",
+        tolerance="undecided where even draws would leave it out once in 20 times",
         about=of_all,
         undecided=by_chance("no 6d by chance"),
     ),
     claim(
-        "standard is commoner than standard (x) sign",
+        "standard is chosen more often than standard (x) sign",
         RHO_SETS,
         "49 against 17 of 50 (MLPs, S5): the smaller orbit",
         "runs with standard",
@@ -168,7 +168,7 @@ CLAIMS = [
     claim(
         "almost every neuron is constant on cosets",
         COSETS,
-        "almost every",
+        "almost every neuron",
         "cosets beyond chance",
         above(0.9, "%"),
         CONSTANT,
@@ -178,23 +178,23 @@ CLAIMS = [
     claim(
         "neurons on cosets do not realise representations",
         COSETS,
-        "no representations",
+        "neurons realise no representations",
         "irrep share on cosets",
         below(0.5, "%"),
         CONSTANT,
         tolerance="half of a side's energy in one irrep",
     ),
     claim(
-        "what is of one irrep and constant on cosets is a rho-set",
+        "neurons of one irrep that are constant on cosets form rho-sets",
         RHO_SETS,
-        "equivalent",
+        "the two are equivalent",
         "rank one of both",
         above(0.95, "%"),
         CONSTANT,
         tolerance="5 % of what is both",
     ),
     claim(
-        "neurons of an irrep share one vector a",
+        "all neurons of an irrep share one vector a",
         RHO_SETS,
         "approximately constant (MLPs, S5)",
         "vectors a",

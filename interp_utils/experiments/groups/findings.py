@@ -44,7 +44,7 @@ own = partial(found, about=generalised)
 early = partial(own, notebook=TIME, about=with_snapshot)
 OWN = [
     early(
-        "neurons are of one irrep and of rank one when they generalise",
+        "neurons are of one irrep and of rank one when the model generalises",
         measure="irrep share, first",
         rule=Rule(
             "above 80 %, as is rank one",
@@ -54,7 +54,7 @@ OWN = [
         tolerance="a fifth of the energy, when test accuracy first passes .85",
     ),
     early(
-        "and constant on cosets only later",
+        "neurons are constant on cosets only later",
         measure="cosets beyond chance, first",
         rule=Rule(
             "below that at the end by 30 points",
@@ -63,13 +63,13 @@ OWN = [
         tolerance=CHANCE,
     ),
     early(
-        "rank one suffices to generalise",
+        "rank-one parts of neurons suffice when the model generalises",
         measure="lost to rank one, first",
         rule=below(0.05, "%"),
         tolerance=POINTS,
     ),
     early(
-        "cosets do not",
+        "parts of neurons that are constant on cosets do not suffice then",
         measure="lost to coset, first",
         rule=above(0.05, "%"),
         tolerance=POINTS,
@@ -86,21 +86,21 @@ OWN = [
         for rung in RUNGS
     ),
     own(
-        "one irrep of rank one costs less than cosets",
+        "the rank-one reading costs less than the coset reading",
         measure="cost of rank one",
         rule=below("cost of coset"),
         notebook=LADDER,
         tolerance="none; costs are powers of ten",
     ),
     own(
-        "other conjugates' cosets destroy it",
+        "cosets of other conjugates destroy the model",
         measure="cost of shuffled",
         rule=above(3),
         notebook=LADDER,
         tolerance="1,000 times the loss; costs are powers of ten",
     ),
     own(
-        "logits are no functions of x o y in the key irreps either",
+        "logits are no functions of x o y in the key irreps",
         measure="isotypic FVE",
         rule=below(0.9, "%"),
         notebook=LOGITS,
@@ -140,15 +140,15 @@ OWN = [
         tolerance="clusters (cos² > .98) with 5 % of the energy",
     ),
     own(
-        "which are clusters, and not spread evenly",
+        "the vectors a of an irrep are clusters, and not spread evenly",
         measure="a over chance",
         rule=above(1),
         notebook=VECTORS,
         counts="irreps",
-        tolerance="none: the largest cluster over what 1 % of even spreads have",
+        tolerance="none: the largest cluster, over that of 1 % of even spreads",
     ),
     own(
-        "and leave dimensions of the irrep free",
+        "the vectors a leave dimensions of the irrep free",
         measure="dimensions without a",
         rule=above(0),
         notebook=VECTORS,
@@ -176,14 +176,14 @@ OWN = [
         about=of_all,
     ),
     own(
-        "x sides are on right cosets",
+        "neurons' x sides are constant on right cosets",
         measure="x on right",
         rule=above(0.95, "%"),
         notebook=CONSTANT,
         tolerance="5 % of the energy on one side's cosets alone",
     ),
     own(
-        "and y sides on left ones",
+        "neurons' y sides are constant on left cosets",
         measure="y on left",
         rule=above(0.95, "%"),
         notebook=CONSTANT,

@@ -11,7 +11,7 @@ ATTENTION, NEURONS = "05 · Attention", "05 · Neurons"
 
 OWN = [
     own(
-        "clusters at no key frequency are leftovers",
+        "the model does not need its leftover clusters, those at no key frequency",
         measure="without a leftover cluster",
         rule=at_most(2, "times"),
         notebook=NEURONS,
@@ -19,7 +19,7 @@ OWN = [
         counts="clusters",
     ),
     own(
-        "they are read at their own frequency, not at its double",
+        "leftover clusters are read at their own frequency, not at its double",
         measure="W_L of a leftover cluster, share at its frequency",
         rule=above(0.5, "%"),
         notebook=READ_OUT,
@@ -27,14 +27,14 @@ OWN = [
         counts="clusters",
     ),
     own(
-        "and the double need not be a key frequency",
+        "the double of a leftover cluster's frequency need not be a key frequency",
         measure="a leftover cluster's double is a key",
         rule=exactly(False, "no key frequency"),
         notebook=READ_OUT,
         counts="clusters",
     ),
     own(
-        "heads write nothing but key frequencies",
+        "heads write hardly anything but key frequencies",
         measure="OV at key frequencies, least",
         rule=above(0.95, "%"),
         notebook=LOOK,
@@ -49,7 +49,7 @@ OWN = [
         counts="heads",
     ),
     own(
-        "one wave a head is not enough",
+        "one wave for each head's attention is not enough",
         measure="attention sine",
         rule=above(1000, "times"),
         notebook=ATTENTION,
@@ -62,7 +62,7 @@ OWN = [
         notebook=NEURONS,
     ),
     own(
-        "attention still becomes more of a sine wave",
+        "attention comes closer to sine waves after cleanup",
         measure="attention fit of the worst head, rise after cleanup",
         rule=above(0),
         notebook=WAVES,

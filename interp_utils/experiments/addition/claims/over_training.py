@@ -11,7 +11,7 @@ SEEDS, PHASES = "04 · Other seeds, and other moduli", "04 · The phases, by a r
 
 CLAIMS = [
     Claim(
-        "restricted loss below full loss",
+        "restricted loss is below the full loss",
         "§5.1",
         "in the end the key frequencies alone do better",
         "restricted loss",
@@ -19,7 +19,7 @@ CLAIMS = [
         SEEDS,
     ),
     Claim(
-        "excluded loss above chance",
+        "excluded loss is worse than a guess",
         "§5.1",
         "without the key frequencies the training pairs are lost",
         "excluded loss",
@@ -28,7 +28,7 @@ CLAIMS = [
         tolerance="none: worse than a guess",
     ),
     Claim(
-        "memorised by step 1,400",
+        "the training pairs are memorised by step 1,400",
         "§5.2",
         "epochs 0 to 1,400",
         "memorisation ends",
@@ -43,19 +43,19 @@ CLAIMS = [
         "circuit formation ends",
         replace(above("memorisation ends", factor=2), words="over twice the step of memorising"),
         PHASES,
-        tolerance="6.7 times is published",
+        tolerance="the published factor is 6.7",
     ),
     Claim(
-        "cleanup ends: grokked",
+        "cleanup ends by step 14,000",
         "§5.2",
         "epochs 9,400 to 14,000",
         "cleanup ends",
         at_most(17_000, "steps"),
         PHASES,
-        tolerance="a fifth later",
+        tolerance="3,000 steps",
     ),
     Claim(
-        "weights fall faster in cleanup",
+        "the squared weights fall faster in cleanup than in circuit formation",
         "§5.2",
         "the sum of squared weights falls most sharply in cleanup",
         "squared weights, fall in cleanup over formation",

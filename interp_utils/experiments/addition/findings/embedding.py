@@ -30,7 +30,7 @@ FINDINGS = [
     ),
     finding(
         "02 · The embedding, in the Fourier basis",
-        "every key frequency has its cosine and its sine",
+        "the embedding has the cosine and the sine of every key frequency",
         "cosine against sine, at most",
         "norms within a factor of 2",
         lambda ratio: ratio < 2,
@@ -44,7 +44,7 @@ FINDINGS = [
     ),
     finding(
         "02 · How many directions are in use?",
-        "two directions a key frequency are in use",
+        "two directions for each key frequency are in use",
         "variance of W_E in two directions a key",
         "over 80 % of the variance",
         lambda share: share > 0.8,
@@ -62,7 +62,7 @@ FINDINGS = [
     ),
     finding(
         "02 · Reading out: the unembedding, and the map from neurons to logits",
-        "so is W_U",
+        "W_U is sparse at the same frequencies",
         "power of W_U on keys",
         "over 80 % on the key frequencies",
         lambda share: share > 0.8,
@@ -76,21 +76,21 @@ FINDINGS = [
     ),
     finding(
         '02 · Four rules for "key", and where they disagree',
-        "every key frequency is one by the embedding too",
+        "every key frequency is key by the embedding, too",
         "keys missing in W_E",
         "none is missing",
         lambda count: count == 0,
     ),
     finding(
         "02 · When do the frequencies appear?",
-        "cleanup starts with hardly any test pair right",
+        "when cleanup starts hardly any test pair is right",
         "test accuracy when cleanup starts",
         "below 20 %",
         lambda accuracy: accuracy < 0.2,
     ),
     finding(
         "02 · When do the frequencies appear?",
-        "by then the key frequencies have most of their power",
+        "when cleanup starts the key frequencies have most of their power",
         "power of keys when cleanup starts",
         "over 50 % of the final",
         lambda share: share > 0.5,
@@ -99,14 +99,14 @@ FINDINGS = [
     ),
     finding(
         "02 · When do the frequencies appear?",
-        "and the others most of theirs",
+        "when cleanup starts the other frequencies have most of theirs",
         "power of others when cleanup starts",
         "over 50 % of the peak",
         lambda share: share > 0.5,
     ),
     finding(
         "02 · When do the frequencies appear?",
-        "which is gone at the end",
+        "the power of the other frequencies is gone at the end",
         "power of others at the end",
         "below 10 % of the peak",
         lambda share: share < 0.1,

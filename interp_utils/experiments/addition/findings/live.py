@@ -7,7 +7,7 @@ from interp_utils.experiments.addition.findings.finding import finding
 FINDINGS = [
     finding(
         "01 · Grokking, live",
-        "it generalises long after it has memorised",
+        "the model generalises long after it has memorised",
         "steps to generalise over steps to memorise",
         "at least three times the steps",
         lambda ratio: ratio >= 3,
@@ -16,21 +16,21 @@ FINDINGS = [
     ),
     finding(
         "01 · Grokking, live",
-        "having memorised, it cannot do the others",
+        "the model that has memorised cannot do the test pairs",
         "test accuracy when memorised",
         "below 70 %",
         lambda accuracy: accuracy < 0.7,
     ),
     finding(
         "01 · The whole history of a p = 113 run",
-        "weights are heaviest when it has memorised",
+        "weights are heaviest when the model has memorised",
         "heaviest weights over end of memorisation, steps",
         "no later",
         lambda ratio: ratio <= 1,
     ),
     finding(
         "01 · The whole history of a p = 113 run",
-        "for long nothing shows in the accuracy",
+        "halfway through circuit formation the accuracy shows nothing",
         "test accuracy halfway through circuit formation",
         "below 10 %",
         lambda accuracy: accuracy < 0.1,

@@ -30,14 +30,14 @@ FINDINGS = [
     ),
     finding(
         "03 · All neurons",
-        "with products in them",
+        "clustered neurons have products of waves",
         "variance in products",
         "over 5 % of their variance",
         lambda share: share > 0.05,
     ),
     finding(
         "03 · All neurons",
-        "they are left over from earlier in training",
+        "leftover clusters come from earlier in training",
         "power of leftovers, of its peak",
         "below 20 % of its peak, each",
         lambda share: share < 0.2,

@@ -16,7 +16,7 @@ FINDINGS = [
     ),
     finding(
         "04 · Restricted and excluded loss",
-        "restricted loss falls more than test loss in it",
+        "restricted loss falls more than test loss in circuit formation",
         "fall of restricted over test loss",
         "by a larger factor",
         lambda ratio: ratio > 1,
@@ -34,7 +34,7 @@ FINDINGS = [
     ),
     finding(
         "04 · Restricted and excluded loss",
-        "and long ahead",
+        "restricted loss is long ahead of test loss",
         "lead of restricted loss at a tenth",
         "over 2,000 steps",
         lambda steps: steps > 2000,
@@ -56,14 +56,14 @@ FINDINGS = [
     ),
     finding(
         "04 · Does the variant matter?",
-        "but not when cleanup starts",
+        "variants of restricted loss differ when cleanup starts",
         "3 x 3 block over two directions when cleanup starts",
         "over 1.5 times",
         lambda ratio: ratio > 1.5,
     ),
     finding(
         "04 · One frequency at a time",
-        "key frequencies are those that are needed most",
+        "key frequencies are the ones that are needed most",
         "keys among the largest single excluded losses",
         "all of them",
         lambda share: share == 1,
@@ -72,7 +72,7 @@ FINDINGS = [
     ),
     finding(
         "04 · One frequency at a time",
-        "and no other is needed",
+        "no other frequency is needed",
         "without any other frequency over train loss",
         "at most doubled",
         lambda ratio: ratio < 2,
@@ -95,7 +95,7 @@ FINDINGS = [
     ),
     finding(
         "04 · Sparsity and weight",
-        "and the model light",
+        "the model is light in the end",
         "squared weights at the end, of their peak",
         "below half of the peak",
         lambda share: share < 0.5,
@@ -104,7 +104,7 @@ FINDINGS = [
     ),
     finding(
         "04 · Clock or pizza?",
-        "a clock by distance irrelevance",
+        "the model is a clock by distance irrelevance",
         "distance irrelevance",
         "above 0.4",
         lambda q: q > 0.4,
@@ -113,7 +113,7 @@ FINDINGS = [
     ),
     finding(
         "04 · Clock or pizza?",
-        "and by gradient symmetricity",
+        "the model is a clock by gradient symmetricity",
         "gradient symmetricity",
         "below 0.98",
         lambda s: s < 0.98,
@@ -122,14 +122,14 @@ FINDINGS = [
     ),
     finding(
         "04 · Negative control: memorisers",
-        "when it has memorised, the keys answer nothing",
+        "when the model has memorised, its keys answer nothing",
         "restricted loss when memorised, of guessing",
         "over 80 % of guessing",
         lambda ratio: ratio > 0.8,
     ),
     finding(
         "04 · Negative control: memorisers",
-        "and are no part of its logits",
+        "when the model has memorised, its keys are no part of its logits",
         "share of logits on keys when memorised",
         "below 5 %",
         lambda share: share < 0.05,

@@ -15,7 +15,7 @@ from interp_utils.experiments.rules import at_most, below, between, exactly
 
 CLAIMS = [
     Claim(
-        "with little data it forgets what it had learned",
+        "a trained model forgets when it is trained on little data",
         "Varma et al. 2023, §1",
         '"returns to poor test accuracy when further trained on a dataset much smaller than" the '
         "critical one",
@@ -26,7 +26,7 @@ CLAIMS = [
         tolerance="under half of the pairs right",
     ),
     Claim(
-        "it forgets at less than half of what learning takes",
+        "models forget at less than half of the data that learning takes",
         "Varma et al. 2023, appendix A.2",
         '"less than half of what the semi-grokking run required"',
         "share kept over share reached",
@@ -35,7 +35,7 @@ CLAIMS = [
         tolerance="both at a test accuracy of 70 %, as theirs",
     ),
     Claim(
-        "how far it forgets does not depend on weight decay",
+        "how far models forget does not depend on weight decay",
         "Varma et al. 2023, prediction P3",
         "the final test accuracy is independent of weight decay",
         "test accuracy, difference by decay",
@@ -55,7 +55,7 @@ CLAIMS = [
         undecided=still_waiting("twice the weight decay"),
     ),
     Claim(
-        "and four times as much",
+        "weight decay from the plateau on sets the rest of the wait: four times as much",
         "Truong et al. 2026, abstract",
         '"inverse scaling with weight decay"',
         "wait, four times the weight decay",
@@ -75,7 +75,7 @@ CLAIMS = [
         undecided=still_waiting("weights x 0.6"),
     ),
     Claim(
-        "two layers grok, too",
+        "models of two layers grok",
         "Nanda et al. 2023, appendix D",
         "some grokking, obscured by slingshots",
         "generalises, n_layers 2",

@@ -39,7 +39,7 @@ CLAIMS = [
         counts=SHARES,
     ),
     Claim(
-        "the fewer the pairs, the longer it takes",
+        "the fewer the training pairs, the longer generalising takes",
         "Power et al. 2022, §3.1.1",
         '"the optimization time required to achieve that performance grows quickly as the dataset '
         'size is decreased"',
@@ -60,9 +60,9 @@ CLAIMS = [
         tolerance=CENSORED,
     ),
     Claim(
-        "30 to 50 % of the pairs grok",
+        "models grok with 30 to 50 % of the pairs",
         "Nanda et al. 2023, appendix D",
-        "at 30 to 50 % of the pairs it groks",
+        "with 30 to 50 % of the pairs models grok",
         "groks at 30 to 50 %",
         exactly(True, "grokking"),
         DIAGRAM,
@@ -71,9 +71,9 @@ CLAIMS = [
         undecided=NOT_NANDAS,
     ),
     Claim(
-        "with over 60 % it generalises at once",
+        "models generalise at once with over 60 % of the pairs",
         "Nanda et al. 2023, appendix D",
-        "from 60 % on it generalises at once",
+        "from 60 % of the pairs on models generalise at once",
         "generalises at once at 70 %",
         exactly(True, "comprehension"),
         DIAGRAM,
@@ -82,9 +82,9 @@ CLAIMS = [
         undecided=NOT_NANDAS,
     ),
     Claim(
-        "with 20 % it never generalises",
+        "models never generalise with 20 % of the pairs",
         "Nanda et al. 2023, appendix D",
-        "at 10 and 20 % it has not generalised by 40,000 steps",
+        "with 10 and 20 % of the pairs no model has generalised by 40,000 steps",
         "generalises at 20 %",
         exactly(False, "test accuracy never stays above 99 %"),
         DIAGRAM,
@@ -92,7 +92,7 @@ CLAIMS = [
         undecided=while_it_lasted,
     ),
     Claim(
-        "without weight decay it does not grok",
+        "models do not grok without weight decay",
         "Nanda et al. 2023, appendix D",
         "without weight decay there is no grokking",
         "groks without weight decay",
@@ -103,7 +103,7 @@ CLAIMS = [
         undecided=while_it_lasted,
     ),
     Claim(
-        "the delay is inverse to the weight decay",
+        "the delay is inversely proportional to the weight decay",
         "Truong et al. 2026, abstract",
         '"inverse scaling with weight decay"',
         "exponent of weight_decay",
@@ -112,7 +112,7 @@ CLAIMS = [
         tolerance=FIFTH,
     ),
     Claim(
-        "and to the learning rate",
+        "the delay is inversely proportional to the learning rate",
         "Truong et al. 2026, abstract",
         '"inverse scaling with learning rate"',
         "exponent of lr",
@@ -121,7 +121,7 @@ CLAIMS = [
         tolerance=FIFTH,
     ),
     Claim(
-        "what is h(g(a) + g'(b)) is learned",
+        "operations of the form h(g(a) + g'(b)) are learned",
         "Doshi et al. 2024, hypothesis 5.2",
         '"The network achieves 100% test accuracy if the modular polynomial is of the from of '
         'equation 14"',
@@ -132,7 +132,7 @@ CLAIMS = [
         undecided=ended_early,
     ),
     Claim(
-        "what is not, is not",
+        "operations of another form than h(g(a) + g'(b)) are not learned",
         "Doshi et al. 2024, §5",
         'transformers "have also been unable to solve general modular arithmetic tasks that do not '
         'fall under equation 14"',
@@ -155,7 +155,7 @@ CLAIMS = [
         undecided=while_it_lasted,
     ),
     Claim(
-        "without an order of a and b it is easier",
+        "operations in which the order of a and b does not count are easier",
         "Power et al. 2022, §3.2",
         '"tend to require less data for generalization than closely related non-symmetrical '
         'counterparts"',

@@ -16,7 +16,7 @@ from interp_utils.experiments.rules import above, at_most, below, exactly
 
 OWN = [
     own(
-        "the more weight decay, the fewer pairs it takes",
+        "the more weight decay, the fewer training pairs generalising takes",
         measure="least shares do not grow with weight decay",
         rule=exactly(True, "not more than with the next smaller weight decay"),
         notebook=DIAGRAM,
@@ -24,7 +24,7 @@ OWN = [
         tolerance="one seed of three is enough",
     ),
     own(
-        "sums under another name have the same circuit",
+        "operations that are sums under another name have the same circuit",
         measure="logit variance explained of sums",
         rule=above(0.8, "%"),
         notebook=OPERATIONS,
@@ -32,14 +32,14 @@ OWN = [
         tolerance="cosines of the key frequencies in the task's own coordinates",
     ),
     own(
-        "how soon it forgets is set by learning rate times weight decay, too",
+        "how soon models forget depends on learning rate times weight decay",
         measure="test accuracy, difference at equal decay",
         rule=at_most(0.05, "%"),
         notebook=BACK,
         tolerance="twice the weight decay after half the steps, at every share",
     ),
     own(
-        "without weight decay what was learned stays",
+        "models forget nothing without weight decay",
         measure="test accuracy without weight decay",
         rule=above(0.99, "%"),
         notebook=BACK,
@@ -47,14 +47,14 @@ OWN = [
         tolerance="600 steps more at a learning rate of 0.01",
     ),
     own(
-        "and what the main run learned, for 20,000 steps",
+        "the main run forgets nothing without weight decay for 20,000 steps",
         measure="test accuracy of the main run, least",
         rule=above(0.99, "%"),
         notebook=BACK,
         tolerance="1 point, at p = 113 and the published learning rate",
     ),
     own(
-        "smaller weights end the plateau with the logits' size kept, too",
+        "smaller weights end the plateau even with the logits' size kept",
         measure="wait, weights x 0.6, logits kept",
         rule=below(0.5, "times"),
         notebook=PLATEAU,
@@ -70,7 +70,7 @@ OWN = [
         undecided=ended_early,
     ),
     own(
-        "without an MLP it memorises",
+        "a model without an MLP memorises",
         measure="generalises, MLP False",
         rule=exactly(False, "test accuracy never stays above 99 %"),
         notebook=SHAPES,

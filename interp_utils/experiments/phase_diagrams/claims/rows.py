@@ -13,7 +13,7 @@ OPERATIONS = "14 · Which operations"
 BACK = "14 · Back again: hysteresis"
 
 NOT_NANDAS = other_settings("p = 53, width 64, learning rate 0.01")
-FIFTH, OF_FIVE = "a fifth of the exponent", "grokking is five times later than memorising"
+FIFTH, OF_FIVE = "a fifth of the exponent", "grokking means five times later than memorising"
 CENSORED = "a training that had not generalised counts with its last step"
 PLATEAU = "14 · What ends the plateau"
 SHAPES = "14 · Other models"

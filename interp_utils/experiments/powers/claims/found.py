@@ -15,7 +15,7 @@ SIZE = "07 · The size of the exponents, or the classes seen?"
 
 OWN = [
     own(
-        "it is modular addition renamed: the operands write key frequencies of u and v",
+        "the operands write key frequencies of u and v: the task is modular addition renamed",
         measure="written by x, share on key frequencies",
         rule=above(0.8, "%"),
         notebook=IN_U,
@@ -23,7 +23,7 @@ OWN = [
         about=renamed,
     ),
     own(
-        "neurons have one frequency of u and v",
+        "each neuron has one frequency of u and v",
         measure="neurons, share of one frequency of (u, v)",
         rule=above(0.85, "%"),
         notebook=NEURONS,
@@ -31,7 +31,7 @@ OWN = [
         about=renamed,
     ),
     own(
-        "the logits are cos w(u+v-z)",
+        "the logits are sums of cos w(u+v-z)",
         measure="logit variance explained",
         rule=at_least(0.92, "%"),
         notebook=SUMS,
@@ -47,14 +47,14 @@ OWN = [
         about=one_of("(7, 7)"),
     ),
     own(
-        "(2n, 2n): only cosines",
+        "with (2n, 2n) the embedding has only cosines",
         measure="W_E in x, share of sines",
         rule=below(0.01, "%"),
         notebook=EVEN,
         about=one_of(*EVEN_PAIRS),
     ),
     own(
-        "what decides is how many pairs of classes training leaves unseen",
+        "the more pairs of classes training leaves unseen, the later the model generalises",
         measure="step with unseen classes, exponents alike",
         rule=above(0.5),
         notebook=SIZE,

@@ -10,13 +10,13 @@ LABELS = "07 · Labels and classes"
 
 CLAIMS = [
     Claim(
-        "(3, 3) has all labels equally",
+        "(3, 3) has all labels equally often",
         "§3.3",
         '"outputs all values in the range [0, p) equally"',
         "entropy of labels",
         above(0.99999),
         LABELS,
-        tolerance="of ln p",
+        tolerance="as a fraction of ln p",
         about=one_of("(3, 3)"),
     ),
     Claim(
@@ -26,7 +26,7 @@ CLAIMS = [
         "labels that do not occur",
         above(10),
         LABELS,
-        tolerance="many is over ten of 113",
+        tolerance="many means over ten of 113",
         about=one_of("(7, 7)"),
     ),
     Claim(
@@ -40,13 +40,13 @@ CLAIMS = [
         about=one_of("(7, 7)"),
     ),
     Claim(
-        "without even labels no generalisation",
+        "a task with uneven labels does not generalise",
         "§3.3",
         '"has to have a uniform distribution of remainders"',
         "has generalised",
         exactly(False, "test accuracy never stays above 99 %"),
         LABELS,
-        tolerance="uneven is an entropy below 0.9999 ln p",
+        tolerance="labels are uneven if their entropy is below 0.9999 ln p",
         about=uneven,
     ),
 ]

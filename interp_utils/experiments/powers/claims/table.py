@@ -14,7 +14,7 @@ from interp_utils.experiments.rules import above, at_most, below, exactly
 
 TABLE, SEVENS = "07 · Table 1, with seeds", "07 · (7, 7) mod 113 and mod 101"
 SIZE = "07 · The size of the exponents, or the classes seen?"
-FIVE, WEAK = "grokked is five times later than memorised", "a rank correlation of a half"
+FIVE, WEAK = "grokked means five times later than memorised", "a rank correlation of a half"
 
 CLAIMS = [
     Claim(
@@ -28,7 +28,7 @@ CLAIMS = [
         undecided=ended_early,
     ),
     Claim(
-        "and grok",
+        "the pairs that grokked grok here",
         "Table 1",
         '"Grokked: Yes"',
         "grokked",
@@ -50,7 +50,7 @@ CLAIMS = [
         undecided=not_yet,
     ),
     Claim(
-        "that is, it does not generalise",
+        "(7, 7) mod 113 does not generalise",
         "§3.3",
         '"most choices of symmetric values for (a, b) will grok, except for a, b = 7"',
         "has generalised",
@@ -61,7 +61,7 @@ CLAIMS = [
     Claim(
         "(7, 7) mod 101 groks",
         "Table 1",
-        "at 2,500",
+        "grokked at 2,500 epochs",
         "grokked",
         exactly(True, "five times later than memorised"),
         SEVENS,
@@ -70,7 +70,7 @@ CLAIMS = [
         undecided=not_yet,
     ),
     Claim(
-        "(3, 3) mod 103 groks, too",
+        "(3, 3) mod 103 groks",
         "§3.3",
         '"other values of p were explored, including p = 101 and p = 103"',
         "grokked",
@@ -101,13 +101,13 @@ CLAIMS = [
         about=together,
     ),
     Claim(
-        "the order of Table 1",
+        "tasks generalise in the order of Table 1",
         "Table 1",
-        "from 18,100 for (1, 1) to 600 for (8, 9)",
+        "from 70,000 epochs for (3, 4) to 600 for (8, 9)",
         "order of Table 1",
         above(0.7),
         TABLE,
-        tolerance="a rank correlation of 0.7, one for the same order",
+        tolerance="a rank correlation of 0.7; the same order has 1",
         about=together,
     ),
     Claim(
@@ -121,7 +121,7 @@ CLAIMS = [
         about=together,
     ),
     Claim(
-        "the same, at equal shares of unseen classes",
+        "larger exponents grok faster at equal shares of unseen classes",
         "§3.3",
         "the same",
         "step with exponent, classes alike",
@@ -131,9 +131,9 @@ CLAIMS = [
         about=together,
     ),
     Claim(
-        "the same, on bijections: (1, 1), (3, 3), (5, 5), (9, 9)",
+        "larger exponents grok faster among bijections: (1, 1), (3, 3), (5, 5), (9, 9)",
         "Table 1",
-        "18,100, 10,000, 3,000 and 1,600",
+        "18,100, 10,000, 3,000 and 1,600 epochs",
         "step with exponent, bijections",
         below(-0.5),
         SIZE,
@@ -141,7 +141,7 @@ CLAIMS = [
         about=together,
     ),
     Claim(
-        "these differ at all",
+        "the bijections differ from each other at all",
         "Table 1",
         "the same",
         "one distribution, bijections: p",
@@ -151,7 +151,7 @@ CLAIMS = [
         about=together,
     ),
     Claim(
-        "the drop from (1, 1) to (3, 3)",
+        "(3, 3) groks sooner than (1, 1)",
         "§3.3",
         '"most significant in the test runs between a, b = 1 to a, b = 3"',
         "(3, 3) and (1, 1): p",
@@ -163,7 +163,7 @@ CLAIMS = [
     Claim(
         "(5, 4) takes longer than (4, 5)",
         "Table 1",
-        "5,000 and 1,100: 4.5 times",
+        "5,000 and 1,100 epochs: 4.5 times",
         "(5, 4) over (4, 5)",
         above(2, "times"),
         TABLE,
@@ -173,15 +173,15 @@ CLAIMS = [
     Claim(
         "(3, 4) takes longest",
         "Table 1",
-        "70,000 and 18,100 for (1, 1): 3.9 times",
+        "70,000 epochs, and 18,100 for (1, 1): 3.9 times",
         "(3, 4) over (1, 1)",
         above(2, "times"),
         TABLE,
-        tolerance="half of the published ratio",
+        tolerance="about half of the published ratio",
         about=together,
     ),
     Claim(
-        "a = b is learned faster than others",
+        "a = b is learned faster than other exponents",
         "§5.1",
         '"absence of these specific conditions leads to slower generalization"',
         "a = b over neither",
@@ -191,13 +191,13 @@ CLAIMS = [
         about=of_study,
     ),
     Claim(
-        "so is a = k b",
+        "a = k b is learned faster than other exponents",
         "§5.1",
         '"scaled rotations in the complex plane"',
         "a = k b over neither",
         below(0.8, "times"),
         SIZE,
-        tolerance="the same",
+        tolerance="a fifth faster; bijections, which differ in nothing else",
         about=of_study,
     ),
 ]

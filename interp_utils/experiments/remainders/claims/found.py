@@ -20,15 +20,15 @@ OWN = [
         about=OURS,
     ),
     own(
-        "neurons of a period serve their own answer",
+        "the neurons of a period serve the answer of that period",
         measure="cluster's cost to its own answer",
         rule=above(0.5),
         notebook=CIRCUITS,
-        tolerance="half of accuracy, of a period's neurons at their means",
+        tolerance="half of accuracy, with the period's neurons at their means",
         about=OURS,
     ),
     own(
-        "larger q come later",
+        "remainders by larger q are learned later",
         measure="the others, step with q",
         rule=above(0.3),
         notebook=TRAINING,
@@ -36,7 +36,7 @@ OWN = [
         about=OURS,
     ),
     own(
-        "two of 29 commute, mod 2 and mod 7",
+        "two of 29 remainders commute, mod 2 and mod 7",
         measure="q that commute",
         rule=exactly(2),
         notebook=TASK,

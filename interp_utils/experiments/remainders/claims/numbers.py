@@ -19,7 +19,7 @@ CLAIMS = [
         about=has("q that commute"),
     ),
     Claim(
-        "primes alone have no zero",
+        "only primes have no remainder of zero",
         "§1",
         '"primes are the only samples whose target vector contains no zeros"',
         "others without",
@@ -29,7 +29,7 @@ CLAIMS = [
         about=has("others without"),
     ),
     Claim(
-        "no prime has one",
+        "no prime has a remainder of zero",
         "§1",
         "the same",
         "primes with a zero",

@@ -13,7 +13,7 @@ RATIO = "half as many again"
 
 CLAIMS = [
     Claim(
-        "positions of addition agree",
+        "the positional embeddings of modular addition agree",
         "Fig. 7",
         '"a Pearson correlation of 0.95"',
         "positions, Pearson",
@@ -23,27 +23,27 @@ CLAIMS = [
         about=ADDITION,
     ),
     Claim(
-        "of remainders are opposed",
+        "the positional embeddings of remainders are opposed",
         "Fig. 7",
         '"a Pearson correlation of -0.64"',
         "positions, Pearson",
         below(-0.3),
         POSITIONS,
-        tolerance="half of it",
+        tolerance="half of the published correlation",
         about=OURS,
     ),
     Claim(
-        "which reflects the task",
+        "positional embeddings are opposed because of the task",
         "Fig. 7",
         '"due to the non-commutative nature of the task"',
         "positions, Pearson",
         above(-0.3),
         POSITIONS,
-        tolerance="the same, where labels are permuted",
+        tolerance="half of the published correlation, with permuted labels",
         about=of_kind("T_basis"),
     ),
     Claim(
-        "singular values more diffuse",
+        "the embedding's singular values are more diffuse than addition's",
         "Fig. 8",
         '"more diffuse"',
         "singular values, effective share, over addition's",
@@ -53,17 +53,17 @@ CLAIMS = [
         about=OURS,
     ),
     Claim(
-        "few frequencies for addition",
+        "few frequencies are active for addition",
         "Fig. 11",
         '"Only a few frequencies are active"',
         "frequencies, effective share",
         below(0.25, "%"),
         SPECTRA,
-        tolerance="few is under a quarter",
+        tolerance="few means under a quarter",
         about=ADDITION,
     ),
     Claim(
-        "many for remainders",
+        "more frequencies are active for remainders",
         "Fig. 12",
         '"a broader spectrum of active frequencies"',
         "frequencies, effective share, over addition's",
@@ -73,7 +73,7 @@ CLAIMS = [
         about=OURS,
     ),
     Claim(
-        "none stands out with permuted labels",
+        "with permuted labels no frequency stands out",
         "Fig. 13",
         '"a structure inherent to the data"',
         "frequencies, effective share",
@@ -93,7 +93,7 @@ CLAIMS = [
         about=OURS,
     ),
     Claim(
-        "heads look at one digit",
+        "each head looks at one digit",
         "Fig. 18",
         '"focus exclusively on one digit or the other"',
         "attention to one digit, least",
@@ -103,7 +103,7 @@ CLAIMS = [
         about=OURS,
     ),
     Claim(
-        "addition looks at both",
+        "heads of modular addition look at both operands",
         "Fig. 18",
         "T_nanda's heads attend to both",
         "attention to one digit, most",
@@ -119,7 +119,7 @@ CLAIMS = [
         "cluster's cost to other answers",
         above(0.1),
         CIRCUITS,
-        tolerance="a tenth of accuracy, of a period's neurons at their means",
+        tolerance="a tenth of accuracy, with a period's neurons at their means",
         about=OURS,
     ),
 ]

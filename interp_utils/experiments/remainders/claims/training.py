@@ -17,7 +17,7 @@ settings = other_settings("80 % of the numbers and λ = 2, for 30 % and 1/2")
 
 CLAIMS = [
     Claim(
-        "learns all remainders",
+        "the model learns all remainders",
         "Fig. 5",
         '"a perfect accuracy of 1 on the validation set across all 29 tasks"',
         "lowest test accuracy",
@@ -28,7 +28,7 @@ CLAIMS = [
         undecided=ended_before(PUBLISHED_STEPS),
     ),
     Claim(
-        "2, 3, 5 and 7 first",
+        "2, 3, 5 and 7 are learned first",
         "Fig. 5",
         '"modulo 2, 3, 5, and 7 generalized in succession"',
         LAST_FIRST,
@@ -38,7 +38,7 @@ CLAIMS = [
         undecided=settings,
     ),
     Claim(
-        "these in this order",
+        "2, 3, 5 and 7 are learned in this order",
         "Fig. 5",
         '"in that order"',
         "2, 3, 5 and 7 in this order",
@@ -48,7 +48,7 @@ CLAIMS = [
         undecided=settings,
     ),
     Claim(
-        "the others in no particular order",
+        "the other remainders are learned in no particular order",
         "Fig. 5",
         '"the remaining 25 in no particular order"',
         "the others, step with q",
@@ -59,7 +59,7 @@ CLAIMS = [
         undecided=settings,
     ),
     Claim(
-        "the others together",
+        "the other remainders are learned at about the same step",
         "Results",
         '"around epoch 40000"',
         "the others, last over first",
@@ -70,18 +70,18 @@ CLAIMS = [
         undecided=settings,
     ),
     Claim(
-        "all tasks are grokked",
+        "all remainders are grokked",
         "Fig. 5",
         '"We see grokking occur on all tasks"',
         "median answer's step over that of memorising",
         at_least(5, "times"),
         TRAINING,
-        tolerance="grokked is five times later than memorised",
+        tolerance="grokked means five times later than memorised",
         about=OURS,
         undecided=settings,
     ),
     Claim(
-        "slower than modular addition",
+        "remainders are learned more slowly than modular addition",
         "§1",
         '"the model can be expected to generalize slower"',
         "median answer's step, over addition's",
@@ -91,9 +91,9 @@ CLAIMS = [
         undecided=other_settings("learning rate, data and Grokfast differ between the two"),
     ),
     Claim(
-        "T_masked: 11, 13, 17, 19 first",
+        "T_masked learns 11, 13, 17 and 19 first",
         "Fig. 19",
-        "these, without 2, 3, 5 and 7",
+        "without 2, 3, 5 and 7, these come first",
         LAST_MASKED,
         at_most(4),
         CONTROLS,
@@ -101,7 +101,7 @@ CLAIMS = [
         undecided=settings,
     ),
     Claim(
-        "does not converge at λ = 0",
+        "without Grokfast (λ = 0) the model does not converge",
         "Results",
         '"the model did not converge when λ = 0"',
         "answers at 99 %",
@@ -111,7 +111,7 @@ CLAIMS = [
         undecided=lambda row, fulfilled: ended(row) if row["steps"] < PUBLISHED_STEPS else None,
     ),
     Claim(
-        "Grokfast learns more, at equal length",
+        "Grokfast learns more remainders at equal length",
         "Results",
         '"confirming the utility of the gradient amplification"',
         "answers at 99 %, λ = 2 minus λ = 0",
@@ -136,7 +136,7 @@ CLAIMS = [
         )
     ),
     Claim(
-        "no dropout: 2 and 3 generalise",
+        "without dropout 2 and 3 generalise",
         "Fig. 22",
         "two tasks of 29 generalise, mod 2 and mod 3",
         "test accuracy of 2 and 3, least",
@@ -147,9 +147,9 @@ CLAIMS = [
         undecided=ended_before(PUBLISHED_STEPS),
     ),
     Claim(
-        "no dropout: all others overfit",
+        "without dropout all other remainders overfit",
         "Fig. 22",
-        "the other 27 do not",
+        "the other 27 tasks do not generalise",
         "test accuracy of the others, most",
         below(0.9, "%"),
         CONTROLS,
@@ -157,7 +157,7 @@ CLAIMS = [
         about=of_kind("no dropout"),
     ),
     Claim(
-        "their hyper-parameters are the best",
+        "the published hyper-parameters are the best",
         "Table 2",
         '"the best-performing hyper-parameters"',
         "rank of the published best",

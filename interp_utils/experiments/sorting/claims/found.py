@@ -21,7 +21,7 @@ OWN = [
         about=is_compared,
     ),
     own(
-        "two heads learn it surely",
+        "two heads learn to sort on every seed",
         measure=WHOLE,
         rule=at_least(0.99, "%"),
         notebook=CHANGES,
@@ -37,11 +37,11 @@ OWN = [
         about=of_kind("one head", "one head, positions"),
     ),
     own(
-        "with repeats it is learned with positions only",
+        "lists with repeats are learned only with positions",
         measure="tokens, repeats with positions minus without",
         rule=above(0.1, "%"),
         notebook=CHANGES,
-        tolerance="10 points of the tokens",
+        tolerance="10 points of token accuracy",
         about=is_compared,
     ),
 ]

@@ -29,7 +29,7 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "sorts lists of any length",
+        "one head sorts lists of variable length",
         REPORT,
         '"for both tasks"',
         WHOLE,
@@ -40,7 +40,7 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "the same, by the notebook's measure",
+        "one head sorts lists of variable length, by the notebook's measure",
         NOTES,
         "99.8 % of tokens after 50,000 steps",
         TOKENS,
@@ -50,7 +50,7 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "sorts lists of up to 100 items",
+        "one head sorts lists of up to 100 items",
         REPORT,
         '"lists of up to 100 items"',
         "lists of over 75 items",
@@ -61,7 +61,7 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "it does not overfit",
+        "the model does not overfit",
         REPORT,
         '"without any signs of overfitting"',
         "validation over training loss",
@@ -71,7 +71,7 @@ CLAIMS = [
         about=of_kind("one head", VARIABLE),
     ),
     Claim(
-        "variable length is learned better",
+        "lists of variable length are sorted better than those of fixed length",
         REPORT,
         '"better on sorting the variable length list"',
         "tokens, variable minus fixed length",

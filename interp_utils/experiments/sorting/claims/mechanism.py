@@ -12,7 +12,7 @@ SCORE = "06 · Eigenvalues, and the score"
 
 CLAIMS = [
     Claim(
-        "attends to the smallest element above",
+        "the head attends to the smallest element above the current one",
         "Baginski and Kolly",
         "attention is highest on the smallest larger element",
         "answer attended most",
@@ -21,13 +21,13 @@ CLAIMS = [
         tolerance="a fifth of the answers",
     ),
     Claim(
-        "attention is to tokens after MID",
+        "the head attends to the tokens after MID",
         REPORT,
         '"immediately following the MID token"',
         "attention after MID",
         above(0.5, "%"),
         MID,
-        tolerance="marked is over half",
+        tolerance="over half of the attention",
     ),
     Claim(
         "the list's nearest fifth has more attention than its farthest",
@@ -46,10 +46,10 @@ CLAIMS = [
         "top-1 copy rate",
         above(0.8, "%"),
         OV,
-        tolerance="a fifth of the rows have another largest entry",
+        tolerance="a fifth of the rows may have another largest entry",
     ),
     Claim(
-        "copying score",
+        "the copying score is 0.6 to 0.9",
         REPORT,
         '"around 0.6 to 0.9"',
         "copying score",
@@ -59,7 +59,7 @@ CLAIMS = [
         about=of_kind("one head", VARIABLE),
     ),
     Claim(
-        "the fixed length's score",
+        "the copying score for lists of fixed length is 0.877",
         NOTES,
         "0.877, of all tokens",
         "copying score, all tokens",
@@ -68,7 +68,7 @@ CLAIMS = [
         tolerance="0.1 either way",
     ),
     Claim(
-        "the variable length's score",
+        "the copying score for lists of variable length is 0.755",
         NOTES,
         "0.755, of all tokens",
         "copying score, all tokens",

@@ -18,19 +18,19 @@ CHANGES = "06 · What changes with the model"
 
 CLAIMS = [
     Claim(
-        "an MLP copies less",
+        "a model with an MLP copies less",
         REPORT,
         '"a significant reduction in its tendency to duplicate"',
         "score, with an MLP minus without",
         below(-0.1),
         CHANGES,
-        tolerance="significant is over 0.1",
+        tolerance="significant means over 0.1",
         counts="comparisons",
         about=is_compared,
     ),
     *(
         Claim(
-            f"{how} of its neurons are redundant",
+            f"{how} of the MLP's neurons are redundant",
             REPORT,
             '"many are redundant"',
             f"whole lists, {how} of the neurons fixed",
@@ -42,7 +42,7 @@ CLAIMS = [
         for how in ("a quarter", "half")
     ),
     Claim(
-        "two heads sort, too",
+        "two heads sort lists of fixed length",
         REPORT,
         '"just a single attention head is adequate"',
         WHOLE,
@@ -53,9 +53,9 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "two heads halve the score",
+        "two heads lower the copying score",
         NOTES,
-        "lower by 0.5",
+        "the score is lower by 0.5",
         "score, two heads minus one",
         below(-0.3),
         CHANGES,
@@ -64,7 +64,7 @@ CLAIMS = [
         about=is_compared,
     ),
     Claim(
-        "from four heads on there are stripes",
+        "with four heads the OV circuit has vertical stripes",
         NOTES,
         "vertical stripes in the OV circuit",
         "OV, share of the columns' means",
@@ -74,7 +74,7 @@ CLAIMS = [
         about=of_kind("four heads"),
     ),
     Claim(
-        "positions speed it up",
+        "positions speed up learning",
         REPORT,
         '"it does facilitate faster convergence"',
         "90 % of lists, step with positions minus without",
@@ -85,9 +85,9 @@ CLAIMS = [
         about=is_compared,
     ),
     Claim(
-        "positions slow it down",
+        "positions slow down learning",
         NOTES,
-        "slows down convergence",
+        "adding positions slows down convergence",
         "90 % of lists, step with positions minus without",
         above(0, "steps"),
         CHANGES,
@@ -96,7 +96,7 @@ CLAIMS = [
         about=is_compared,
     ),
     Claim(
-        "positions are not essential, without repeats",
+        "positions are not needed for lists without repeats",
         REPORT,
         '"isn\'t essential for tasks with or without repetition"',
         WHOLE,
@@ -106,7 +106,7 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "positions are not essential, with repeats",
+        "positions are not needed for lists with repeats",
         REPORT,
         "the same; the notebooks need them",
         WHOLE,
@@ -117,24 +117,24 @@ CLAIMS = [
         undecided=by_then,
     ),
     Claim(
-        "with repeats equal tokens are attended to",
+        "with repeats the head attends to equal tokens",
         REPORT,
         '"some attention was paid to the same tokens"',
         "attention to equal tokens, with repeats minus without",
         above(0.02, "%"),
         CHANGES,
-        tolerance="some is over 2 points more",
+        tolerance="some means over 2 points more",
         counts="comparisons",
         about=is_compared,
     ),
     Claim(
-        "the later in the list, the less",
+        "attention to equal tokens is smaller at the end of the list",
         REPORT,
         '"at the end of the list is smaller"',
         "attention to equal tokens, last fifth over first",
         below(0.9, "times"),
         CHANGES,
-        tolerance="smaller is by a tenth",
+        tolerance="smaller means by a tenth",
         about=of_kind("one head, positions, repeats"),
     ),
 ]
