@@ -342,6 +342,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "unseen_share.names": torch.arange(P * P) % 11,
         "within_share.names": torch.arange(P) % 3,
         "grid_frequency_shares.values": random(P, P, 3),
+        **{f"{f}.phases": random(P, P, 3) for f in ("spectrum", "share_of_sums", "strongest_wave")},
         "gradient_symmetricity.n": 10,
         "with_attention_to_a.attention": random(P, P, 2).sigmoid(),
         "with_neurons.activations": random(P, P, 32),

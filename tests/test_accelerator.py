@@ -22,6 +22,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.devices import for_double
+from interp_utils.models.phasor import PhasorConfig
 from tests.accelerator import accelerator, waits
 from tests.arguments import (
     FUNCTIONS,
@@ -275,6 +276,7 @@ OF_EXPERIMENTS = {
     "remainders": REMAINDERS,
     "sorting": SORTING,
     "groups": tasks.group_composition("S3", 0.6),
+    "phasors": tasks.modular_addition(7, 0.6),
 }
 
 
@@ -287,7 +289,8 @@ def run_of(tmp_path_factory):
         task = OF_EXPERIMENTS[name]
         config = FRESH if name == "sorting" else SCHEDULE
         out = tmp_path_factory.mktemp(name)
-        return train(task, SMALL_MODEL, config, out=out, device="cpu", progress=False)
+        model = PhasorConfig(hidden=(8,)) if name == "phasors" else SMALL_MODEL
+        return train(task, model, config, out=out, device="cpu", progress=False)
 
     return run
 

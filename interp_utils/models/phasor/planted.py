@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,9 +13,7 @@ from interp_utils.models.phasor.forward import initial_weights
 from interp_utils.tasks import Task
 
 
-def exact(
-    task: Task, frequencies: tuple[int, ...] = (1,)
-) -> tuple[PhasorConfig, dict[str, Tensor]]:
+def exact(task: Task, frequencies: Sequence[int] = (1,)) -> tuple[PhasorConfig, dict[str, Tensor]]:
     """A network without hidden layers that solves (a + b) mod p, and its weights: phasor j sums the
     two operands at its frequency k, with weights 1.
 
