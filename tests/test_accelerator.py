@@ -117,6 +117,8 @@ DRAWN = {
     "frequency_bars": {"spectra": {"a": random(5).exp()}, "keys": [2]},
     "component_bars": {"values": random(5), "names": list("abcde"), "keys": [1]},
     "spectrum_over_training": {"steps": [0, 5], "spectra": random(2, 4).exp(), "keys": [2]},
+    "phase_circles": {"panels": {"a": random(4)}, "values": torch.arange(4), "color_title": ""},
+    "raster": {"layers": {"a": (torch.tensor([0, 50]), random(2))}},
     "interference": {"panels": {"waves": {"a": random(7)}}, "answer": 3},
     "to_numpy": {"values": random(3)},
 }

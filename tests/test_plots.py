@@ -82,6 +82,9 @@ FIGURES = {
     "complex_plane": lambda: plots.complex_plane(
         {"one": torch.rand(5, dtype=torch.complex64)}, title="t"
     ),
+    "raster": lambda: plots.raster(
+        {"one": (torch.tensor([0, 1, 40]), torch.rand(3, dtype=torch.float64))}, title="t"
+    ),
     "points": lambda: plots.points(
         METRICS,
         "train_loss",
@@ -306,3 +309,18 @@ def test_a_cell_has_a_stripe_for_each_training_in_its_phases_colour():
     colors = [trace.marker.color for trace in fig.data if trace.type == "scatter"]
     scale = dict.fromkeys(color for _, color in cells.colorscale)
     assert list(scale) == colors
+
+
+def test_a_phase_is_a_point_on_its_values_circle():
+    values = torch.tensor([0, 2, 2])
+    phases = {"one": torch.tensor([0.0, 0.5, -1.0]), "two": torch.zeros(3)}
+    fig = plots.phase_circles(phases, values, title="t", color_title="c")
+    one, _ = fig.data
+    assert one.x == pytest.approx([0.6, 0, -1], abs=1e-6)
+    assert one.y == pytest.approx([0, 1, 0], abs=1e-6)
+    assert list(one.marker.color) == [0, 2, 2]
+
+
+def test_spikes_are_those_of_the_first_neurons():
+    (spikes,) = FIGURES["raster"]().data
+    assert list(spikes.y) == [0, 1]

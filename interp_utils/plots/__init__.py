@@ -6,6 +6,7 @@ from interp_utils.plots.diagrams import phase_map
 from interp_utils.plots.groups import ladder, lines_in_space, share_bars, staircase
 from interp_utils.plots.images import heatmap, heatmaps
 from interp_utils.plots.numbers import answer_curves, answer_map, polar
+from interp_utils.plots.phasors import phase_circles, raster
 from interp_utils.plots.scatters import complex_plane, points, strips, token_scatters
 from interp_utils.plots.spectra import component_bars, frequency_bars, spectrum_over_training
 from interp_utils.plots.stories import dots, how_it_works, interference, one_layer
@@ -33,9 +34,11 @@ __all__ = [
     "lines_in_space",
     "loss_curves",
     "one_layer",
+    "phase_circles",
     "phase_map",
     "points",
     "polar",
+    "raster",
     "share_bars",
     "spectrum_over_training",
     "staircase",
