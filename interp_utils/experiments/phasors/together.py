@@ -16,19 +16,33 @@ from interp_utils.experiments.rules import Row
 from interp_utils.models.phasor import PhasorConfig, exact
 
 LARGEST, P = 127, 31
+GAIN = "test accuracy, minus the paper's code"
 LISTED = ("agreement by cycle, mean", "agreement by cycle, alone")
 LEFT_OUT = ("training", "recipe", "arm", "p", "seed", "state", "last step", *LISTED)
 
 
 def together(rows: Rows, docs: Path) -> Rows:
-    trained = list(STUDY.rows(docs).values())
-    found = {}
-    for arm, of in ARMS.items():
-        for p in of.moduli:
-            own = [row for row in trained if (row["arm"], row["p"]) == (arm, p)]
-            if own:
-                found[f"{of.title}, p = {p}"] = of_arm(arm, p, own)
-    return found | {"made by hand": by_hand()}
+    return arms(list(STUDY.rows(docs).values())) | {"made by hand": by_hand()}
+
+
+def arms(trained: Sequence[Row]) -> Rows:
+    """A row for each arm and modulus; that of a constant phasor has, seed by seed, how much higher
+    test accuracy is than without.
+    """
+    cells = {
+        (arm, p): [row for row in trained if (row["arm"], row["p"]) == (arm, p)]
+        for arm, of in ARMS.items()
+        for p in of.moduli
+    }
+    found = {place: of_arm(*place, own) for place, own in cells.items() if own}
+    for p in ARMS["constant"].moduli:
+        plain = {row["seed"]: row["test accuracy"] for row in cells["paper", p]}
+        found.get(("constant", p), {})[GAIN] = [
+            row["test accuracy"] - plain[row["seed"]]
+            for row in cells["constant", p]
+            if row["seed"] in plain
+        ]
+    return {f"{ARMS[arm].title}, p = {p}": row for (arm, p), row in found.items()}
 
 
 def of_arm(arm: str, p: int, rows: Sequence[Row]) -> Row:
