@@ -50,7 +50,8 @@ def raster(
     """Spikes over time, a panel for each layer. layers: name -> (neuron, time) of each spike; of
     the first neurons, at most 40.
     """
-    fig = subplots(len(layers), 1, shared_xaxes=True, subplot_titles=list(layers))
+    options = {"shared_xaxes": True, "subplot_titles": list(layers), "vertical_spacing": 0.1}
+    fig = subplots(len(layers), 1, **options)
     for row, (neuron, time) in enumerate(layers.values(), start=1):
         shown = neuron < MOST_NEURONS
         color = PALETTE[(row - 1) % len(PALETTE)]

@@ -17,10 +17,10 @@ def intro(rows: Rows) -> list[str]:
         "again by `interp-utils study phasors --only NAME`.",
         "The paper's code of a class is a phase for each class, a half for the class itself; the "
         "code of numbers is 2 k c / p for each frequency k.",
-        "No dropout and no random projection of the inputs, which are 2 k a / p for every frequency "
-        "k; an answer is the class whose code is most",
-        "similar, where the released code takes the phase nearest a half; a constant phasor spikes, "
-        "too, which in the released code it does not.",
+        "Inputs are 2 k a / p for every frequency k, without random projection or dropout. An "
+        "answer is the class whose code is most similar, where",
+        "the released code takes the phase nearest a half. A constant phasor spikes, too, which in "
+        "the released code it does not.",
         "Spikes are those of resonators with the released code's numbers; agreement is that of "
         "answers on 250 inputs, on all where there are fewer.",
     ]
