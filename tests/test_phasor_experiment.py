@@ -29,11 +29,11 @@ def test_arms_have_a_number_for_each_training_and_gains_are_of_one_seed():
     rows += [trained("constant", 1, 0.7), trained("constant", 0, 0.6)]
     found = together.arms(rows)
     assert set(found) == {
-        "the paper's code, p = 31",
-        "the paper's code, p = 13",
-        "and a constant phasor, p = 31",
+        "paper's code, p = 31",
+        "paper's code, p = 13",
+        "paper's code, constant phasor, p = 31",
     }
-    paper, constant = found["the paper's code, p = 31"], found["and a constant phasor, p = 31"]
+    paper, constant = found["paper's code, p = 31"], found["paper's code, constant phasor, p = 31"]
     assert paper["test accuracy"] == [0.2, 0.4] and paper["runs"] == 2
     assert paper["lengths"] == [600] and "agreement by cycle, mean" not in paper
     assert constant[together.GAIN] == pytest.approx([0.3, 0.4])

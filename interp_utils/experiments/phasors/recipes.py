@@ -47,21 +47,25 @@ class Arm:
 NUMBERS = {"inputs": ALL, "outputs": ALL, "harmonic": 2}
 TWO, EVERY = (13, 31), (13, 31, 59)
 ARMS: Mapping[str, Arm] = {
-    "paper": Arm("the paper's code", {"inputs": ALL}, moduli=TWO),
-    "constant": Arm("and a constant phasor", {"inputs": ALL, "bias": True}, moduli=TWO),
+    "paper": Arm("paper's code", {"inputs": ALL}, moduli=TWO),
+    "constant": Arm("paper's code, constant phasor", {"inputs": ALL, "bias": True}, moduli=TWO),
     "doubled": Arm(
-        "and phases doubled, cross-entropy",
+        "paper's code, constant phasor, doubled",
         {"inputs": ALL, "bias": True, "harmonic": 2},
         dataclasses.replace(TRAIN, loss="relative"),
     ),
-    "one_frequency": Arm("the paper's code, one frequency", {"inputs": (1,)}),
-    "numbers": Arm("code of numbers, phases doubled", NUMBERS, moduli=EVERY),
-    "direct": Arm("and no hidden layer", {**NUMBERS, "hidden": ()}, LONG, moduli=EVERY),
+    "one_frequency": Arm("paper's code, one frequency", {"inputs": (1,)}),
+    "numbers": Arm("code of numbers", NUMBERS, moduli=EVERY),
+    "direct": Arm(
+        "code of numbers, no hidden layer", {**NUMBERS, "hidden": ()}, LONG, moduli=EVERY
+    ),
     "one_number": Arm(
-        "and one frequency", {"inputs": (1,), "outputs": (1,), "harmonic": 2, "hidden": ()}, LONG
+        "code of numbers, no hidden layer, one frequency",
+        {"inputs": (1,), "outputs": (1,), "harmonic": 2, "hidden": ()},
+        LONG,
     ),
     "learned": Arm(
-        "code of numbers, input phases trained from random ones",
+        "code of numbers, random phases trained",
         {**NUMBERS, "inputs": "random", "trained_inputs": True},
     ),
     "shuffled": Arm("code of numbers, labels in random order", NUMBERS, is_shuffled=True),
