@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from interp_utils import Run, experiments, models, tasks, train
-from interp_utils.experiments.phasors import recipes, row, together
+from interp_utils.analysis import phasors
+from interp_utils.experiments.phasors import claims, recipes, row, together
 from interp_utils.models.phasor import PhasorConfig, exact
 
 CPU = torch.device("cpu")
@@ -63,13 +64,13 @@ def test_the_exact_network_has_its_own_frequencies(frequencies, planted):
     task = tasks.modular_addition(7)
     config, weights = exact(task, frequencies)
     found = row.frequencies(config, weights, task, CPU)
-    assert found[row.OWN] == 1 and found[row.OUTPUTS] == pytest.approx(1, abs=1e-4)
+    assert found[row.OWN_WAVE] == 1 and found[row.OUTPUTS] == pytest.approx(1, abs=1e-4)
     assert found[row.PLANTED] == planted
     # a control: the same weights on the frequencies of others
     if len(frequencies) > 1:
         moved = weights | {"blocks.0.W": weights["blocks.0.W"].roll(1, 1)}
         found = row.frequencies(config, moved, task, CPU)
-        assert found[row.OWN] == found[row.PLANTED] == 0
+        assert found[row.OWN_WAVE] == found[row.PLANTED] == 0
         assert found[row.OUTPUTS] == pytest.approx(1, abs=1e-4)
 
 
@@ -79,7 +80,7 @@ def test_a_reading_of_one_operand_is_no_sum():
     only_a = weights["blocks.0.W"].clone()
     only_a[3:] = 0
     found = row.frequencies(config, weights | {"blocks.0.W": only_a}, task, CPU)
-    assert found[row.OUTPUTS] == pytest.approx(0, abs=1e-4) and found[row.OWN] == 0
+    assert found[row.OUTPUTS] == pytest.approx(0, abs=1e-4) and found[row.OWN_WAVE] == 0
 
 
 def test_hidden_phasors_that_pass_one_operand_on():
@@ -106,13 +107,24 @@ def test_networks_made_by_hand(monkeypatch):
     assert one < every
 
 
-def test_a_run_says_which_arm_it_is_of(tmp_path):
-    recipe = recipes.recipe(arm="one_number", p=13, seed=1)
+def test_a_run_says_which_arm_it_is_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(row, "SAMPLE", 20)
+    recipe = recipes.recipe(arm="one_number", p=31, seed=1)
     run = train(*recipe, out=tmp_path / "own", progress=False)
-    assert row.settings(run) == {"arm": "one_number", "p": 13, "seed": 1}
+    assert row.settings(run) == {"arm": "one_number", "p": 31, "seed": 1}
     assert experiments.of(run).name == "phasors"
     found = row.row(Run.load(tmp_path / "own"), "cpu")
     assert found["test accuracy"] == 1 and found["parameters"] == 2
     assert found[row.OUTPUTS] > 0.95 > found[f"{row.OUTPUTS}, untrained"]
     assert len(found["agreement by cycle, mean"]) == row.CYCLES
     assert found["agreement after ten cycles"] == found["agreement by cycle, mean"][-1]
+
+
+def test_a_memorisers_share_of_sums_is_the_square_of_what_it_has_by_heart():
+    """What the claims' bound says, on phases that are right on 70 % of the pairs alone."""
+    task, k = tasks.modular_addition(59, frac_train=recipes.SHARE), 5
+    by_heart = 2 * k * task.labels / 59
+    random = 2 * torch.rand(len(task), generator=torch.Generator().manual_seed(0)) - 1
+    phases = torch.where(task.train_mask, by_heart, random).view(59, 59, 1)
+    share = phasors.share_of_sums(phases).item()
+    assert share == pytest.approx(claims.BY_HEART, abs=0.02)

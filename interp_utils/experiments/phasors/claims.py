@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interp_utils.experiments.claims import Claim, own
+from interp_utils.experiments.phasors.recipes import SHARE
+from interp_utils.experiments.phasors.row import OUTPUTS, OWN_WAVE, PLANTED, STRONGEST
 from interp_utils.experiments.rules import Row, above, at_least, at_most, below, exactly
 
 SPIKES = "18 · The same weights in spikes"
@@ -12,6 +14,9 @@ ACCURACY = "18 · What training reaches"
 EXACT = "18 · One phasor adds"
 WAVES = "18 · Which frequency each phasor has"
 TEST, TRAIN = "test accuracy", "train accuracy"
+# Phases that are right on the training pairs, and of a random direction on all others, have this
+# share of their power in functions of a + b.
+BY_HEART = SHARE**2
 
 
 def arm(*names: str) -> Callable[[Row], bool]:
@@ -126,7 +131,7 @@ OWN = [
     ),
     own(
         "each output has its own frequency, in a + b",
-        measure="outputs at their own frequency",
+        measure=OWN_WAVE,
         rule=at_least(0.95, "%"),
         notebook=WAVES,
         counts="trainings",
@@ -134,15 +139,31 @@ OWN = [
     ),
     own(
         "so has each output without a hidden layer",
-        measure="outputs at their own frequency",
+        measure=OWN_WAVE,
         rule=at_least(0.95, "%"),
         notebook=WAVES,
         counts="trainings",
         about=arm("direct"),
     ),
     own(
+        "outputs turn with a + b more than those of a memoriser can",
+        measure=OUTPUTS,
+        rule=above(BY_HEART, "%"),
+        notebook=WAVES,
+        counts="trainings",
+        about=arm("numbers", "direct"),
+    ),
+    own(
+        "with input phases trained from random ones they do not",
+        measure=OUTPUTS,
+        rule=at_most(BY_HEART, "%"),
+        notebook=WAVES,
+        counts="trainings",
+        about=arm("learned", "shuffled"),
+    ),
+    own(
         "hidden phasors have no frequency of their own",
-        measure="hidden phasors, power of the strongest wave",
+        measure=STRONGEST,
         rule=below(0.5, "%"),
         notebook=WAVES,
         counts="trainings",
@@ -150,7 +171,7 @@ OWN = [
     ),
     own(
         "without a hidden layer training finds the weights of the exact network",
-        measure="squared weight where the exact network has it",
+        measure=PLANTED,
         rule=above(0.5, "%"),
         notebook=WAVES,
         tolerance="half of the squared weight",

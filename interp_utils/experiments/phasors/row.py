@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SAMPLE, CYCLES = 250, 10
 PATIENT = Resonator(decay=0.05)
 FEW, LONG = 60, 60  # inputs and cycles of a resonator that forgets a quarter as fast
-OUTPUTS, OWN = "outputs, function of a + b", "outputs at their own frequency"
+OUTPUTS, OWN_WAVE = "outputs, function of a + b", "outputs at their own frequency"
 HIDDEN, DOUBLED = "hidden phasors, function of a + b", "hidden phasors doubled, function of a + b"
 STRONGEST = "hidden phasors, power of the strongest wave"
 PLANTED = "squared weight where the exact network has it"
@@ -68,7 +68,7 @@ def frequencies(
         wave, own = phasors.strongest_wave(outputs, multiple), torch.tensor(config.outputs)
         k = torch.where(wave.a > task.p // 2, task.p - wave.a, wave.a).cpu()
         is_own = (wave.a == wave.b).cpu() & (k == own)
-        found[OWN] = devices.double(is_own).mean().item()
+        found[OWN_WAVE] = devices.double(is_own).mean().item()
     if config.hidden:
         hidden = model.activation("phase", config.n_layers - 2)
         found[HIDDEN] = phasors.share_of_sums(hidden).mean().item()
