@@ -23,7 +23,9 @@ import torch
 from benchmarks import grokking, loops, session
 from benchmarks.timing import section, spread, table, take_turns
 from interp_utils import Run
+from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.faster import recipes as faster
+from interp_utils.experiments.gcd.recipes import of_base
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.measures import milestones
 
@@ -108,17 +110,20 @@ def remainders(p: int, repeats: int, device: torch.device) -> dict[str, Any]:
     return section(title, take_turns(compared, repeats, device), OURS, device=device.type)
 
 
-def sorting(variant: str, repeats: int, device: torch.device) -> dict[str, Any]:
+def fresh(name: str, recipe: Recipe, repeats: int, device: torch.device) -> dict[str, Any]:
+    """The step of a recipe that draws its inputs, and how many of them are learned from in a
+    second.
+    """
     compared = {
-        "HookedTransformer": loops.sorting(variant, "hooked", device),
-        OURS: loops.sorting(variant, "table", device),
+        "HookedTransformer": loops.fresh(recipe, "hooked", device),
+        OURS: loops.fresh(recipe, "table", device),
     }
-    return section(
-        f"step of sorting: {variant}",
-        take_turns(compared, repeats, device),
-        OURS,
-        device=device.type,
-    )
+    seconds = take_turns(compared, repeats, device)
+    found = section(f"step of {name}", seconds, OURS, device=device.type)
+    size = recipe.train.batch_size
+    rates = {loop: [size / each for each in own] for loop, own in seconds.items()}
+    rows = {loop: {"examples/s": spread(own)} for loop, own in rates.items()}
+    return found | {"examples": table({"title": f"the same, batches of {size}", "rows": rows})}
 
 
 def grokked(number: int, repeats: int) -> dict[str, Any]:
@@ -171,7 +176,10 @@ def results(quick: bool, repeats: int) -> Iterator[dict[str, Any]]:
         for size in [11] if quick else [23, 53, 113]:
             yield seeds(size, many, repeats, device)
         for variant in list(VARIANTS)[: 1 if quick else None]:
-            yield sorting(variant, repeats, device)
+            yield fresh(f"sorting: {variant}", VARIANTS[variant], repeats, device)
+        for base in [30] if quick else [2, 10, 30]:
+            recipe = of_base(base)
+            yield fresh(f"greatest common divisors: base {base}", recipe, repeats, device)
     yield grokked(1 if quick else max(repeats, 10), repeats)
     yield sessions(ROOT / "checkpoints" / ("p59_seed0" if quick else "modular_addition"), repeats)
 

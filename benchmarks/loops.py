@@ -11,7 +11,7 @@ import torch
 
 from interp_utils import ModelConfig, TrainConfig, tasks
 from interp_utils.configs import RunConfig
-from interp_utils.experiments.sorting.recipes import VARIANTS
+from interp_utils.experiments.base import Recipe
 from interp_utils.models.blocks import BlocksConfig
 from interp_utils.models.blocks.config import Form
 from interp_utils.tasks import Task
@@ -135,9 +135,9 @@ def _products(shapes: list[tuple[int, int, int]], device: torch.device, seeds: i
     return step
 
 
-def sorting(variant: str, forward: str, device: torch.device) -> Step:
-    """A step of a sorting recipe, drawing its lists included."""
-    task, model, config = VARIANTS[variant]
+def fresh(recipe: Recipe, forward: str, device: torch.device) -> Step:
+    """A step of a recipe that draws its inputs, which is included."""
+    task, model, config = recipe
     return Trainer(
         task, RunConfig(model.for_task(task), dataclasses.replace(config, forward=forward)), device
     ).update

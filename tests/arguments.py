@@ -262,6 +262,9 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "learned": [1, 2, 4],
         "primes": [2, 3],
         "base": 6,
+        "place": 1,
+        **{f"{name}_part.prime": 3 for name in ("power", "residue")},
+        "divisibility_share.prime": 3,
         "bits_beyond.logits": random(P * P, 2),
         **{
             f"{name}.{argument}": value
@@ -271,7 +274,9 @@ def table(run: Run, place: Place) -> dict[str, Any]:
                 "classes": torch.arange(P * P) % 3,
             }.items()
         },
-        "logits_of": lambda tokens: torch.nn.functional.one_hot(tokens % 4, 5).float(),
+        "logits_at": lambda tokens, places: torch.nn.functional.one_hot(
+            tokens[places.to(tokens.device)] % 4, 5
+        ).float(),
         "free_running.tokens": integers(5, 4, 6),
         # names of inputs
         "u": torch.arange(P) ** 2 % P,

@@ -21,10 +21,15 @@ def counting(tokens):
     return one_hot((tokens + 1) % 10, 12).double()
 
 
+def at(logits_of):
+    """The same at some places."""
+    return lambda tokens, places: logits_of(tokens)[places]
+
+
 def test_each_answer_is_read_by_the_next():
     tokens = torch.tensor([[7, 3, 0, 0, 0], [1, 1, 8, 5, 5]])
     asked = torch.tensor([[False, True, True, False, False], [False, False, True, True, False]])
-    assert free_running(counting, tokens, asked).tolist() == [[4, 5, 6], [9, 0, 1]]
+    assert free_running(at(counting), tokens, asked).tolist() == [[4, 5, 6], [9, 0, 1]]
     assert tokens.tolist() == [[7, 3, 0, 0, 0], [1, 1, 8, 5, 5]]
 
 
@@ -41,9 +46,9 @@ def test_an_oracle_is_right_and_a_model_that_reads_on_is_not(name):
         """What stands at the next position: the right token, as long as it is there."""
         return one_hot(tokens.roll(-1, 1), task.d_vocab).double()
 
-    found = free_running(oracle, sequences.tokens, sequences.asked)
+    found = free_running(at(oracle), sequences.tokens, sequences.asked)
     assert task.spelling.numbers(found).equal(gcds)
-    leaked = free_running(reads_on, sequences.tokens, sequences.asked)
+    leaked = free_running(at(reads_on), sequences.tokens, sequences.asked)
     assert (task.spelling.numbers(leaked) == gcds).sum() == 0
     # Teacher forcing shows that model nearly all that it is asked.
     forced = answers.sequence_accuracy(reads_on(sequences.tokens), sequences.labels)
@@ -58,9 +63,22 @@ def test_one_wrong_token_spoils_what_follows():
     asked = torch.tensor([[False, True, True, True, False]])
     labels = torch.tensor([[-1, 5, 6, 7, -1]])
     assert answers.sequence_accuracy(counting(tokens), labels).token == pytest.approx(2 / 3)
-    assert free_running(counting, tokens, asked).tolist() == [[4, 5, 6, 7]]
+    assert free_running(at(counting), tokens, asked).tolist() == [[4, 5, 6, 7]]
+
+
+def test_one_place_of_each_input_is_asked_for_at_a_time():
+    tokens = torch.tensor([[7, 3, 0, 0], [1, 1, 8, 5]])
+    asked = torch.tensor([[False, True, True, False], [False, False, True, True]])
+    seen = []
+
+    def looking_on(tokens, places):
+        seen.append(places.nonzero()[:, 1].tolist())
+        return counting(tokens)[places]
+
+    free_running(looking_on, tokens, asked)
+    assert seen == [[1, 2], [2, 3]]
 
 
 def test_an_input_that_is_asked_nothing():
     with pytest.raises(ValueError, match="1 inputs are asked nothing"):
-        free_running(counting, torch.tensor([[1, 2]]), torch.tensor([[False, False]]))
+        free_running(at(counting), torch.tensor([[1, 2]]), torch.tensor([[False, False]]))

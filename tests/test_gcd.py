@@ -180,7 +180,6 @@ def test_a_run_restores_its_task(name, tmp_path):
     for changes, message in (
         ({"n_test": 10**12}, "the stored test pairs are of another number or size"),
         ({"per_gcd": 10**12}, "the stored stratified pairs are of another number or size"),
-        ({"width": 60}, "the stored validation pairs are of another number or size"),
         ({"seed": 5}, "the stored validation, test and stratified pairs are not those that the"),
     ):
         changed = {**about, "params": {**about["params"], **changes}}

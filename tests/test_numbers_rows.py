@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from interp_utils import ModelConfig, TrainConfig, tasks, train
-from interp_utils.analysis import answers
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.gcd import recipes as of_gcd
-from interp_utils.experiments.gcd import row as gcd_row
+from interp_utils.experiments.gcd.row import measured
 from interp_utils.experiments.primes import recipes as of_primes
 from interp_utils.experiments.primes import row as primes_row
 from interp_utils.experiments.studies import Study
@@ -47,24 +46,13 @@ def test_a_row_of_primes(task, training, tmp_path):
     assert found["AUC of none"] == 0.5 < found["AUC of 3"] <= found["best sieve's AUC"]
 
 
-def test_a_row_of_greatest_common_divisors(tmp_path):
-    run = train(GCD, MODEL, FRESH, out=tmp_path, device="cpu", progress=False)
-    found = gcd_row.row(run, device="cpu")
-    model = run.model(device="cpu")
-    with torch.no_grad():
-        forced = answers.sequence_accuracy(model(GCD.test.tokens), GCD.test.labels)
-    assert found["accuracy"] == pytest.approx(forced.whole)
-    assert found["token accuracy, teacher-forced"] == pytest.approx(forced.token)
-    assert gcd_row.staircase(run, "cpu") == {0: [], 6: found["learned"]}
-
-
 def test_a_study_of_a_task_that_draws_has_rows(tmp_path):
     """Its held-out set is the validation set."""
     study = Study(
         name="gcd",
         trainings={"a": {"lr": 1e-2}},
         recipe=lambda lr: Recipe(lambda: GCD, MODEL, replace(FRESH, lr=lr)),
-        look=lambda run: gcd_row.row(run, device="cpu"),
+        look=lambda run: measured(run, device="cpu"),
         settle=1000,
     )
     study.work(tmp_path / "docs", tmp_path / "runs", progress=False)
@@ -74,8 +62,8 @@ def test_a_study_of_a_task_that_draws_has_rows(tmp_path):
 
 
 def test_recipes_are_of_the_published_sizes():
-    for base in of_gcd.BASES:
-        recipe = of_gcd.of_base(base, seed=1)
+    for base in of_gcd.STEPS:
+        recipe = of_gcd.of_base(base, seed=1, steps=10)
         assert recipe.model.seed == 1 and recipe.make.keywords["seed"] == 1
     task = of_primes.atomic().task
     assert int(task.train_mask.sum()) == 700 and task.params["split"] == "in_order"

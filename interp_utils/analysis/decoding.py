@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def free_running(
-    logits_of: Callable[[Int[Tensor, "n ctx"]], Float[Tensor, "n ctx c"]],
+    logits_at: Callable[[Int[Tensor, "n ctx"], Bool[Tensor, "n ctx"]], Float[Tensor, "n c"]],
     tokens: Int[Tensor, "n ctx"],
     asked: Bool[Tensor, "n ctx"],
 ) -> Int[Tensor, "n answer"]:
@@ -18,21 +18,22 @@ def free_running(
     one, and so on to the end: as many as every input has room for.
 
     Teacher-forced accuracy (`answers.sequence_accuracy`) gives the model the right tokens before
-    each; here they are taken away first. logits_of: a model's logits of some tokens at every
-    position. Raises ValueError for an input that is asked nothing.
+    each; here they are taken away first. logits_at(tokens, places): a model's logits where
+    `places`, on the CPU, is True, once for each input; lambda tokens, places: model(tokens)[places]
+    does it. Raises ValueError for an input that is asked nothing.
     """
-    asked = asked.to(tokens.device)
+    asked = asked.cpu()
     if not asked.any(1).all():
         raise ValueError(f"{int((~asked.any(1)).sum())} inputs are asked nothing")
-    rows, ctx = torch.arange(len(tokens), device=tokens.device), tokens.shape[1]
+    rows, place = torch.arange(len(tokens)), torch.arange(tokens.shape[1])
     first = asked.long().argmax(1)
-    start = tokens[rows, first]
-    after = torch.arange(ctx, device=tokens.device) > first[:, None]
-    read = torch.where(after, start[:, None], tokens)
+    after = (place > first[:, None]).to(tokens.device)
+    rows_there, first_there = rows.to(tokens.device), first.to(tokens.device)
+    read = torch.where(after, tokens[rows_there, first_there][:, None], tokens)
     answers = []
-    for at in range(ctx - int(first.max())):
+    for at in range(tokens.shape[1] - int(first.max())):
         if answers:
-            read[rows, first + at] = answers[-1]
-        logits = logits_of(read)[rows, first + at]
+            read[rows_there, first_there + at] = answers[-1]
+        logits = logits_at(read, place == (first + at)[:, None])
         answers.append(logits.argmax(-1).to(tokens.device))
     return torch.stack(answers, 1)

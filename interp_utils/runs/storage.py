@@ -134,7 +134,9 @@ def _shrunk(tensor: Tensor) -> Tensor:
     largest = int(tensor.max())
     if largest < 2**8:
         return tensor.to(torch.uint8)
-    return tensor.to(torch.int16 if largest < 2**15 else torch.int64)
+    if largest < 2**15:
+        return tensor.to(torch.int16)
+    return tensor.to(torch.int32 if largest < 2**31 else torch.int64)
 
 
 def manifest_to_bytes(manifest: Mapping[str, Any]) -> bytes:

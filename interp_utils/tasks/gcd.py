@@ -115,13 +115,19 @@ class GCD(StreamTask):
     def held_out(self) -> dict[str, Sequences]:
         return super().held_out | {"stratified": self.stratified}
 
+    def tensors(self) -> dict[str, Tensor]:
+        """a and b of each pair: less to store than their digits."""
+        return {
+            name: torch.stack(self.spelling.operands(sequences), 1)
+            for name, sequences in self.held_out.items()
+        }
+
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> GCD:
         """Raises ValueError if the stored pairs are not those that the description makes."""
         params = about["params"]
-        n_ctx = Spelling(params["base"], params["width"], params["separators"]).n_ctx
-        sizes = {name: (params[f"n_{name}"], n_ctx) for name in ("validation", "test")}
-        sizes["stratified"] = (params["n_gcds"] * params["per_gcd"], n_ctx)
+        sizes = {name: (params[f"n_{name}"], 2) for name in ("validation", "test")}
+        sizes["stratified"] = (params["n_gcds"] * params["per_gcd"], 2)
         require_sizes(tensors, sizes, "pairs")
         return require_stored(gcd(**params), tensors, "pairs")
 

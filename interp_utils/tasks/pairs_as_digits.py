@@ -76,6 +76,17 @@ class Spelling:
         labels = torch.where(asked[:, :-1], whole[:, 1:], NOTHING)
         return Sequences(name, whole[:, :-1], labels, self.d_vocab)
 
+    def positions(self, place: int) -> tuple[int, int]:
+        """Where the digits of a and of b stand that count base^place. Raises ValueError with
+        separators, where it depends on the input, and for a place that numbers of this width do not
+        have.
+        """
+        if self.separators:
+            raise ValueError("without zeros in front a place has no position of its own")
+        if not 0 <= place < self.width:
+            raise ValueError(f"numbers of {self.width} digits have places 0 .. {self.width - 1}")
+        return self.width - 1 - place, 2 * self.width - 1 - place
+
     def operands(self, sequences: Sequences) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"]]:
         """a and b of each input."""
         tokens = sequences.tokens
