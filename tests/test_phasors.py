@@ -64,8 +64,6 @@ def test_logits_are_those_of_complex_numbers(name):
     expected = torch.tensor([literal(config, weights, row) for row in TASK.tokens.tolist()])
     logits = models.logits_fn(config, TASK.tokens)
     assert torch.allclose(logits(weights), expected, rtol=0, atol=1e-5)
-    rows = torch.tensor([3, 48, 3])
-    assert torch.allclose(logits(weights, rows=rows), expected[rows], rtol=0, atol=1e-5)
     model = CachedModel(models.build(config, weights, device="cpu"), TASK)
     assert torch.allclose(model.logits.flatten(0, 1), expected, rtol=0, atol=1e-5)
 
@@ -204,10 +202,18 @@ def test_it_trains_saves_and_loads(tmp_path):
     assert again.metrics.test_loss.iloc[-1] == pytest.approx(expected.item(), abs=1e-6)
     assert again.weights(0)["embed.phase"].equal(again.weights()["embed.phase"])
     assert experiments.every()["addition"].is_about(again) is False
-    short = dataclasses.replace(TRAINING, steps=30)
-    train(TASK, LEARNS, short, out=tmp_path / "cut", progress=False)
-    manifest = json.loads((tmp_path / "cut/run.json").read_text())
-    assert manifest["model"]["hidden"] == [16]
+
+
+def test_it_resumes_bit_for_bit(tmp_path):
+    config = dataclasses.replace(LEARNS, bias=True, trained_inputs=True)
+    whole = train(TASK, config, TRAINING, out=tmp_path / "whole", progress=False)
+    options = {"out": tmp_path / "cut", "progress": False}
+    cut = train(TASK, config, TRAINING, callback=lambda row: row["step"] < 20, **options)
+    assert cut.step == 20
+    resumed = train(TASK, config, TRAINING, **options)
+    for name, weight in whole.weights().items():
+        assert resumed.weights()[name].equal(weight)
+        assert not weight.equal(whole.weights(0)[name])
 
 
 def test_what_a_phasor_network_lacks_is_refused_by_name():

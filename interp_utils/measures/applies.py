@@ -73,7 +73,7 @@ def _is_shaped(model: CachedModel) -> bool:
     return getattr(model.model.cfg, "shaped_attention", False)
 
 
-def value_weights(model: CachedModel, layer: int = 0) -> tuple[Tensor, Tensor]:
+def value_weights(model: CachedModel, *, layer: int = 0) -> tuple[Tensor, Tensor]:
     """W_V and W_O of a layer, "head d_model d_head" and "head d_head d_model". Raises DoesNotApply
     for a family that does not have them.
     """

@@ -122,14 +122,13 @@ def similarities(
 
 
 def logits_fn(config: PhasorConfig, tokens: Int[Tensor, "n ctx"]) -> LogitsFn:
-    """A function from weights to the logits of all `tokens`, or of their `rows`. What each operand
-    adds to the first layer is a row of a table, so that its product is one of p rows.
+    """A function from weights to the logits of all `tokens`. What each operand adds to the first
+    layer is a row of a table, so that its product is one of p rows.
     """
-    columns = [tokens[:, position] for position in config.positions]
+    values = [tokens[:, position] for position in config.positions]
     code = class_phases(config).to(tokens.device)
 
-    def logits(weights: Mapping[str, Tensor], rows: Tensor | None = None) -> Tensor:
-        values = columns if rows is None else [column[rows] for column in columns]
+    def logits(weights: Mapping[str, Tensor]) -> Tensor:
         u = normalised(_first(config, weights, values))
         for layer in range(1, config.n_layers):
             u = normalised(summed(weights, layer, u))
