@@ -13,6 +13,8 @@ from torch import Tensor
 from interp_utils.analysis import fourier, progress
 from interp_utils.precision import at_least_float32
 
+THRESHOLD = 0.85  # of the variance: Nanda et al. 2023, section 4.3
+
 
 class Clusters(NamedTuple):
     """Per neuron: its best frequency (0 for a dead neuron), the share of its variance in that
@@ -26,7 +28,7 @@ class Clusters(NamedTuple):
 
 @at_least_float32
 def frequency_clusters(
-    activations: Float[Tensor, "p p neuron"], *, threshold: float = 0.85
+    activations: Float[Tensor, "p p neuron"], *, threshold: float = THRESHOLD
 ) -> Clusters:
     """Neurons by the frequency that explains most of their variance. A neuron belongs to a cluster
     where that share is at least `threshold`.
