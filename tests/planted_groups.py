@@ -30,7 +30,7 @@ def rho_set_network(group: Group, irrep: str, orbit_size: int, seed: int = 0) ->
     """Wu et al.'s circuit on the orbit of a special line of which this many vectors are reached."""
     row = group.irreps.index(irrep)
     rho, lines = group.rho[row], group.lines[row]
-    orbits = [distinct(rho @ vector) for vector in lines.vectors]
+    orbits = (distinct(rho @ vector) for vector in lines.vectors)
     B = next(orbit for orbit in orbits if len(orbit) == orbit_size)
     a = torch.randn(B.shape[1], generator=torch.Generator().manual_seed(seed), dtype=B.dtype)
     k = len(B)
@@ -43,11 +43,10 @@ def rho_set_network(group: Group, irrep: str, orbit_size: int, seed: int = 0) ->
 
 
 def distinct(vectors: Tensor) -> Tensor:
-    kept: list[Tensor] = []
-    for vector in vectors:
-        if not any((vector - other).norm() < 1e-8 for other in kept):
-            kept.append(vector)
-    return torch.stack(kept)
+    """Each vector once, in their order."""
+    apart = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
+    first = (apart < 1e-8).int().argmax(1)
+    return vectors[first == torch.arange(len(vectors))]
 
 
 def with_sign(network: Network, sign: Tensor, size: float = 1.0) -> Network:
