@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from interp_utils.experiments.blocks.recipes import HEADS, PRIME_STEPS, SHARE, WIDTH, P
+from interp_utils.experiments.blocks.recipes import HEADS, PRIME_STEPS, WIDTH, P
 from interp_utils.experiments.claims import Rows
 
 OVER_SIEVE = "AUC over the best sieve's"
@@ -14,16 +14,16 @@ OVER_SIEVE = "AUC over the best sieve's"
 def intro(rows: Rows) -> list[str]:
     total = sum(row.get("runs", 0) for row in rows.values())  # a run that ships is one of them
     return [
-        f"{total} trainings, a row each in docs/studies/blocks: a + b mod {P} on {SHARE:.0%} of",
-        "the pairs, and which numbers of a row of ten are prime. Models have a width of "
-        f"{WIDTH}, {HEADS} heads",
-        "and one layer; AdamW has a learning rate of 0.01 (primes:",
-        "0.003) and a weight decay of 1; an arm has three seeds. *SAS*: no skip around attention,",
-        "no W_O, and W_V is I + dW in the first layer; *SAS-P*: the MLP beside attention, and",
-        "nothing skips either. Neither is normalized where nothing is said, and weight decay",
-        "leaves the gains alone. *Plain*: the transformer of the other notebooks. A training that",
-        "had not generalised by its end is censored: it counts with its last step, at least so",
-        f"much later. On primes every training has {PRIME_STEPS:,} steps.",
+        f"{total} trainings, a row each in docs/studies/blocks: a + b mod {P} on half of the",
+        "pairs, and which numbers of a row of ten are prime. Models have a width of",
+        f"{WIDTH}, {HEADS} heads and one layer where nothing else is said; AdamW has a",
+        "learning rate of 0.01 (primes: 0.003) and a weight decay of 1; an arm has three seeds.",
+        "*SAS*: no skip around attention, no W_O, and W_V is I + dW in the first layer; *SAS-P*:",
+        "the MLP beside attention, and nothing skips either. Neither is normalized where nothing",
+        "is said, and weight decay leaves the gains alone. *Plain*: the transformer of the other",
+        "notebooks. A training that had not generalised by its end is censored: it counts with",
+        "its last step, at least so much later. On primes every training has",
+        f"{PRIME_STEPS:,} steps.",
     ]
 
 

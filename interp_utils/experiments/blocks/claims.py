@@ -64,16 +64,19 @@ CLAIMS = [
         about=where("arm", "SAS"),
         undecided=ended_early,
     ),
-    Claim(
-        "also in parallel",
-        PAPER,
-        '"sequential sub-blocks" are among what is removed',
-        "generalises",
-        YES,
-        WHEN,
-        counts=TRAININGS,
-        about=where("arm", "SAS-P"),
-        undecided=ended_early,
+    *(
+        Claim(
+            text,
+            PAPER,
+            '"sequential sub-blocks" are among what is removed',
+            "generalises",
+            YES,
+            WHEN,
+            counts=TRAININGS,
+            about=where("arm", name),
+            undecided=ended_early,
+        )
+        for text, name in (("also in parallel", "SAS-P"), ("in two layers", "SAS-P, two layers"))
     ),
     Claim(
         "a seventh of the parameters can go",
@@ -191,6 +194,13 @@ OWN = [
         rule=below(0.1, "%"),
         notebook=WHERE,
         about=where("arm", "SAS-P"),
+    ),
+    found(
+        "with two layers of it the neurons again",
+        measure="accuracy without products in heads",
+        rule=above(0.9, "%"),
+        notebook=WHERE,
+        about=where("arm", "SAS-P, two layers"),
     ),
     found(
         "SAS adds by the same circuit: cosines of few frequencies",

@@ -33,8 +33,9 @@ ARMS: Mapping[str, FamilyConfig] = {
     "SAS-P": _SAS_P,
     "SAS-P, gains decayed": dataclasses.replace(_SAS_P, decay_gains=True),
     "SAS-P, normalized": dataclasses.replace(_SAS_P, normalization="RMS"),
+    "SAS-P, two layers": dataclasses.replace(_SAS_P, n_layers=2),
 }
-STEPS = {"plain": 1500, "SAS": 2500, "alpha I + beta A": 2500}
+STEPS = {"plain": 1500, "SAS": 2500, "alpha I + beta A": 2500, "SAS-P, two layers": 1000}
 LONGEST = 4000  # steps, of the others
 OF_PRIMES, PRIME_STEPS = (PLAIN, "SAS", "SAS, normalized", "SAS-P"), 1500
 MAIN, MAIN_PARALLEL = "blocks_sas_p53_seed0", "blocks_sas_p_p53_seed0"
