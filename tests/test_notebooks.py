@@ -1,8 +1,8 @@
 """Notebooks on another run: one line changed, and every cell goes through.
 
 `make test` executes every notebook on its own run by nbmake; here 02 to 05 read one that kept its
-last snapshot alone, of another and even p. With --other-runs, as by `make other-runs`, 06 and 08 to
-11 read others, too.
+last snapshot alone, of another and even p. With --other-runs, as by `make other-runs`, 06, 08 to 11
+and 16 read others, too.
 """
 
 import os
@@ -30,6 +30,7 @@ MORE = {
     "09": ("remainders_p53_all_seed2", "remainders_p113_more_data_masked_seed0"),
     "10": ("remainders_p53_masked_seed0", "remainders_p37_as_published_seed0"),
     "11": ("groups_S5_seed3", "groups_S4_seed1"),
+    "16": ("gcd_base10_seed0", "gcd_base2_seed0"),
 }
 # In a process of its own: a kernel's client leaves sockets and loops behind that the tests' rule
 # against warnings does not forgive. In one kernel, which loads torch and transformer_lens once:
