@@ -39,6 +39,23 @@ class Catalogue:
     variety: np.ndarray
     rule: np.ndarray
 
+    def told(self, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Kind and variety of sequences "n terms" plus any constants. Raises ValueError for one
+        that is not here.
+        """
+        known, order = self._digests
+        asked = digests(terms - terms.min(1, keepdims=True))
+        ranks = np.searchsorted(known, asked).clip(max=len(known) - 1)
+        if (stranger := known[ranks] != asked).any():
+            raise ValueError(f"no generator makes {terms[stranger][0].tolist()}")
+        return self.kind[order[ranks]], self.variety[order[ranks]]
+
+    @functools.cached_property
+    def _digests(self) -> tuple[np.ndarray, np.ndarray]:
+        of_each = digests(self.terms)
+        order = np.argsort(of_each)
+        return of_each[order], order
+
 
 def polynomial(n: int, span: int) -> Made:
     """sum over k of c_k binomial(i, k), which are the polynomials with integer values.

@@ -170,6 +170,13 @@ class IntegerSequences(StreamTask):
         first[self.asks(sequences, "unmasking")] = self.writing.outputs("unmasking").start
         return torch.where(hides, labels - first, tokens) - self.writing.limit
 
+    def told(self, terms: Int[Tensor, "n terms"]) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"]]:
+        """The kind of each sequence, by its place in `SEQUENCE_KINDS`, and its variety: a degree,
+        a period. Raises ValueError for a sequence that no generator makes.
+        """
+        found = catalogue(self.writing.n_terms, 2 * self.writing.limit)
+        return tuple(torch.from_numpy(each) for each in found.told(terms.cpu().numpy()))
+
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> IntegerSequences:
         """Raises ValueError if the stored sequences are not those that the description makes."""
