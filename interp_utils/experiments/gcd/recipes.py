@@ -49,6 +49,7 @@ _ALL = {
 SHIPPED = (
     *(f"gcd_base{base}_seed0" for base in (2, 10, 12, 30, 420)),
     "gcd_base30_seed1",
+    "gcd_base10_log_uniform_seed0",
     "gcd_base10_fixed_seed0",
 )
 RECIPES = {
