@@ -152,7 +152,7 @@ def distances(n: int) -> Int[Tensor, "term other"]:
 
 
 def without_attention(
-    model: CachedModel, pairs: Bool[Tensor, "query key"], layer: int = 0
+    model: CachedModel, pairs: Bool[Tensor, "query key"], *, layer: int = 0
 ) -> CachedModel:
     """The model whose heads of a layer give these pairs of positions no attention, and the others
     of each query as much more. Raises ValueError for a query without any other key.
