@@ -22,6 +22,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.devices import for_double
+from interp_utils.models.blocks import BlocksConfig
 from interp_utils.models.phasor import PhasorConfig
 from tests.accelerator import accelerator, waits
 from tests.arguments import (
@@ -279,6 +280,18 @@ OF_EXPERIMENTS = {
     "sorting": SORTING,
     "groups": tasks.group_composition("S3", 0.6),
     "phasors": tasks.modular_addition(7, 0.6),
+    "blocks": tasks.modular_addition(7, 0.6),
+    "gcd": tasks.gcd(6, 900, n_validation=20, n_test=60, n_gcds=6, per_gcd=20),
+    "primes": tasks.primality(300, 6),
+    "sequences": tasks.integer_sequences(n_validation=80, n_test=400),
+}
+OF_STREAMS = ("sorting", "gcd", "sequences")
+MODELS = {
+    "phasors": PhasorConfig(hidden=(8,)),
+    "blocks": BlocksConfig(d_model=8, n_heads=2, d_mlp=16),
+    "gcd": dataclasses.replace(SMALL_MODEL, biases="all"),
+    "primes": dataclasses.replace(SMALL_MODEL, biases="all"),
+    "sequences": dataclasses.replace(SMALL_MODEL, attention="bidirectional"),
 }
 
 
@@ -289,9 +302,9 @@ def run_of(tmp_path_factory):
     @functools.cache
     def run(name):
         task = OF_EXPERIMENTS[name]
-        config = FRESH if name == "sorting" else SCHEDULE
+        config = FRESH if name in OF_STREAMS else SCHEDULE
         out = tmp_path_factory.mktemp(name)
-        model = PhasorConfig(hidden=(8,)) if name == "phasors" else SMALL_MODEL
+        model = MODELS.get(name, SMALL_MODEL)
         return train(task, model, config, out=out, device="cpu", progress=False)
 
     return run

@@ -533,8 +533,9 @@ def test_a_writer_of_another_start_never_writes(short, tmp_path):
 class Momentum:
     """An optimiser as one would add it: one class, whose state has names of its own."""
 
-    def __init__(self, config, weights):
-        self.weights, self.decay = weights, config.weight_decay
+    def __init__(self, config, weights, undecayed=()):
+        self.weights = weights
+        self.decay = {n: 0 if n in undecayed else config.weight_decay for n in weights}
         self.state = {"velocity": {n: torch.zeros_like(w.detach()) for n, w in weights.items()}}
 
     @torch.no_grad()
@@ -542,13 +543,13 @@ class Momentum:
         for name, weight in self.weights.items():
             velocity = self.state["velocity"][name]
             velocity.mul_(0.9).add_(gradients[name])
-            weight.mul_(1 - lr * self.decay).sub_(lr * velocity)
+            weight.mul_(1 - lr * self.decay[name]).sub_(lr * velocity)
 
 
 class Plain:
     """One that remembers nothing."""
 
-    def __init__(self, config, weights):
+    def __init__(self, config, weights, undecayed=()):
         self.weights, self.state = weights, {}
 
     @torch.no_grad()

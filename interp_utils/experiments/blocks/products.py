@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_utils import devices
 from interp_utils.analysis import progress
 from interp_utils.experiments.rules import Row
 from interp_utils.models.cached import CachedModel
@@ -20,7 +21,7 @@ def additive(x: Float[Tensor, "a b ..."]) -> Float[Tensor, "a b ..."]:
 
 def share_of_products(x: Float[Tensor, "a b ..."]) -> float:
     """The share of the variance over the grid that is not additive; 0 for what does not vary."""
-    x = x.double()
+    x = devices.double(x)
     total = (x - x.mean((0, 1))).square().sum().item()
     return (x - additive(x)).square().sum().item() / total if total > 1e-12 * len(x) else 0.0
 

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from interp_utils import models
+from interp_utils import devices, models
 from interp_utils.analysis import algorithm, fourier, neurons, progress
 from interp_utils.devices import Device
 from interp_utils.experiments import studies
@@ -28,12 +28,7 @@ CIRCUIT = (
     "restricted loss",
     "excluded loss",
 )
-OF_PRIMES = (
-    "test AUC",
-    "balanced test accuracy",
-    "bits beyond the best sieve",
-    "best sieve's AUC",
-)
+OF_PRIMES = ("test AUC", "balanced test accuracy", "AUC of the best sieve")
 
 
 def parameters(run: Run) -> int:
@@ -87,7 +82,7 @@ def clustered(model: CachedModel) -> Row:
     if cfg.n_layers > 1 or parallel or not applies.has_mlp(model):
         return {}
     found = neurons.frequency_clusters(model.activation("post", 0)).clustered
-    return {"neurons clustered": found.double().mean().item()}
+    return {"neurons clustered": devices.double(found).mean().item()}
 
 
 def row(run: Run, device: Device = None) -> Row:

@@ -117,7 +117,7 @@ OWN = [
         "a memoriser takes nearly all of them",
         measure="proof rank",
         rule=Rule(
-            "above three quarters of |G| - 1",
+            "above three quarters of all directions",
             lambda rank, row: rank > 0.75 * (math.exp(row["guess"]) - 1),
         ),
         notebook=PROOF,

@@ -60,8 +60,9 @@ def stream(run: Run, device: Device = None, trained: bool = True) -> Stream:
         numbers = task.numbers[:, 0] // task.base if task.endings else task.numbers
         prime = task.labels.reshape(len(task), -1) == 1
         mask = task.train_mask
-    read_out = (weights[f"unembed.{name}"].float().cpu() for name in ("W_U", "b_U"))
-    return Stream(streams.float().cpu(), numbers, prime, *read_out, mask)
+    W_U = weights["unembed.W_U"].float().cpu()
+    b_U = weights.get("unembed.b_U", torch.zeros(W_U.shape[1])).float().cpu()
+    return Stream(streams.float().cpu(), numbers, prime, W_U, b_U, mask)
 
 
 def row(run: Run, device: Device = None) -> Row:
