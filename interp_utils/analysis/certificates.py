@@ -8,6 +8,8 @@ Gross et al. 2024 (2406.11779) ask how short a proof can be; this bound is the s
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -36,7 +38,7 @@ def certified(
     Raises ValueError for a rank that is negative or above the number of classes, and for a label
     that is no class.
     """
-    return _certified(*_parts(neurons, logits, W_L), labels, rank)
+    return _certified(_parts(neurons, logits, W_L), labels, rank)
 
 
 @exactly
@@ -58,40 +60,50 @@ def proof_rank(
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, got {share}")
     parts = _parts(neurons, logits, W_L)
-    right = int(_certified(*parts, labels, W_L.shape[1]).sum())
+    right = int(_certified(parts, labels, W_L.shape[1]).sum())
     if not right:
         return None
     return next(
         rank
         for rank in range(W_L.shape[1] + 1)
-        if int(_certified(*parts, labels, rank).sum()) >= share * right
+        if int(_certified(parts, labels, rank).sum()) >= share * right
     )
 
 
-def _parts(neurons: Tensor, logits: Tensor, W_L: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Deviations of the neurons from their mean, logits, the read-out and its directions, the
-    singular vectors "direction c".
+class _Parts(NamedTuple):
+    """read: what the centred read-out makes of the neurons' deviations from their mean, "n c".
+    size: the length of these deviations, "n 1". directions: singular vectors, "direction c".
     """
+
+    read: Tensor
+    size: Tensor
+    logits: Tensor
+    W_L: Tensor
+    directions: Tensor
+
+
+def _parts(neurons: Tensor, logits: Tensor, W_L: Tensor) -> _Parts:
     centred = W_L - W_L.mean(1, keepdim=True)
     directions = torch.linalg.svd(centred, full_matrices=True).Vh
-    return neurons - neurons.mean(0), logits, centred, directions
+    deviation = neurons - neurons.mean(0)
+    size = deviation.norm(dim=1, keepdim=True)
+    return _Parts(deviation @ centred, size, logits, centred, directions)
 
 
-def _certified(
-    deviation: Tensor, logits: Tensor, W_L: Tensor, directions: Tensor, labels: Tensor, rank: int
-) -> Tensor:
-    if not 0 <= rank <= len(directions):
-        raise ValueError(f"rank must be in 0 .. {len(directions)}, got {rank}")
-    if ((labels < 0) | (labels >= logits.shape[1])).any():
+def _certified(of: _Parts, labels: Tensor, rank: int) -> Tensor:
+    n_classes = of.logits.shape[1]
+    if not 0 <= rank <= n_classes:
+        raise ValueError(f"rank must be in 0 .. {n_classes}, got {rank}")
+    if ((labels < 0) | (labels >= n_classes)).any():
         raise ValueError(
-            f"labels must be classes 0 .. {logits.shape[1] - 1}, got {int(labels.min())} .. "
+            f"labels must be classes 0 .. {n_classes - 1}, got {int(labels.min())} .. "
             f"{int(labels.max())}"
         )
-    kept = directions[:rank]
-    rest = W_L - W_L @ kept.T @ kept
-    exact = logits - deviation @ rest
+    dropped = (
+        torch.eye(n_classes, dtype=of.read.dtype) - of.directions[:rank].T @ of.directions[:rank]
+    )
+    exact, rest = of.logits - of.read @ dropped, of.W_L @ dropped
     apart = torch.cdist(rest.T, rest.T, compute_mode="donot_use_mm_for_euclid_dist")  # "c c"
     margin = exact.gather(1, labels[:, None]) - exact
-    needed = deviation.norm(dim=1, keepdim=True) * apart[labels] + SLACK
-    own = torch.nn.functional.one_hot(labels, logits.shape[1]).bool()
-    return ((margin > needed) | own).all(1)
+    own = torch.nn.functional.one_hot(labels, n_classes).bool()
+    return ((margin > of.size * apart[labels] + SLACK) | own).all(1)
