@@ -8,10 +8,12 @@ import torch
 
 from interp_utils import tasks
 from interp_utils.experiments.phase_diagrams import (
+    architectures,
     branches,
     cells,
     grids,
     operations,
+    plateau,
     scaling,
     studies,
 )
@@ -183,3 +185,27 @@ def test_test_accuracy_after_a_fork():
     assert branches.largest_difference({0.1: 0.5, 0.2: 1.0}, {0.1: 0.4, 0.2: 0.7}) == pytest.approx(
         0.3
     )
+
+
+def test_waits_are_compared_with_going_on_alike():
+    """Steps of a fork count from it; with other weights they count from zero anyway."""
+    steps = dict.fromkeys(plateau.WAYS_ON, 700) | {"twice the weight decay": 450}
+    steps |= {"the same weights, new moments": 400, "weights x 0.6": 100}
+    rows = [row(50, step, way=way) for way, step in steps.items()]
+    found = plateau.of_plateau(rows)
+    assert found["wait, twice the weight decay"] == 0.5, "250 steps over 500"
+    assert found["wait, weights x 0.6"] == 0.25 and found["wait, weights x 0.8"] == 1.75
+    assert found["censored"] == []
+    late = [each | {"generalised": None} if each["way"] == "as it was" else each for each in rows]
+    assert plateau.of_plateau(late)["censored"] == ["as it was"]
+
+
+def test_other_models_are_compared_with_the_usual_one():
+    keys = {"key frequencies": 3}
+    rows = [row(50, 100, varied="p", value=97, **keys), row(50, 400, varied="p", value=23, **keys)]
+    rows += [row(50, None, varied="MLP", value=False, **keys)]
+    found = architectures.of_architectures(rows, [row(50, 200)])
+    assert found["steps, p 97 over the usual"] == 0.5 and found["steps, p 23 over the usual"] == 2
+    assert found["generalises, MLP False"] == [False]
+    assert "steps, MLP False over the usual" not in found, "a censored median is no number"
+    assert found["steps by p"] == [[23, 400], [53, 200], [97, 100]]

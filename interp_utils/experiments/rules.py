@@ -7,7 +7,8 @@ unit follows the bound in words; "%" is for a share from 0 to 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +90,10 @@ def _short(number: Number) -> str:
 
 def _number(bound: Bound, factor: Number) -> Number | None:
     return None if isinstance(bound, str) else factor * bound
+
+
+def spread(values: Sequence[Number], form: str) -> str:
+    """Median, smallest and largest as words, each in this format; "-" for none."""
+    if not len(values):
+        return "-"
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"

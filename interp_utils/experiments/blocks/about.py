@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-
 from interp_utils.experiments.blocks.recipes import HEADS, PRIME_STEPS, WIDTH, P
 from interp_utils.experiments.claims import Rows
+from interp_utils.experiments.rules import spread
 
 OVER_SIEVE = "AUC over the best sieve's"
 
@@ -40,29 +38,22 @@ def table(rows: Rows) -> list[str]:
             row["arm"],
             f"{row['parameters']:,}",
             f"{sum(row['generalises'])} of {row['runs']}",
-            _spread(row["generalised at"], ",.0f"),
-            _spread(row["number of key frequencies"], ".0f"),
-            _spread(row["logit variance explained"], ".0%"),
-            _spread(row["products in heads"], ".0%"),
-            _spread(row["products in neurons"], ".0%"),
-            _spread(row["accuracy without products in heads"], ".0%"),
-            _spread(row["accuracy without products in neurons"], ".0%"),
+            spread(row["generalised at"], ",.0f"),
+            spread(row["number of key frequencies"], ".0f"),
+            spread(row["logit variance explained"], ".0%"),
+            spread(row["products in heads"], ".0%"),
+            spread(row["products in neurons"], ".0%"),
+            spread(row["accuracy without products in heads"], ".0%"),
+            spread(row["accuracy without products in neurons"], ".0%"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| rows of primes | train accuracy | test AUC | over the best sieve |"]
     lines.append("|---|---|---|---|")
     lines += [
-        f"| {row['arm']} | {_spread(row['train accuracy'], '.1%')} "
-        f"| {_spread(row['test AUC'], '.3f')} "
-        f"| {_spread(row[OVER_SIEVE], '+.3f')} |"
+        f"| {row['arm']} | {spread(row['train accuracy'], '.1%')} "
+        f"| {spread(row['test AUC'], '.3f')} "
+        f"| {spread(row[OVER_SIEVE], '+.3f')} |"
         for row in rows.values()
         if "test AUC" in row
     ]
     return lines
-
-
-def _spread(values: Sequence[int | float], form: str) -> str:
-    """Median, smallest and largest."""
-    if not values:
-        return "-"
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"

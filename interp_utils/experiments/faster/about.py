@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.faster.recipes import LOG_EVERY, SEARCH_STEPS, SETTLE, TRIALS
+from interp_utils.experiments.rules import spread
 
 
 def intro(rows: Rows) -> list[str]:
@@ -38,18 +36,11 @@ def table(rows: Rows) -> list[str]:
                 row["arm"],
                 f"{row['runs']}",
                 f"{sum(row['generalises'])}",
-                _spread(row.get("generalised at", []), ",.0f"),
-                _spread(row.get("generalised over memorised", []), ".1f"),
-                _spread(row.get("number of key frequencies", []), ".0f"),
-                _spread(row.get("logit variance explained", []), ".0%"),
-                _spread(row.get("neurons clustered", []), ".0%"),
+                spread(row.get("generalised at", []), ",.0f"),
+                spread(row.get("generalised over memorised", []), ".1f"),
+                spread(row.get("number of key frequencies", []), ".0f"),
+                spread(row.get("logit variance explained", []), ".0%"),
+                spread(row.get("neurons clustered", []), ".0%"),
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def _spread(values: Sequence[int | float], form: str) -> str:
-    """Median, smallest and largest."""
-    if not values:
-        return "-"
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
-
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.phasors.recipes import ARMS, HIDDEN, SHARE, TRAIN
+from interp_utils.experiments.rules import spread
 
 
 def intro(rows: Rows) -> list[str]:
@@ -38,17 +36,12 @@ def table(rows: Rows) -> list[str]:
                 ARMS[row["trained"]].title,
                 f"{row['p']}",
                 f"{row['parameters'][0]:,}",
-                _spread(row["train accuracy"]),
-                _spread(row["test accuracy"]),
-                _spread(row["outputs, function of a + b"]),
-                _spread(row["agreement after ten cycles"]),
-                _spread(row["agreement in the tenth cycle"]),
-                _spread(row["agreement, a quarter of the leak"]),
+                spread(row["train accuracy"], ".1%"),
+                spread(row["test accuracy"], ".1%"),
+                spread(row["outputs, function of a + b"], ".1%"),
+                spread(row["agreement after ten cycles"], ".1%"),
+                spread(row["agreement in the tenth cycle"], ".1%"),
+                spread(row["agreement, a quarter of the leak"], ".1%"),
             ]
             lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def _spread(values: Sequence[float]) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(values):.1%} ({min(values):.1%} to {max(values):.1%})"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from interp_utils.analysis import sieves
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.primes.recipes import BASES, MORE, N
+from interp_utils.experiments.rules import spread
 
 TITLES = {
     "digits": "digits, fixed numbers",
@@ -77,11 +77,6 @@ def best(row: dict) -> str:
     tried = [*sieves.LADDER, *sieves.sieves_of_base(row["base"])]
     aucs = {each: row[f"AUC of {' '.join(map(str, each)) or 'none'}"] for each in tried}
     return ", ".join(map(str, max(aucs, key=lambda each: aucs[each])))
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def percents(values: Sequence[float]) -> str:
