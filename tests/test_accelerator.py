@@ -22,6 +22,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.devices import for_double
+from interp_utils.experiments.sequences import parity, reading, stream
 from interp_utils.models.blocks import BlocksConfig
 from interp_utils.models.phasor import PhasorConfig
 from tests.accelerator import accelerator, waits
@@ -315,6 +316,9 @@ ROWS_ON_CPU: dict[str, Any] = {}
 
 @pytest.mark.parametrize("name", [n for n, e in experiments.every().items() if e.shipped])
 def test_an_experiments_row_and_history_on_a_gpu(name, device, run_of, monkeypatch):
+    monkeypatch.setattr(reading, "EACH", 40)  # inputs drawn: where they are is the same
+    monkeypatch.setattr(stream, "EACH", 40)
+    monkeypatch.setattr(parity, "RISING", 50)
     run = run_of(name)
     experiment = experiments.of(run)
     assert experiment.name == name

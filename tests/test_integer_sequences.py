@@ -2,6 +2,7 @@
 or from any term on, and an encoder that reads both ways is trained and read as stated.
 """
 
+import functools
 import itertools
 import math
 import re
@@ -72,26 +73,34 @@ def bounded(terms, falls):
     return all(constant) and len({*rises[:-1]}) <= 1 and rises[-1] <= rises[0]
 
 
-EXPONENTIALS = {
-    (10 * p + q, normal([math.floor(Fraction(a, 16) * Fraction(p, q) ** i) for i in range(N)]))
-    for p, q in BASES
-    for a in range(-1600, 1601)
-}
-WAVES = {
-    normal([round(A * math.cos(math.tau * (8 * i / eighths + k / 12))) for i in range(N)])
-    for A in range(3, 51)
-    for eighths in range(36, 88)
-    for k in range(12)
-}
+@functools.cache
+def exponentials():
+    return {
+        (10 * p + q, normal([math.floor(Fraction(a, 16) * Fraction(p, q) ** i) for i in range(N)]))
+        for p, q in BASES
+        for a in range(-1600, 1601)
+    }
+
+
+@functools.cache
+def waves():
+    return {
+        normal([round(A * math.cos(math.tau * (8 * i / eighths + k / 12))) for i in range(N)])
+        for A in range(3, 51)
+        for eighths in range(36, 88)
+        for k in range(12)
+    }
+
+
 LITERAL = {
     "polynomial": polynomial,
-    "exponential": lambda terms, base: (base, terms) in EXPONENTIALS,
+    "exponential": lambda terms, base: (base, terms) in exponentials(),
     "periodic": periodic,
     "modular": modular,
     "prime": prime,
     "recurrence": recurrence,
     "bounded": bounded,
-    "trigonometric": lambda terms, variety: terms in WAVES,
+    "trigonometric": lambda terms, variety: terms in waves(),
 }
 
 
