@@ -53,6 +53,17 @@ def test_as_written_and_sound(seed):
     assert certificates.certified(*of, rank - 1).sum() < right.sum()
 
 
+@pytest.mark.parametrize("share", [0.5, 0.8, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_least_rank_whichever_inputs_are_looked_at_first(share, seed, monkeypatch):
+    of = network(10 * seed)
+    proved = [int(certificates.certified(*of, rank).sum()) for rank in range(6)]
+    least = next(rank for rank in range(6) if proved[rank] >= share * proved[5])
+    for at_a_time in (1, 7, 1000):
+        monkeypatch.setattr(certificates, "AT_A_TIME", at_a_time)
+        assert certificates.proof_rank(*of, share=share) == least
+
+
 def test_it_is_sound_for_a_read_out_that_is_none():
     """Wrong weights prove less, and nothing that is false."""
     neurons, logits, W_L, labels = network(0)
