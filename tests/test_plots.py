@@ -116,12 +116,19 @@ def test_figures_say_what_they_show(name):
     fig = FIGURES[name]()
     assert fig.layout.title.text
     # Panels of strips have their titles on top, a dot plot its rows, and a diagram no axes.
-    named = all(axis.title.text for axis in fig.select_yaxes())
-    assert named or name in ("strips", "dots", "one_layer")
+    named = [bool(axis.title.text) for axis in fig.select_yaxes()]
+    assert all(named) or name in ("strips", "dots", "one_layer", "heatmaps")
     assert any(axis.title.text for axis in fig.select_xaxes()) or name in ("strips", "one_layer")
     assert fig.layout.template.layout.width == plots.WIDTH
     json = fig.to_json()
     assert '"dtype":"f8"' not in json, "float64 in an exported figure"
+
+
+def test_panels_of_heatmaps_have_their_titles_at_the_left_and_below():
+    panels = {f"panel {i}": torch.eye(2) for i in range(5)}
+    fig = plots.heatmaps(panels, title="t", x_title="x", y_title="y")
+    assert [axis.title.text for axis in fig.select_xaxes()][:5] == [None, None, None, "x", "x"]
+    assert [axis.title.text for axis in fig.select_yaxes()][:5] == ["y", None, "y", None, "y"]
 
 
 def test_phases_are_bands_named_in_the_legend():

@@ -64,7 +64,7 @@ def heatmaps(
     y: Sequence | None = None,
 ) -> go.Figure:
     """Several matrices with one colour scale, as in `heatmap`. x, y: names of columns and rows,
-    the same in every panel.
+    the same in every panel; axes have their titles at the left and below all panels.
     """
     rows = -(-len(panels) // columns)
     fig = subplots(
@@ -73,9 +73,10 @@ def heatmaps(
     for index, values in enumerate(panels.values()):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         fig.add_trace(go.Heatmap(z=to_numpy(values), x=x, y=y, coloraxis="coloraxis"), **place)
-        fig.update_xaxes(title=x_title, constrain="domain", **place)
+        lowest, leftmost = index + columns >= len(panels), index % columns == 0
+        fig.update_xaxes(title=x_title if lowest else None, constrain="domain", **place)
         fig.update_yaxes(
-            title=y_title,
+            title=y_title if leftmost else None,
             autorange="reversed",
             constrain="domain",
             scaleanchor=f"x{index + 1 if index else ''}",
