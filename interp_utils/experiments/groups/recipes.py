@@ -81,7 +81,7 @@ RECIPES = {
     "groups_S5_little_data_seed0": S5_LITTLE.seeded(0),
     "groups_S5_random_labels_seed0": S5_RANDOM.seeded(0),
     **{f"groups_A5_seed{seed}": A5.seeded(seed) for seed in range(3)},
-    "groups_D15_seed0": D15.seeded(0),
+    **{f"groups_D15_seed{seed}": D15.seeded(seed) for seed in range(3)},
     **{f"groups_S3xC3_seed{seed}": S3xC3.seeded(seed) for seed in range(3)},
     "groups_C3xC3_seed0": C3xC3.seeded(0),
 }
