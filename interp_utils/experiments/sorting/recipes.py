@@ -31,7 +31,7 @@ VARIANTS = {
     "repeats": Recipe(WITH_REPEATS, MODEL, TRAIN),
     "repeats, positions": Recipe(WITH_REPEATS, WITH_POSITIONS, TRAIN),
     "variable length": Recipe(
-        partial(tasks.sorting, 199, (1, 100)), dataclasses.replace(MODEL, d_model=128), TRAIN
+        partial(tasks.sorting, 199, (1, 100)), dataclasses.replace(MODEL, d_model=128), LONG
     ),
     # After McDougall's challenge, but with START, without LayerNorm, and at a constant learning
     # rate without weight decay.

