@@ -8,8 +8,8 @@ from interp_utils.experiments.rules import Row
 INTRO = [
     "Published of MLPs and transformers on S5, 40 to 60 % of the pairs, a learning rate of 1e-3",
     "and up to 250,000 steps; read second-hand. Here: the transformer of Chughtai et al. on S5,",
-    "60 % of the pairs, 3e-3, 2,000 steps, to 4,000 where a seed had not generalised;",
-    "those that had not by their end decide nothing. Claims about MLPs alone are undecided.",
+    "60 % of the pairs, 3e-3, 2,000 steps, to 4,000 where a seed had not generalised, to 10,000",
+    "on seed 0; those that had not by their end decide nothing. Claims about MLPs are undecided.",
     "Beside them, deciding nothing: A5 and D15, 60 % of the pairs, 3e-3, 6,000 and 12,000 steps;",
     "S3 x C3, 80 %, 3e-3, and C3 x C3, 80 %, 1e-2, 2,000 steps; and S4, 80 %, 1e-2, 4,000 steps.",
     "On S4 most functions of an irrep pass the published threshold of .90 for cosets by chance:",
