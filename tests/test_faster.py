@@ -3,15 +3,16 @@ their rows.
 """
 
 import dataclasses
-import math
 from pathlib import Path
 
+import optuna
+import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, TrainConfig
+from interp_utils import ModelConfig, Run, TrainConfig, sweeps
 from interp_utils.experiments import shipping
 from interp_utils.experiments.claims import verdict
-from interp_utils.experiments.faster import EXPERIMENT, recipes, together
+from interp_utils.experiments.faster import EXPERIMENT, recipes, search, together
 from interp_utils.experiments.faster.recipes import ARMS
 from interp_utils.experiments.faster.study import STUDY
 
@@ -32,7 +33,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", ARMS)
 def test_arms_differ_in_what_they_are_named_by(name):
     arm = ARMS[name]
-    for trial in arm.trials():
+    for trial in (arm.best, {setting: low for setting, (low, _) in arm.space.items()}):
         recipe = recipes.recipe(seed=7, steps=50, **arm.fixed, **trial)
         changed = {
             field.name: getattr(config, field.name)
@@ -49,25 +50,49 @@ def test_arms_differ_in_what_they_are_named_by(name):
         assert recipe.task.p == 113 and recipe.task.params["seed"] == 7
 
 
-def test_every_arm_has_as_many_trials_in_its_space():
-    for arm in ARMS.values():
-        trials = arm.trials()
-        assert len(trials) == recipes.TRIALS and trials == arm.trials()
-        assert len({tuple(trial.values()) for trial in trials}) == recipes.TRIALS
-        for trial in trials:
-            assert trial.keys() == arm.space.keys()
-            assert all(low <= trial[name] <= high for name, (low, high) in arm.space.items())
-
-
 @pytest.mark.parametrize("name", ARMS)
-def test_an_arms_best_settings_are_the_first_to_generalise_in_its_search(name):
-    rows = [row for row in STUDY.rows(DOCS).values() if row["arm"] == name]
-    search = [row for row in rows if row["part"] == "search"]
-    assert len(search) == recipes.TRIALS
-    first = min(search, key=lambda row: (row["generalised"] or math.inf, -row["test accuracy"]))
-    best = ARMS[name].best
-    assert best == {setting: first[setting] for setting in ARMS[name].space}
-    assert {row["seed"] for row in search}.isdisjoint(recipes.SEEDS), "other seeds decide"
+def test_every_arm_has_as_many_trials_in_its_space(name):
+    arm, trials = ARMS[name], sweeps.load(DOCS / "studies" / "faster", study=name).trials
+    assert {trial.state.name for trial in trials} <= {"COMPLETE", "PRUNED"}
+    assert len(trials) == recipes.TRIALS
+    for trial in trials:
+        assert trial.params.keys() == arm.space.keys()
+        assert all(
+            low <= trial.params[setting] <= high for setting, (low, high) in arm.space.items()
+        )
+    assert arm.best == search.best(DOCS)[name]
+    assert recipes.SEARCH_SEED not in recipes.SEEDS, "other seeds decide"
+
+
+def test_a_trial_is_of_its_arm():
+    arm = ARMS["small_norm"]
+    trial = optuna.trial.FixedTrial({"lr": 0.004, "weight_decay": 1.5, "init_scale": 0.25})
+    task, model, training = search.make(arm, trial)
+    assert task.p == recipes.P
+    assert model == ModelConfig(seed=recipes.SEARCH_SEED, init_scale=0.25)
+    assert (training.lr, training.weight_decay) == (0.004, 1.5)
+    assert training.steps == recipes.SEARCH_STEPS
+
+
+class Logged(Run):
+    """A run that is nothing but its log."""
+
+    metrics = raw_metrics = step = path = None
+
+    def __init__(self, test_accuracies):
+        steps = [20 * i for i in range(len(test_accuracies))]
+        columns = {"step": steps, "train_accuracy": 1.0, "test_accuracy": test_accuracies}
+        table = pd.DataFrame(columns)
+        log = {"metrics": table, "raw_metrics": table.to_dict("list"), "step": steps[-1]}
+        vars(self).update(log, path=Path())
+
+
+def test_the_search_wants_what_generalises_first_and_else_what_errs_least():
+    early, late = Logged([0, 0.5, *[1.0] * 8]), Logged([0, 0.5, 0.9, *[1.0] * 7])
+    nearly, guessing = Logged([*[0.5] * 9, 0.98]), Logged([0.01] * 10)
+    assert search.soonest(early) == 40 and search.soonest(late) == 60
+    assert search.soonest(nearly) == pytest.approx(180 * 1.02)
+    assert search.soonest(guessing) == pytest.approx(180 * 1.99)
 
 
 def test_censored_steps_are_later_than_all():
@@ -97,6 +122,7 @@ def test_an_arm_as_one_row():
         "number of key frequencies": 3,
         "logit variance explained": 0.95,
         "neurons clustered": 0.9,
+        "excluded loss": 9.0,
         "restricted loss": 1e-3,
         "full loss": 2e-3,
     }
@@ -129,7 +155,7 @@ def test_arms_over_each_other_and_what_censored_ones_can_say():
     assert verdicts["Muon is faster than AdamW"] == "holds"
     assert verdicts["the advantage of Muon disappears with other settings"] == "does not hold"
     once = together._compare(arms | {"Grokfast": row(None) | {"runs": 1}})
-    (grokfast, *_) = EXPERIMENT.claims
+    grokfast = EXPERIMENT.claims[0]
     assert verdict(grokfast, [found]).word == "does not hold"
     assert verdict(grokfast, [once]).word == "undecided", "one training alone decides nothing"
     found = together._compare(arms | {"Muon": row(None)})

@@ -13,14 +13,14 @@ def intro(rows: Rows) -> list[str]:
         "30 % of the pairs for training.",
         "Each training is a row of docs/studies/faster, made again by `interp-utils study faster "
         "--only NAME`. An arm's settings are",
-        f"the best of {TRIALS} drawn at random from its space, each trained for at most "
+        f"the best of {TRIALS} trials that Optuna's TPE chose from its space, each of "
         f"{SEARCH_STEPS} steps with one seed: the first to generalise,",
         "or else the one with the highest test accuracy. Other seeds are then trained at these. "
         "*Generalised*: test accuracy above 99 % to the",
         f"end, for five logged rows at least, {LOG_EVERY} steps apart; training goes on for "
         f"{SETTLE} steps after it has. A training that had not by",
-        "its end is censored: later than all that had. With so few draws an arm's best is not the "
-        "best there is.",
+        "its end is censored: later than all that had. With so few trials an arm's best is not "
+        "the best there is.",
     ]
 
 

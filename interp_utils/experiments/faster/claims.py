@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+from interp_utils.experiments.addition import claims as addition
 from interp_utils.experiments.claims import Claim, Undecided, ended_early, own, where
 from interp_utils.experiments.faster.together import IN_T, MOST, PUBLISHED, TITLES, over
 from interp_utils.experiments.rules import Row, above, at_least, at_most, below, between, exactly
@@ -108,6 +110,27 @@ CLAIMS = [
 ]
 of_seeds = partial(own, notebook=SEEDS, about=arm("fast"))
 of_arms = partial(own, notebook=ARMS_IN_STEPS, about=together)
+# The claims of modular addition whose measures the rows have, on many seeds.
+OF_ADDITION = {
+    "number of key frequencies": {},
+    "logit variance explained": {},
+    "neurons clustered": {},
+    "excluded loss": {},
+    "restricted loss": {"measure": "restricted over full loss", "rule": below(1)},
+}
+CLAIMS += [
+    replace(
+        claim,
+        text=f"models of the fast recipe: {claim.text}",
+        source=f"Nanda et al. 2023, {claim.source}",
+        notebook=SEEDS,
+        counts="seeds",
+        about=arm("fast"),
+        **OF_ADDITION[claim.measure],
+    )
+    for claim in addition.CLAIMS
+    if claim.measure in OF_ADDITION
+]
 OWN = [
     of_seeds(
         "the fast recipe generalises: the published delay comes from the settings",
@@ -118,18 +141,6 @@ OWN = [
         "the fast recipe generalises in few steps",
         measure="median step",
         rule=at_most(300, "steps"),
-    ),
-    of_seeds(
-        "models of the fast recipe have few key frequencies",
-        measure="number of key frequencies",
-        rule=at_most(6, "frequencies"),
-        counts="seeds",
-    ),
-    of_seeds(
-        "the key frequencies explain most of the logits of the fast recipe's models",
-        measure="logit variance explained",
-        rule=above(0.9, "%"),
-        counts="seeds",
     ),
     of_seeds(
         "models of the fast recipe choose all frequencies equally often",

@@ -24,8 +24,7 @@ DRAWS = 10_000
 def together(rows: Rows, docs: Path) -> Rows:
     trained = STUDY.rows(docs).values()
     by_arm = {PUBLISHED: list(rows.values())} | {
-        title: [row for row in trained if row["arm"] == name and row["part"] != "search"]
-        for name, title in TITLES.items()
+        title: [row for row in trained if row["arm"] == name] for name, title in TITLES.items()
     }
     found = {title: of_arm(title, own) for title, own in by_arm.items() if own}
     found[TITLES[FAST]] |= of_seeds(by_arm[TITLES[FAST]])
@@ -57,6 +56,7 @@ def of_arm(title: str, rows: Sequence[Row]) -> Row:
         "number of key frequencies": [row["number of key frequencies"] for row in done],
         "logit variance explained": [row["logit variance explained"] for row in done],
         "neurons clustered": [row["neurons clustered"] for row in done],
+        "excluded loss": [row["excluded loss"] for row in done],
         "restricted over full loss": [row["restricted loss"] / row["full loss"] for row in done],
     }
 
