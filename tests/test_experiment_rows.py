@@ -189,8 +189,10 @@ def test_the_speed_up_is_a_ratio_of_steps_to_the_level():
         return {"filter": filter, "step to 95 %": step, "last step": last}
 
     rows = [row("none", 8000), row("ema", 100), row("ema", 200), row("ema", None)]
+    rows.append(row("decay", 4000))
     assert grokfast.ratios(rows) == {}, "no training with a moving average"
     found = grokfast.ratios([*rows, row("ma", 500)])
-    assert found == {"x y mod 97: ema": 40.0, "x y mod 97: ma": 16.0}
+    of = {"decay": 2.0, "ema": 40.0, "ma": 16.0}
+    assert found == {f"x y mod 97: {name}": ratio for name, ratio in of.items()}
     censored = grokfast.ratios([row("none", None, 3999), *rows[1:], row("ma", 500)])
     assert censored["x y mod 97: ma"] == 8.0

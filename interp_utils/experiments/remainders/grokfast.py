@@ -1,7 +1,9 @@
 """The study of Grokfast on the task it was published for, x y mod 97 by two layers (Lee et al.
 2024, section 3.1): how many steps to 95 % of the test pairs, with the filters and without.
 
-Theirs also has x y = 0, and skips that carry the normalised stream.
+Theirs also has x y = 0, skips that carry the normalised stream, and larger initial embeddings. By
+their public code's defaults a training without a filter has no weight decay, and those with one
+were given some: "decay" has weight decay and no filter.
 """
 
 from __future__ import annotations
@@ -30,11 +32,13 @@ TRAIN = TrainConfig(
     snapshot_every=None,
 )
 FILTERS = {
-    "none": TRAIN,
+    # Without weight decay, as published; long enough to see half of the published speed-ups.
+    "none": replace(TRAIN, weight_decay=0.0, steps=20_000),
+    "decay": TRAIN,  # as "ema" without its filter
     "ema": replace(TRAIN, grokfast="ema"),
     "ma": replace(TRAIN, grokfast="ma", grokfast_lambda=5.0, weight_decay=0.01),
 }
-SEEDS = {"none": (0,), "ema": (0, 1, 2), "ma": (0, 1, 2)}  # none takes as long as all others
+SEEDS = {"none": (0,), "decay": (0, 1, 2), "ema": (0, 1, 2), "ma": (0, 1, 2)}
 
 
 def recipe(filter: str, seed: int) -> Recipe:
@@ -80,5 +84,9 @@ def ratios(rows: Iterable[Row]) -> Row:
         steps[row["filter"]].append(row["step to 95 %"] or row["last step"] + 1)
     if not all(steps.values()):
         return {}
-    none, ema, ma = (statistics.median(steps[name]) for name in ("none", "ema", "ma"))
-    return {"x y mod 97: ema": none / ema, "x y mod 97: ma": none / ma}
+    median = {name: statistics.median(own) for name, own in steps.items()}
+    return {over_none(name): median["none"] / median[name] for name in SEEDS if name != "none"}
+
+
+def over_none(name: str) -> str:
+    return f"x y mod 97: {name}"

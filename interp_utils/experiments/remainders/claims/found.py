@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from interp_utils.experiments.claims import has, own
 from interp_utils.experiments.remainders.claims.rows import OURS
-from interp_utils.experiments.rules import above, below, exactly
+from interp_utils.experiments.remainders.claims.training import GROKFAST
+from interp_utils.experiments.remainders.grokfast import over_none
+from interp_utils.experiments.rules import above, at_least, below, exactly
 
 TASK, TRAINING = "08 · The task", "08 · Training"
 SPIKE = "09 · Is the spike in the number of active frequencies real?"
@@ -26,6 +28,14 @@ OWN = [
         notebook=CIRCUITS,
         tolerance="half of accuracy, with the period's neurons at their means",
         about=OURS,
+    ),
+    own(
+        "on x y mod 97 weight decay alone is as fast as the exponential average with it",
+        measure=over_none("decay"),
+        rule=at_least(over_none("ema")),
+        notebook=GROKFAST,
+        tolerance="none; steps to 95 % without either, over those with",
+        about=has(over_none("decay")),
     ),
     own(
         "remainders by larger q are learned later",

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from interp_utils.experiments.claims import Claim, ended, ended_before, has, other_settings
 from interp_utils.experiments.remainders.claims.rows import OURS, of_kind
+from interp_utils.experiments.remainders.grokfast import over_none
 from interp_utils.experiments.remainders.row import FIRST, MASKED_FIRST
 from interp_utils.experiments.rules import above, at_least, at_most, below, between, exactly
 
 PUBLISHED_STEPS = 65_536
 TRAINING, CONTROLS = "08 · Training", "08 · The controls, at equal length"
+GROKFAST = "08 · Grokfast on its own task"
 SEARCHED = "08 · The search for hyper-parameters"
 LAST_FIRST, LAST_MASKED = (f"place of the last of {first}" for first in (FIRST, MASKED_FIRST))
 settings = other_settings("80 % of the numbers and λ = 2, for 30 % and 1/2")
@@ -124,11 +126,11 @@ CLAIMS = [
             f"Grokfast is {published} times faster on x y mod 97 ({title})",
             "Lee et al. 2024, Fig. 4",
             f"39,890 steps to 95 %, with it {steps}",
-            f"x y mod 97: {name}",
+            over_none(name),
             at_least(published / 2, "times"),
-            CONTROLS,
+            GROKFAST,
             tolerance="half of the published; theirs has x y = 0, too, and other skips",
-            about=has(f"x y mod 97: {name}"),
+            about=has(over_none(name)),
         )
         for name, title, steps, published in (
             ("ma", "moving average", 790, 50),
