@@ -75,10 +75,10 @@ def _is_certified(of: _Parts, labels: Tensor, rank: int, right: Tensor, least: f
     """Whether so many of the inputs that are answered right are certified. Most ranks are given up
     after a part of these inputs: too many are not.
     """
-    possible = len(right)
+    rest, possible = _rest(of, rank), len(right)
     for some in right.split(AT_A_TIME):
         part = of._replace(read=of.read[some], size=of.size[some], logits=of.logits[some])
-        possible -= int((~_certified(part, labels[some], rank)).sum())
+        possible -= int((~_holds(part, labels[some], *rest)).sum())
         if possible < least:
             return False
     return True
@@ -113,11 +113,21 @@ def _certified(of: _Parts, labels: Tensor, rank: int) -> Tensor:
             f"labels must be classes 0 .. {n_classes - 1}, got {int(labels.min())} .. "
             f"{int(labels.max())}"
         )
-    dropped = (
-        torch.eye(n_classes, dtype=of.read.dtype) - of.directions[:rank].T @ of.directions[:rank]
-    )
-    exact, rest = of.logits - of.read @ dropped, of.W_L @ dropped
-    apart = torch.cdist(rest.T, rest.T, compute_mode="donot_use_mm_for_euclid_dist")  # "c c"
+    return _holds(of, labels, *_rest(of, rank))
+
+
+def _rest(of: _Parts, rank: int) -> tuple[Tensor, Tensor]:
+    """The projector on the directions that are bounded, "c c", and how far apart the classes'
+    columns of the read-out are in these, "c c".
+    """
+    kept = of.directions[:rank]
+    dropped = torch.eye(kept.shape[1], dtype=kept.dtype) - kept.T @ kept
+    rest = (of.W_L @ dropped).T
+    return dropped, torch.cdist(rest, rest, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _holds(of: _Parts, labels: Tensor, dropped: Tensor, apart: Tensor) -> Tensor:
+    exact = of.logits - of.read @ dropped
     margin = exact.gather(1, labels[:, None]) - exact
-    own = torch.nn.functional.one_hot(labels, n_classes).bool()
+    own = torch.nn.functional.one_hot(labels, len(apart)).bool()
     return ((margin > of.size * apart[labels] + SLACK) | own).all(1)
