@@ -9,7 +9,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, Run, TrainConfig, sweeps
+from interp_utils import ModelConfig, Run, TrainConfig
 from interp_utils.experiments import shipping
 from interp_utils.experiments.claims import verdict
 from interp_utils.experiments.faster import EXPERIMENT, recipes, search, together
@@ -52,7 +52,8 @@ def test_arms_differ_in_what_they_are_named_by(name):
 
 @pytest.mark.parametrize("name", ARMS)
 def test_every_arm_has_as_many_trials_in_its_space(name):
-    arm, trials = ARMS[name], sweeps.load(DOCS / "studies" / "faster", study=name).trials
+    arm, study = ARMS[name], search.searches(DOCS)[name]
+    trials = study.trials
     assert {trial.state.name for trial in trials} <= {"COMPLETE", "PRUNED"}
     assert len(trials) == recipes.TRIALS
     for trial in trials:
@@ -60,7 +61,7 @@ def test_every_arm_has_as_many_trials_in_its_space(name):
         assert all(
             low <= trial.params[setting] <= high for setting, (low, high) in arm.space.items()
         )
-    assert arm.best == search.best(DOCS)[name]
+    assert arm.best == search.best(study)
     assert recipes.SEARCH_SEED not in recipes.SEEDS, "other seeds decide"
 
 

@@ -92,10 +92,10 @@ WATCHED = 260  # steps
 OF_MODEL = {field.name for field in dataclasses.fields(ModelConfig)} - {"seed"}
 
 
-def recipe(*, seed: int, steps: int, part: str = "", arm: str = "", **settings: Any) -> Recipe:
+def recipe(*, seed: int, steps: int, arm: str = "", **settings: Any) -> Recipe:
     """Modular addition on the paper's task and model, but for these settings.
 
-    part, arm: what of the study it is, which changes nothing.
+    arm: what of the study it is, which changes nothing.
     """
     of_model = {name: value for name, value in settings.items() if name in OF_MODEL}
     of_training = {name: value for name, value in settings.items() if name not in OF_MODEL}
@@ -117,16 +117,12 @@ def fast(seed: int = 0) -> Recipe:
 def trainings() -> dict[str, dict[str, Any]]:
     """Every training by its name, with its settings."""
     arms = {
-        f"{name}_seed{seed}": {**_about("arms", name, seed, STEPS), **arm.fixed, **arm.best}
+        f"{name}_seed{seed}": {"arm": name, "seed": seed, "steps": STEPS, **arm.fixed, **arm.best}
         for name, arm in ARMS.items()
         for seed in SEEDS
     }
     fast = {
-        f"fast_seed{seed}": {**_about("seeds", "fast", seed, FAST_STEPS), **FAST}
+        f"fast_seed{seed}": {"arm": "fast", "seed": seed, "steps": FAST_STEPS, **FAST}
         for seed in FAST_SEEDS
     }
     return arms | fast
-
-
-def _about(part: str, arm: str, seed: int, steps: int) -> dict[str, Any]:
-    return {"part": part, "arm": arm, "seed": seed, "steps": steps}

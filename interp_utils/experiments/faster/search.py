@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from interp_utils.tasks import AnyTask
 
 RUNS = Path("runs") / "search_faster"
-SHIPPED = Path("docs") / "studies" / "faster"
+DOCS, SHIPPED = Path("docs"), Path("studies") / "faster"
 
 
 def make(arm: Arm, trial: optuna.Trial) -> tuple[AnyTask, ModelConfig, TrainConfig]:
     values = {name: trial.suggest_float(name, *of, log=True) for name, of in arm.space.items()}
-    found = recipes.recipe(
-        seed=recipes.SEARCH_SEED, steps=recipes.SEARCH_STEPS, **arm.fixed, **values
-    )
-    return found.task, found.model, found.train
+    about = {"seed": recipes.SEARCH_SEED, "steps": recipes.SEARCH_STEPS}
+    task, model, training = recipes.recipe(**about, **arm.fixed, **values)
+    return task, model, training
 
 
 def soonest(run: Run) -> float:
@@ -45,14 +44,14 @@ def soonest(run: Run) -> float:
     return min(step, run.step * (1 + wrong))
 
 
-def best(docs: Path) -> dict[str, dict[str, float]]:
-    """Of each arm: the settings of its best trial, to two digits."""
-    folder = docs / SHIPPED.relative_to("docs")
-    params = {name: studies.load(folder, study=name).best_params for name in ARMS}
-    return {
-        name: {setting: float(f"{value:.1e}") for setting, value in own.items()}
-        for name, own in params.items()
-    }
+def searches(docs: Path) -> dict[str, optuna.Study]:
+    """The study of each arm, as it ships."""
+    return {name: studies.load(docs / SHIPPED, study=name) for name in ARMS}
+
+
+def best(study: optuna.Study) -> dict[str, float]:
+    """The settings of the best trial, to two digits."""
+    return {name: float(f"{value:.1e}") for name, value in study.best_params.items()}
 
 
 def main() -> None:
@@ -65,8 +64,7 @@ def main() -> None:
             objective=soonest,
             seed=0,
         )
-    SHIPPED.mkdir(parents=True, exist_ok=True)
-    shutil.copy(RUNS / studies.JOURNAL, SHIPPED)
+    shutil.copy(RUNS / studies.JOURNAL, DOCS / SHIPPED)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ ATTENTION = f"{NOTEBOOK} · Do heads look at one operand?"
 PROOF = f"{NOTEBOOK} · How short is a proof?"
 PRODUCTS = f"{NOTEBOOK} · Products: one factor at a time?"
 TIME = f"{NOTEBOOK} · Which reading comes first?"
+LONG = 10_000  # steps, where most runs end at 2,000
 RUNGS = ("irrep", "rank one", "line", "coset")
 POINTS = "5 points of test accuracy, when it first passes .85"
 
@@ -84,6 +85,20 @@ OWN = [
             tolerance="a factor of two in loss; costs are powers of ten",
         )
         for rung in RUNGS
+    ),
+    *(
+        own(
+            f"long after it has generalised, a model on S5 has {words}",
+            measure=f"cost of {rung}",
+            rule=rule,
+            notebook=TIME,
+            tolerance=f"at {LONG:,} steps; costs are powers of ten, exact is a factor of two",
+            about=lambda row: generalised(row) and row["group"] == "S5" and row["steps"] >= LONG,
+        )
+        for words, rung, rule in (
+            ("an exact coset reading", "coset", below(EXACT)),
+            ("no exact rank-one reading", "rank one", above(EXACT)),
+        )
     ),
     own(
         "the rank-one reading costs less than the coset reading",
