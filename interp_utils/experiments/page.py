@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from interp_utils.experiments.base import Experiment
 from interp_utils.experiments.claims import UNDECIDED, Claim, Rows, Verdict, concerned, verdict
-from interp_utils.experiments.rules import Row
+from interp_utils.experiments.rules import Row, line
 
 INTRO = """# Published claims, checked
 
@@ -77,7 +77,7 @@ def _claims(
             *others,
             claim.notebook,
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(line(cells))
     return lines
 
 

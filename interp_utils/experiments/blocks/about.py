@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interp_utils.experiments.blocks.recipes import HEADS, PRIME_STEPS, WIDTH, P
 from interp_utils.experiments.claims import Rows
-from interp_utils.experiments.rules import spread
+from interp_utils.experiments.rules import line, spread
 
 OVER_SIEVE = "AUC over the best sieve's"
 
@@ -46,7 +46,7 @@ def table(rows: Rows) -> list[str]:
             spread(row["accuracy without products in heads"], ".0%"),
             spread(row["accuracy without products in neurons"], ".0%"),
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(line(cells))
     lines += ["", "| rows of primes | train accuracy | test AUC | over the best sieve |"]
     lines.append("|---|---|---|---|")
     lines += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.faster.recipes import LOG_EVERY, SEARCH_STEPS, SETTLE, TRIALS
-from interp_utils.experiments.rules import spread
+from interp_utils.experiments.rules import line, spread
 
 
 def intro(rows: Rows) -> list[str]:
@@ -42,5 +42,5 @@ def table(rows: Rows) -> list[str]:
                 spread(row.get("logit variance explained", []), ".0%"),
                 spread(row.get("neurons clustered", []), ".0%"),
             ]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(line(cells))
     return lines

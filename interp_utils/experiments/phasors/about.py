@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.phasors.recipes import ARMS, HIDDEN, SHARE, TRAIN
-from interp_utils.experiments.rules import spread
+from interp_utils.experiments.rules import line, spread
 
 
 def intro(rows: Rows) -> list[str]:
@@ -43,5 +43,5 @@ def table(rows: Rows) -> list[str]:
                 spread(row["agreement in the tenth cycle"], ".1%"),
                 spread(row["agreement, a quarter of the leak"], ".1%"),
             ]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(line(cells))
     return lines

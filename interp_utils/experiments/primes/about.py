@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from interp_utils.analysis import sieves
 from interp_utils.experiments.claims import Rows
 from interp_utils.experiments.primes.recipes import BASES, MORE, N
-from interp_utils.experiments.rules import spread
+from interp_utils.experiments.rules import line, spread
 
 TITLES = {
     "digits": "digits, fixed numbers",
@@ -68,7 +68,7 @@ def table(rows: Rows) -> list[str]:
                         )
                     ),
                 ]
-                lines.append(f"| {' | '.join(cells)} |")
+                lines.append(line(cells))
     return lines
 
 
