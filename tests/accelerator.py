@@ -9,6 +9,7 @@ Apple's GPUs do.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 aten = torch.ops.aten
@@ -74,9 +74,12 @@ class OnDevice(Tensor):
 
 def run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """An operation, on the CPU's memory of its tensors."""
-    tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
+    target = kwargs.get("device")
+    tensors = list(_tensors((args, kwargs)))
     own = any(isinstance(x, OnDevice) for x in tensors)
-    op, target = func.overloadpacket, kwargs.get("device")
+    if not own and target is None:
+        return func(*args, **kwargs)
+    op = func.overloadpacket
     to_device = own if target is None else torch.device(target).type == NAME
     if target is not None and to_device:
         kwargs = {**kwargs, "device": "cpu"}
@@ -86,14 +89,42 @@ def run(func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         into_host = op is aten.copy_ and not isinstance(args[0], OnDevice)
         if op in WAITS or _selects(op, args) or from_device or into_host:
             waits[str(op)] += 1
-    result = func(*tree_map(_unwrap, args), **tree_map(_unwrap, kwargs))
+    result = func(*_each(_held, args), **_each(_held, kwargs))
     if op is aten.copy_ or not to_device:
         return args[0] if op is aten.copy_ else result
-    wrapped = tree_map(lambda x: OnDevice(x) if isinstance(x, Tensor) else x, result)
-    return return_and_correct_aliasing(func, args, kwargs, wrapped) if own else wrapped
+    wrapped = _each(OnDevice, result)
+    if not own or not _aliases(func):
+        return wrapped
+    return return_and_correct_aliasing(func, args, kwargs, wrapped)
 
 
-def _unwrap(x: Any) -> Any:
+@functools.cache
+def _aliases(func: Any) -> bool:
+    """Whether what an operation returns shares its memory with what it was given."""
+    return any(x.alias_info is not None for x in func._schema.returns)
+
+
+# torch's own walks over nested arguments took most of the tests' time.
+def _tensors(nested: Any) -> Iterator[Tensor]:
+    if isinstance(nested, Tensor):
+        yield nested
+    elif isinstance(nested, (tuple, list, dict)):
+        for part in nested.values() if isinstance(nested, dict) else nested:
+            yield from _tensors(part)
+
+
+def _each(function: Any, nested: Any) -> Any:
+    """The same lists, tuples and dicts with the function's value in each tensor's place."""
+    if isinstance(nested, Tensor):
+        return function(nested)
+    if isinstance(nested, dict):
+        return {name: _each(function, part) for name, part in nested.items()}
+    if isinstance(nested, (tuple, list)):
+        return type(nested)([_each(function, part) for part in nested])
+    return nested
+
+
+def _held(x: Tensor) -> Tensor:
     return x.held if isinstance(x, OnDevice) else x
 
 
