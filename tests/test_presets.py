@@ -19,7 +19,9 @@ def test_the_fast_recipe_is_on_the_papers_task(monkeypatch):
     assert model.for_task(task).to_json() | {"seed": 999} == demo.model.for_task(task).to_json()
     assert training.lr * training.weight_decay > 10 * demo.train.lr * demo.train.weight_decay
     monkeypatch.setenv("INTERP_FAST", "1")
-    assert presets.fast() is presets.quick()
+    smaller = presets.fast()
+    assert smaller.task.params["p"] == 53 and smaller.train.steps < training.steps
+    assert (smaller.train.lr, smaller.train.weight_decay) == (training.lr, training.weight_decay)
 
 
 def test_grokking_demo_is_the_published_setting():

@@ -40,8 +40,8 @@ QUICK = Recipe(
 )
 FAST = dataclasses.replace(
     QUICK,
-    make=partial(tasks.modular_addition, 37, frac_train=0.5),
-    train=TrainConfig(steps=1200, lr=4e-3, log_every=10),
+    make=partial(tasks.modular_addition, 37, frac_train=0.65),
+    train=TrainConfig(steps=500, lr=5e-3, log_every=10),
 )
 
 

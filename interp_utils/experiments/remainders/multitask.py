@@ -99,19 +99,20 @@ def headline(run: Run, device: Device = None) -> Row:
 def snapshot(model: CachedModel) -> Row:
     """The part of `headline` that every snapshot has."""
     row = _embeddings(model) | _attention(model)
-    return row | _answers(model) if model.task.labels.ndim == 2 else row
+    if model.task.labels.ndim == 1:
+        return row
+    return row | _answers(model.logits.flatten(0, 1), model.task)
 
 
+@torch.no_grad()
 def learned(run: Run, device: Device = None) -> Row:
     """The part of `headline` that is about answers: how many are right, and since when. Raises
     ValueError for a run with one answer.
     """
-    order = _order(run)
-    return {
-        "steps": run.step,
-        **_answers(CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)),
-        **order,
-    }
+    order, task = _order(run), run.task.to(devices.resolve(device))
+    forward = models.logits_fn(run.config.model, task.tokens, answer_pos=task.answer_pos)
+    weights = {name: weight.to(task.tokens.device) for name, weight in run.weights().items()}
+    return {"steps": run.step, **_answers(forward(weights), task), **order}
 
 
 @torch.no_grad()
@@ -149,11 +150,9 @@ def _attention(model: CachedModel) -> Row:
     }
 
 
-def _answers(model: CachedModel) -> Row:
-    task, moduli = model.task, list(model.task.n_classes)
-    right = (answers.predictions(model.logits, moduli).flatten(0, 1) == task.labels)[
-        :, trained(task)
-    ]
+def _answers(logits: Float[Tensor, "n c"], task: Task) -> Row:
+    right = answers.predictions(logits, list(task.n_classes)) == task.labels
+    right = right[:, trained(task)]
     on_test, on_train = right[task.test_mask], right[task.train_mask]
     by_answer = devices.double(on_test).mean(0)
     return {
