@@ -71,12 +71,10 @@ def measures(checkpoint: str) -> dict[str, float]:
     from interp_utils import CachedModel, Run, fourier, trajectories
 
     run = Run.load(checkpoint)
-    model = CachedModel(run.model(), run.task, memory=trajectories.MEMORY)
+    model = CachedModel(run.model(), run.task)
     keys = fourier.key_frequencies(model.logits)
     before, started = peak(), time.perf_counter()
-    rows = trajectories.measure_model(
-        CachedModel(run.model(), run.task, memory=trajectories.MEMORY), keys
-    )
+    rows = trajectories.measure_model(CachedModel(run.model(), run.task), keys)
     return {
         "measuring (s)": time.perf_counter() - started,
         "numbers": len(rows),

@@ -2,6 +2,8 @@ from pathlib import Path
 
 from interp_utils import Run, presets
 
+MAIN = Path(__file__).parents[1] / "checkpoints" / "modular_addition"
+
 
 def test_fast_mode_is_smaller(monkeypatch):
     monkeypatch.delenv("INTERP_FAST", raising=False)
@@ -57,8 +59,16 @@ def test_notebooks_train_afresh_in_ci_and_keep_their_runs_otherwise(monkeypatch)
     assert str(presets.runs_folder()) == "../runs"
 
 
+def test_fewer_snapshots_are_looked_into_in_ci(monkeypatch, small_run):
+    monkeypatch.setenv("INTERP_FAST", "1")
+    assert presets.snapshots(Run.load(MAIN))[:3] == [0, 32, 250]
+    assert presets.snapshots(small_run) == [0, 40, 60]
+    monkeypatch.delenv("INTERP_FAST")
+    assert presets.snapshots(small_run) == [0, 20, 40, 60]
+
+
 def test_the_published_log_is_that_of_the_demo_and_ours_is_like_it(small_run):
-    main = Run.load(Path(__file__).parents[1] / "checkpoints" / "modular_addition")
+    main = Run.load(MAIN)
     log = presets.published_log(main.metrics)
     assert log["within"].all() and list(log.index) == list(presets.PUBLISHED_LOG)
     assert log["published run"].between(log["from"], log["to"]).all()

@@ -100,6 +100,13 @@ def rows(experiment: str, runs: Mapping[str, Run], progress: bool = True) -> Row
     return found
 
 
+def snapshots(run: Run) -> list[int]:
+    """The steps at which a notebook looks into a run that is followed: all that it kept; with
+    INTERP_FAST=1 every other one, and the last.
+    """
+    return sorted({*run.steps[::2], run.steps[-1]}) if _fast() else run.steps
+
+
 def run_path(default: str) -> Path:
     """The run that a notebook reads: `default`, as seen from the notebooks' folder, unless the
     variable INTERP_RUN names another. The one place that reads it.

@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 
 from interp_utils.analysis import fourier, neurons, progress
 from interp_utils.devices import Device
-from interp_utils.measures.trajectories import MEMORY
 from interp_utils.models.cached import CachedModel
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def history(
     Raises ValueError for a run without an operation, without snapshots, or whose model has no such
     neuron, head or layer.
     """
-    model = CachedModel(run.model(device=device), run.task, memory=MEMORY).as_sums()
+    model = CachedModel(run.model(device=device), run.task).as_sums()
     _require(model, layer)
     keys, found = _keys(model.logits)
     shown = _neurons(model, keys, layer) if neurons_shown is None else list(neurons_shown)
@@ -84,7 +83,7 @@ def history(
     axes = [_plane(model.W_E[0], k) for k in keys[:MOST_CIRCLES]]
     rows = []
     for step in tqdm(run.steps, desc="exploring", unit="snapshot", disable=not progress):
-        cached = CachedModel(run.model(step, device), run.task, memory=MEMORY).as_sums()
+        cached = CachedModel(run.model(step, device), run.task).as_sums()
         rows.append(_snapshot(cached, keys, axes, shown, heads, layer))
     stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     return History(

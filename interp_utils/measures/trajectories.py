@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "MEASURES",
-    "MEMORY",
     "follow",
     "gradient_symmetricity",
     "headline",
@@ -36,7 +35,6 @@ __all__ = [
 
 T = TypeVar("T")
 COLUMNS = ["step", "measure", "level", "variant", "split", "frequency", "value"]
-MEMORY = 2**28  # bytes a forward may take beside its results
 
 
 def measure(
@@ -137,7 +135,7 @@ def _rows(subject: Subject, measures: Sequence[str] | None) -> list[Row]:
 def _cached(run: Run, step: int | None, device: Device) -> CachedModel:
     """A snapshot's model on its task, or on the test inputs of a task that draws its inputs."""
     task = run.task if hasattr(run.task, "answer_pos") else run.task.test
-    return CachedModel(run.model(step, device), task, memory=MEMORY)
+    return CachedModel(run.model(step, device), task)
 
 
 def _keys(model: CachedModel) -> tuple[list[int] | None, str]:
@@ -165,9 +163,7 @@ def follow(
         unit="snapshot",
         disable=not progress,
     )
-    return {
-        step: look(CachedModel(run.model(step, device), run.task, memory=MEMORY)) for step in chosen
-    }
+    return {step: look(CachedModel(run.model(step, device), run.task)) for step in chosen}
 
 
 def headline(run: Run, device: Device = None) -> Row:
@@ -177,7 +173,7 @@ def headline(run: Run, device: Device = None) -> Row:
     Losses are in nats: restricted and full loss over all pairs, excluded loss over training pairs.
     Key frequencies follow the default rule.
     """
-    model = CachedModel(run.model(device=device), run.task, memory=MEMORY).as_sums()
+    model = CachedModel(run.model(device=device), run.task).as_sums()
     logits, labels = model.logits, model.task.labels
     keys = fourier.key_frequencies(logits)
     found = milestones.phases(run.metrics)

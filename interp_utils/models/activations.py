@@ -37,7 +37,7 @@ class Activations:
         model: Any,
         task: Task | Sequences | None = None,
         *,
-        memory: int = 2**30,
+        memory: int = 2**27,
         edits: Sequence[Edit] = (),
     ) -> None:
         if hasattr(model, "raw_metrics"):  # a run

@@ -49,7 +49,7 @@ def _afterwards(run: Run, cleaned: int, device: Device) -> Row:
     """What still changes after cleanup: how well one wave fits the worst head's attention, and how
     large leftover clusters are in the logits.
     """
-    last = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY).as_sums()
+    last = CachedModel(run.model(device=device), run.task).as_sums()
     keys = fourier.key_frequencies(last.logits)
     clusters = neurons.frequency_clusters(last.activation("post", 0))
     of_key = torch.isin(clusters.frequency, torch.tensor(keys, device=last.device))

@@ -23,7 +23,7 @@ def row(run: Run, device: Device = None) -> Row:
         return {name: value for name, value in found.items() if not name.endswith(" ends")}
     if not generalised(found):
         return found
-    model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY).as_sums()
+    model = CachedModel(run.model(device=device), run.task).as_sums()
     model.fetch("resid_pre", "resid_mid", "attn_out", "mlp_out", "post", "pattern", "z")
     keys = fourier.key_frequencies(model.logits)
     found |= weights.row(model, keys) | ablations.row(model, keys)

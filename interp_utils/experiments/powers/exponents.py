@@ -18,7 +18,7 @@ from torch import Tensor
 from interp_utils import devices
 from interp_utils.analysis import algorithm, fourier, progress, relabelling
 from interp_utils.devices import Device
-from interp_utils.measures import ablation, milestones, trajectories
+from interp_utils.measures import ablation, milestones
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 from interp_utils.tasks import PowerSum, Task, modular_addition
@@ -116,7 +116,7 @@ def headline(run: Run, device: Device = None) -> Row:
     """
     task, model = (
         run.task,
-        CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY),
+        CachedModel(run.model(device=device), run.task),
     )
     model.fetch("resid_mid", "post")
     wrong = (model.logits.argmax(-1).flatten() != model.task.labels) & model.task.test_mask

@@ -18,7 +18,7 @@ from torch import Tensor
 from interp_utils import devices, models
 from interp_utils.analysis import answers, fourier, periods, spectra
 from interp_utils.devices import Device
-from interp_utils.measures import milestones, trajectories
+from interp_utils.measures import milestones
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 from interp_utils.tasks import Task
@@ -91,7 +91,7 @@ def headline(run: Run, device: Device = None) -> Row:
     """A finished run as a row. Accuracies are over test inputs and the answers that the loss
     trains; shares are of power or of variance.
     """
-    model = CachedModel(run.model(device=device), run.task, memory=trajectories.MEMORY)
+    model = CachedModel(run.model(device=device), run.task)
     row = {"p": run.task.p, "steps": run.step, **snapshot(model)}
     return row | _order(run) | _circuits(model) if run.task.labels.ndim == 2 else row
 
