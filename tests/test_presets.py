@@ -62,9 +62,10 @@ def test_notebooks_train_afresh_in_ci_and_keep_their_runs_otherwise(monkeypatch)
 def test_fewer_snapshots_are_looked_into_in_ci(monkeypatch, small_run):
     monkeypatch.setenv("INTERP_FAST", "1")
     assert presets.snapshots(Run.load(MAIN))[:3] == [0, 32, 250]
-    assert presets.snapshots(small_run) == [0, 40, 60]
+    fewer = presets.snapshots(small_run)
+    assert (fewer[0], fewer[-1]) == (0, 60) and 2 < len(fewer) < len(small_run.steps)
     monkeypatch.delenv("INTERP_FAST")
-    assert presets.snapshots(small_run) == [0, 20, 40, 60]
+    assert presets.snapshots(small_run) == small_run.steps
 
 
 def test_the_published_log_is_that_of_the_demo_and_ours_is_like_it(small_run):
