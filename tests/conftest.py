@@ -3,6 +3,7 @@ import shlex
 
 import jaxtyping
 import pytest
+import torch
 from hypothesis import settings
 
 import tests.accelerator  # noqa: F401
@@ -47,6 +48,12 @@ def disks_are_not_waited_for():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def draws_are_the_same():
+    """Whichever tests a worker ran before this one."""
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ the manifest on disk describes files that exist.
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 import re
@@ -172,7 +173,11 @@ def make_manifest(
 
 def versions() -> dict[str, str]:
     """The versions of the libraries that train on this machine."""
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("interp-utils", "torch", "numpy")},
-    }
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Read once: every save asks, and each answer is parsed from a package's metadata."""
+    packages = {name: version(name) for name in ("interp-utils", "torch", "numpy")}
+    return {"python": platform.python_version(), **packages}
