@@ -4,8 +4,11 @@ BIN := .venv/bin
 WORKERS ?= 2
 # One thread each: threads of several processes that wait for each other on the same cores spin.
 SIDE_BY_SIDE := -n $(WORKERS) --dist worksteal
+# glibc gives a large tensor's memory back at once, and the kernel clears it again for the next one.
+export MALLOC_MMAP_THRESHOLD_ = 1073741824
+export MALLOC_TRIM_THRESHOLD_ = 1073741824
 # The longest notebooks first, each to whichever worker is free: none is left with one at the end.
-LONG := $(foreach number,12 11 04 07 08,$(wildcard notebooks/$(number)_*.ipynb))
+LONG := $(foreach number,04 11 16 12 05,$(wildcard notebooks/$(number)_*.ipynb))
 NOTEBOOKS := $(LONG) $(filter-out $(LONG),$(wildcard notebooks/*.ipynb))
 ONE_BY_ONE := -n $(WORKERS) --dist load --maxschedchunk 1
 
