@@ -15,6 +15,7 @@ from interp_utils import (
     devices,
     experiments,
     models,
+    multitask,
     plots,
     tasks,
     train,
@@ -309,6 +310,12 @@ def run_of(tmp_path_factory):
         return train(task, model, config, out=out, device="cpu", progress=False)
 
     return run
+
+
+def test_what_was_learned_is_the_same_on_a_gpu(device, run_of):
+    run = run_of("remainders")
+    compare(multitask.learned(run, device), multitask.learned(run, "cpu"), CPU)
+    assert waits
 
 
 ROWS_ON_CPU: dict[str, Any] = {}

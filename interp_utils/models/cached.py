@@ -27,7 +27,7 @@ class CachedModel(Activations):
 
     CachedModel(run) is the last snapshot of a run with the run's task.
     memory: bytes that one pass may take beside its results; inputs are run in batches that fit.
-    On a CPU larger batches are slower.
+    On a CPU larger batches gain nothing.
     Raises ValueError if the model has other tokens or classes than the task.
     """
 

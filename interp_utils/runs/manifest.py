@@ -171,13 +171,10 @@ def make_manifest(
     return json.loads(json.dumps(body))  # tuples become lists
 
 
-def versions() -> dict[str, str]:
-    """The versions of the libraries that train on this machine."""
-    return dict(_versions())
-
-
 @functools.cache
-def _versions() -> dict[str, str]:
-    """Read once: every save asks, and each answer is parsed from a package's metadata."""
+def versions() -> Mapping[str, str]:
+    """The versions of the libraries that train on this machine, read once: every save asks, and
+    each is parsed from a package's metadata.
+    """
     packages = {name: version(name) for name in ("interp-utils", "torch", "numpy")}
     return {"python": platform.python_version(), **packages}
