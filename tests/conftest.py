@@ -1,25 +1,17 @@
+"""With workers, pytest's own process only hands tests out: here torch is loaded by fixtures, which
+workers alone use.
+"""
+
+import gc
 import os
 import shlex
 
 import jaxtyping
 import pytest
-import torch
 from hypothesis import settings
-
-import tests.accelerator  # noqa: F401
-from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train
-from interp_utils.training import stopwatch
 
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
-
-SMALL_MODEL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
-SMALL_TRAINING = TrainConfig(steps=60, log_every=10, snapshot_every=20)
-
-
-def weights_equal(first: Run, second: Run) -> bool:
-    a, b = first.weights(), second.weights()
-    return a.keys() == b.keys() and all(a[name].equal(b[name]) for name in a)
 
 
 def pytest_addoption(parser):
@@ -34,9 +26,37 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Modules and tests by the thousand stay until the end: to look for garbage among them, now and
+    at the exit, takes seconds.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish():
+    """What tests have left is looked through once."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stand_in_is_known():
+    """The stand-in accelerator is a device of torch from the first test on."""
+    import tests.accelerator  # noqa: F401
+
+
 @pytest.fixture(scope="session", autouse=True)
 def time_stands_still():
     """The seconds of a run are all that two equal trainings do not have in common."""
+    from interp_utils.training import stopwatch
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stopwatch, "now", lambda: 0.0)
         yield
@@ -53,17 +73,24 @@ def disks_are_not_waited_for():
 @pytest.fixture(autouse=True)
 def draws_are_the_same():
     """Whichever tests a worker ran before this one."""
+    import torch
+
     torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
 def small_task():
+    from interp_utils import tasks
+
     return tasks.modular_addition(7, frac_train=0.6)
 
 
 @pytest.fixture(scope="session")
-def small_run(small_task, tmp_path_factory) -> Run:
+def small_run(small_task, tmp_path_factory):
     """A finished run of 60 steps on p = 7. Tests only read it."""
+    from interp_utils import train
+    from tests.small import SMALL_MODEL, SMALL_TRAINING
+
     return train(
         small_task,
         SMALL_MODEL,
@@ -76,6 +103,7 @@ def small_run(small_task, tmp_path_factory) -> Run:
 @pytest.fixture
 def shell(capsys):
     """Runs a command line: (exit code, stdout, stderr)."""
+    from interp_utils import cli
 
     def run(line):
         capsys.readouterr()

@@ -37,7 +37,7 @@ from tests.arguments import (
     random,
     table,
 )
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from interp_utils import CachedModel, models, tasks
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 POST, PATTERN = "blocks.0.mlp.hook_post", "blocks.0.attn.hook_pattern"
 

@@ -24,7 +24,7 @@ from interp_utils.cli import commands, constructors, options, spelling, text, ve
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING, weights_equal
+from tests.small import SMALL_MODEL, SMALL_TRAINING, weights_equal
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 SIZES = "--d-model 16 --n-heads 2 --d-head 8"

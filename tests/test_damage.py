@@ -29,7 +29,7 @@ from interp_utils.runs.manifest import MANIFEST, TASK
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.runs.writer import RunWriter
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING
 
 SHORT = dataclasses.replace(SMALL_TRAINING, steps=28)
 CASES = {

@@ -15,7 +15,7 @@ from interp_utils.configs import RunConfig
 from interp_utils.runs.writer import RunWriter
 from interp_utils.training import objectives
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING
 
 CASES = {
     "grid": (tasks.modular_addition(7, frac_train=0.6), SMALL_MODEL, SMALL_TRAINING),

@@ -21,13 +21,13 @@ from interp_utils.training.members import evenly
 from interp_utils.training.optimisers import MEMBERS_OPTIMISERS
 from interp_utils.training.stacked import StackedTrainer, bytes_per_member
 from interp_utils.training.trainer import Trainer
-from tests import conftest
-from tests.conftest import SMALL_TRAINING
+from tests import small
+from tests.small import SMALL_TRAINING
 from tests.test_forward import CASES, random_weights
 
 # Smooth, for comparisons in float32: at ReLU's corner the last bit decides whether a neuron learns
 # (see test_forward).
-SMALL_MODEL = dataclasses.replace(conftest.SMALL_MODEL, act_fn="gelu")
+SMALL_MODEL = dataclasses.replace(small.SMALL_MODEL, act_fn="gelu")
 SEEDS = range(3)
 
 

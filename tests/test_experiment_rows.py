@@ -20,7 +20,7 @@ from interp_utils.experiments.remainders import together as of_remainders
 from interp_utils.experiments.sorting import together as of_sorting
 from interp_utils.experiments.sorting.row import REACHED, TOKENS, WHOLE
 from interp_utils.tasks import modular_addition
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 P = 11
 

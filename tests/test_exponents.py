@@ -21,8 +21,8 @@ from interp_utils import (
     train,
 )
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL
 from tests.planted import random
+from tests.small import SMALL_MODEL
 from tests.test_forward import random_weights
 
 P = 11  # 3 and 7 have no factor of 10: x^3 and x^7 are bijections; x^5 has the classes 0, 1, 10

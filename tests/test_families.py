@@ -14,7 +14,7 @@ from torch import nn
 from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train, train_many
 from interp_utils.configs import FamilyConfig
 from interp_utils.runs import DamagedFile, storage
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 TASK = tasks.modular_addition(7, frac_train=0.8)

@@ -20,7 +20,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.losses import cross_entropy
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 from tests.test_elsewhere import progress_measures
 
 TASK = tasks.modular_addition(7, frac_train=0.6)

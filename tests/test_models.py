@@ -1,4 +1,6 @@
+import gc
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +110,17 @@ def test_a_model_without_sizes_cannot_be_built():
 def test_building_one_says_nothing(recwarn):
     models.build(CONFIG)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_again_once_transformer_lens_is_there(enabled, monkeypatch):
+    """As before, even if it cannot be imported."""
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    monkeypatch.setitem(sys.modules, "transformer_lens", None)
+    try:
+        with pytest.raises(ImportError):
+            models.build(CONFIG)
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if was else gc.disable)()

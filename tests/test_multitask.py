@@ -9,7 +9,7 @@ import torch
 
 from interp_utils import CachedModel, TrainConfig, ablation, answers, multitask, tasks, train
 from interp_utils.analysis import periods
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 P = 11
 MODULI = (2, 3, 5, 7)

@@ -43,7 +43,9 @@ whole = nbformat.v4.new_notebook()
 for path in paths:
     whole.cells += nbformat.read(path, as_version=4).cells
     whole.cells.append(nbformat.v4.new_code_cell("%reset -f"))
-NotebookClient(whole, timeout=300, resources={"metadata": {"path": folder}}).execute()
+NotebookClient(
+    whole, timeout=300, shutdown_kernel="immediate", resources={"metadata": {"path": folder}}
+).execute()
 nbformat.write(whole, out)
 """
 

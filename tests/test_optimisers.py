@@ -17,8 +17,8 @@ from interp_utils.training.momentum import is_matrix
 from interp_utils.training.optimisers import OPTIMISERS, optimiser
 from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer, shapes
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
 from tests.planted import random
+from tests.small import SMALL_MODEL, SMALL_TRAINING
 from tests.test_training import Killed, weights_equal
 
 SETTINGS = {

@@ -11,7 +11,7 @@ import torch
 from interp_utils import CachedModel, Run, TrainConfig, experiments, fourier, models, tasks, train
 from interp_utils.losses import cosine_loss
 from interp_utils.models.phasor import PhasorConfig, exact, forward
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 TASK = tasks.modular_addition(7, frac_train=0.8)
 CONFIGS = {

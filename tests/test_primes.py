@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interp_utils import Run, TrainConfig, milestones, tasks, train
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 BASES = [2, 3, 6, 10, 12, 30, 210, 420]
 

@@ -17,7 +17,7 @@ from interp_utils.analysis import neurons, progress, sinusoids
 from interp_utils.measures import ablation, listed, trajectories
 from interp_utils.tasks import Layout
 from tests import arguments
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 from tests.test_precision import cast
 
 P = arguments.P

@@ -18,7 +18,7 @@ from interp_utils.runs import export, storage
 from interp_utils.runs.manifest import snapshot_name
 from interp_utils.runs.storage import DamagedFile, RunInUse
 from interp_utils.runs.writer import RunWriter
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from interp_utils.training import stopwatch
 from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.stopwatch import Stopwatch
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL
+from tests.small import SMALL_MODEL
 
 SCHEDULE = TrainConfig(steps=40, log_every=10, snapshot_every=20)
 UPDATE, ROW, SAVE = 1.0, 100.0, 10_000.0

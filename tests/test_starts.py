@@ -17,7 +17,7 @@ from interp_utils.runs.origin import Origin, digest
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.training import loop, optimisers, resume
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING
 
 SHORT = dataclasses.replace(SMALL_TRAINING, steps=40)
 REMAINDERS = tasks.remainders(5, 0.6)

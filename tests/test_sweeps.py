@@ -29,8 +29,8 @@ from interp_utils.runs.storage import DamagedFile, exclusive
 from interp_utils.sweeps import search, work
 from interp_utils.training.trainer import Trainer
 from tests import postgres, workers
-from tests.conftest import SMALL_MODEL
 from tests.processes import process
+from tests.small import SMALL_MODEL
 
 TASK, QUICK = tasks.modular_addition(5, 0.6), TrainConfig(steps=4, log_every=2, snapshot_every=None)
 COMPLETE, PRUNED, FAIL, RUNNING = (

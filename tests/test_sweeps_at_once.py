@@ -18,8 +18,8 @@ from interp_utils.sweeps import search, work
 from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
 from tests import workers
-from tests.conftest import SMALL_MODEL
 from tests.processes import process
+from tests.small import SMALL_MODEL
 from tests.test_sweeps import (
     COMPLETE,
     FAIL,

@@ -18,7 +18,7 @@ from interp_utils import (
 )
 from interp_utils.runs import export, storage
 from interp_utils.training.trainer import Trainer
-from tests.conftest import SMALL_MODEL, SMALL_TRAINING, weights_equal
+from tests.small import SMALL_MODEL, SMALL_TRAINING, weights_equal
 
 
 def literal(task, model_config, config, steps):

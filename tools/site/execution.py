@@ -42,7 +42,12 @@ async def _execute(path: Path, copy: Path) -> Path:
     started = time.monotonic()
     notebook = nbformat.read(path, as_version=4)
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT_SECONDS, resources=folder)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_SECONDS,
+        shutdown_kernel="immediate",
+        resources=folder,
+    )
     await client.async_execute()
     nbformat.write(notebook, copy)
     print(f"{path.name}: {time.monotonic() - started:.0f} s", flush=True)
