@@ -119,5 +119,8 @@ def test_a_group_has_the_name_that_its_table_has_and_no_other():
     named = tasks.group_composition("S3", 0.6)
     assert named.group == "S3" and tasks.random_labels(named).group == "S3"
     assert tasks.group_composition(group_table("S3"), 0.6).group == "a group of 6 elements"
-    renamed = dataclasses.replace(named, params=named.params | {"group": "C6"})
-    assert renamed.group == "a group of 6 elements", "what people read decides nothing"
+    described = dataclasses.replace(named, params=named.params | {"group": "C6"})
+    assert described.group == "S3", "what people read decides nothing"
+    assert dataclasses.replace(named, group="C6").group == "a group of 6 elements"
+    read = tasks.GroupComposition.restore(described.about(), named.tensors())
+    assert read.group == "a group of 6 elements", "nor does a manifest that was edited"

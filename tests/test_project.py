@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "interp_utils"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # What each part may import of ours, beside itself and `devices`. Data flows one way.
@@ -102,6 +103,25 @@ def test_only_models_knows_transformer_lens():
         if any(name.startswith("transformer_lens") for name in imports(path))
     }
     assert knowing == {"building.py"}
+
+
+def of_params(node: ast.AST) -> bool:
+    """`x.params[...]` or `x.params.get(...)`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        read = node.func.value if node.func.attr in ("get", "pop") else None
+    else:
+        read = node.value if isinstance(node, ast.Subscript) else None
+    return isinstance(read, ast.Attribute) and read.attr == "params"
+
+
+def test_nothing_reads_what_is_for_people():
+    """A task's `params` describe it; code reads its typed fields."""
+    sources = [path.read_text() for path in MODULES] + [code_of(path) for path in NOTEBOOKS]
+    trees = map(ast.parse, sources)
+    found = [ast.unparse(node) for tree in trees for node in ast.walk(tree) if of_params(node)]
+    assert found == []
+    for reading in ("task.params['p']", "run.task.params.get('group', '')"):
+        assert of_params(ast.parse(reading, mode="eval").body)
 
 
 @pytest.mark.parametrize(
@@ -243,19 +263,24 @@ def test_modules_are_a_page_or_two():
     assert {name: count for name, count in lines.items() if count > 260} == {}
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
-)
+def cells_of(notebook: Path) -> list[dict]:
+    cells = json.loads(notebook.read_text())["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def code_of(notebook: Path) -> str:
+    return "\n".join("".join(cell["source"]) for cell in cells_of(notebook))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_are_clean(path):
-    cells = json.loads(path.read_text())["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert cells[0]["cell_type"] == "markdown" and re.match(
-        rf"# {path.stem[:2]} · ", "".join(cells[0]["source"])
-    )
+    first = json.loads(path.read_text())["cells"][0]
+    assert first["cell_type"] == "markdown"
+    assert re.match(rf"# {path.stem[:2]} · ", "".join(first["source"]))
+    code, source = cells_of(path), code_of(path)
     assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]], (
         "run nbstripout"
     )
-    source = "\n".join("".join(cell["source"]) for cell in code)
     checked = re.compile(r"assert |checks\.says\(")
     assert sum(bool(checked.search("".join(cell["source"]))) for cell in code) >= 3
     assert not re.search(r"sys\.path|!pip|%pip|/home/|/root/|/work/", source)
@@ -298,7 +323,7 @@ def test_ci_runs_what_the_readme_says():
     assert "make test" in (ROOT / ".github" / "workflows" / "tests.yml").read_text()
     readme = (ROOT / "README.md").read_text()
     assert readme.index("make notebooks") < readme.index("make test")
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+    for notebook in NOTEBOOKS:
         assert notebook.name in readme, f"{notebook.name} is missing from the README's table"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,9 +25,13 @@ __all__ = ["GroupComposition", "group_composition"]
 class GroupComposition(Task):
     """table: Int "g g", the group's multiplication table, table[x, y] = x o y, stored with the run.
     Labels are the table's entries, except in a control.
+
+    group: the name of the group, if the table is what `group_table` has under that name; any other
+    becomes "a group of g elements".
     """
 
     table: Tensor | None = None
+    group: str = ""
     kind: ClassVar[str] = "group_composition"
 
     def __post_init__(self) -> None:
@@ -41,26 +44,18 @@ class GroupComposition(Task):
                 f"a group of {order} elements has a grid of {(order, order)} and {order} classes, "
                 f"got {self.grid} and {self.n_classes}"
             )
+        if not _is_named(self.table, self.group):
+            object.__setattr__(self, "group", f"a group of {order} elements")
 
     def tensors(self) -> dict[str, Tensor]:
         return super().tensors() | {"table": self.table.to(torch.int16)}
-
-    @cached_property
-    def group(self) -> str:
-        """The name of the group, where it was made by one; else how many elements it has."""
-        name = self.params.get("group", "")
-        try:
-            named = group_table(name)
-        except ValueError:
-            named = None
-        is_named = named is not None and named.equal(self.table.long().cpu())
-        return name if is_named else f"a group of {len(self.table)} elements"
 
     @classmethod
     def stored_fields(
         cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
     ) -> dict[str, Any]:
-        return super().stored_fields(about, tensors) | {"table": tensors["table"].long()}
+        own = {"table": tensors["table"].long(), "group": about["params"].get("group", "")}
+        return super().stored_fields(about, tensors) | own
 
 
 @plain_numbers
@@ -88,8 +83,8 @@ def group_composition(
     n = check_table(table)
     table = table.long()
     seed = PUBLISHED_SEED.get(split) if seed is None else seed
-    about = {"group": group if isinstance(group, str) else f"a table of {n} elements"}
-    params = about | {"frac_train": frac_train, "seed": seed, "split": split}
+    name = group if isinstance(group, str) else f"a table of {n} elements"
+    params = {"group": name, "frac_train": frac_train, "seed": seed, "split": split}
     operation = _addition(table)
     return table_task(
         "group_composition",
@@ -101,7 +96,15 @@ def group_composition(
         make=GroupComposition,
         operation=operation,
         table=table,
+        group=name,
     )
+
+
+def _is_named(table: Int[Tensor, "g g"], name: str) -> bool:
+    try:
+        return group_table(name).equal(table.long().cpu())
+    except ValueError:
+        return False
 
 
 def _addition(table: Int[Tensor, "g g"]) -> Operation | None:

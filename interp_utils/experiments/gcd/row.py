@@ -45,8 +45,9 @@ def facts(run: Run) -> Row:
 
 def kind(task: GCD) -> str:
     """Which claims a run on it is about: its base, and how its pairs are drawn."""
-    how = {"log-uniform": task.params["operands"] == "log_uniform", "fixed pairs": task.data}
-    shares = {f"{task.params['uniform_gcds']:.0%} by gcd": task.params["uniform_gcds"]}
+    drawn = task.drawing
+    how = {"log-uniform": drawn.operands == "log_uniform", "fixed pairs": task.data}
+    shares = {f"{drawn.uniform_gcds:.0%} by gcd": drawn.uniform_gcds}
     named = [name for name, there in (how | shares).items() if there]
     return ", ".join([f"base {task.spelling.base}", *named])
 
@@ -56,7 +57,7 @@ def measured(run: Run, step: int | None = None, device: Device = None) -> Row:
     task = run.task
     gcds = task.gcds(task.stratified)
     said = answered(run, task.stratified, step, device)
-    rules = divisors.check(said, gcds, task.spelling.base, task.params["n_gcds"])
+    rules = divisors.check(said, gcds, task.spelling.base, task.drawing.n_gcds)
     natural, stratified = (logits(run, own, step, device) for own in (task.test, task.stratified))
     forced = answers.sequence_accuracy(natural, task.test.labels)
     bound = divisors.bound(rules.learned)
