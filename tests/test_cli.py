@@ -19,7 +19,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interp_utils import ModelConfig, Run, TrainConfig, cli, tasks, train, trajectories
+from interp_utils import (
+    CachedModel,
+    ModelConfig,
+    Run,
+    TrainConfig,
+    cli,
+    progress,
+    tasks,
+    train,
+    trajectories,
+)
 from interp_utils.cli import commands, constructors, options, spelling, text, verification
 from interp_utils.experiments.sorting.recipes import VARIANTS
 from interp_utils.runs import storage
@@ -469,6 +479,24 @@ def test_no_run_there(shell, tmp_path, command):
         f"there is no run in {tmp_path}: it has no run.json; `interp-utils list FOLDER` shows the "
         "runs below a folder" in err
     )
+
+
+def test_a_run_whose_training_pairs_nobody_knows(shell, small_run, tmp_path):
+    """Listed, verified and measured, beside another."""
+    task = tasks.modular_addition(7, train="unknown")
+    weights = {small_run.step: small_run.weights()}
+    Run.from_checkpoints(weights, task, out=tmp_path / "imported", progress=False)
+    shutil.copytree(small_run.path, tmp_path / "own")
+    code, out, err = shell(f"list {tmp_path}")
+    assert (code, err) == (0, "") and "imported" in out and "own" in out
+    code, out, err = shell(f"verify {tmp_path}")
+    assert (code, err) == (0, "") and out.count("FAILED") == 0
+    code, out, err = shell(f"measure {tmp_path / 'imported'} --out {tmp_path / 'history.csv'}")
+    assert code == 0 and "of all inputs" in out
+    model = CachedModel(small_run)
+    loss = progress.mean_loss(model.logits, model.task.labels)
+    assert float(re.search(r"all loss +(\S+)", out)[1]) == pytest.approx(loss, rel=1e-3)
+    assert pd.read_csv(tmp_path / "history.csv")["all loss"].item() == pytest.approx(loss, rel=1e-5)
 
 
 @pytest.mark.parametrize("command", ["list", "verify"])

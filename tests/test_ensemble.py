@@ -510,20 +510,20 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
         ),
         (
             {"train_configs": TrainConfig(steps=1, dropout=0.1)},
-            "neither weighted losses nor dropout nor Grokfast",
+            r"train_many does not have dropout, got TrainConfig.dropout = 0.1; use train",
         ),
         (
             {"train_configs": TrainConfig(steps=1, grokfast="ma")},
-            "neither weighted losses nor dropout nor Grokfast's moving average",
+            'does not have a window of gradients, got TrainConfig.grokfast = "ma"; use train',
         ),
-        ({"tasks": "weights"}, "neither weighted losses nor dropout nor Grokfast"),
+        ({"tasks": "weights"}, "does not have weighted losses, as this task has; use train"),
         (
             {"train_configs": [TrainConfig(steps=1)] * 2},
-            "give names, the folders in .* of these 2 configurations",
+            "2 configurations need names=, a list of 2 names of folders in",
         ),
         (
             {"train_configs": [TrainConfig(steps=1)] * 2, "names": ["a"]},
-            "one for each: there are {'train_configs': 2, 'names': 1}",
+            "all lists of one length; got .* {'train_configs': 2, 'names': 1}",
         ),
         (
             {"train_configs": [TrainConfig(steps=1)] * 2, "names": ["a", "a"]},
@@ -531,7 +531,7 @@ def test_a_member_that_another_process_trains_meanwhile(small_task, tmp_path, mo
         ),
         ({"seeds": [0, 1, 0]}, "a folder of its own: give distinct names and seeds"),
         ({"seeds": []}, "a folder of its own"),
-        ({"model_configs": []}, "one for each: there are {'model_configs': 0}"),
+        ({"model_configs": []}, "all lists of one length; got .* {'model_configs': 0}"),
         ({"chunk": 0}, "chunk must be an integer of at least 1, or None, got 0"),
     ],
 )

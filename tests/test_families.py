@@ -13,6 +13,7 @@ from torch import nn
 
 from interp_utils import ModelConfig, Run, TrainConfig, models, tasks, train, train_many
 from interp_utils.configs import FamilyConfig
+from interp_utils.models.transformer import Transformer
 from interp_utils.runs import DamagedFile, storage
 from tests.small import SMALL_MODEL
 
@@ -208,6 +209,15 @@ def test_shipped_runs_name_no_family_and_are_transformers(tmp_path):
     run = Run.load(copy)
     train(run.task, run.config.model, run.config.train, out=copy, progress=False)
     assert (copy / "run.json").read_bytes() == before
+
+
+def test_many_are_not_trained_where_decay_spares_a_weight(tmp_path, monkeypatch):
+    """Members' weights all decay: nothing may be trained otherwise than `train` trains it."""
+    monkeypatch.setattr(Transformer, "undecayed", lambda self, config: ["embed.W_E"])
+    message = "the family 'transformer' spares embed.W_E; use train"
+    with pytest.raises(ValueError, match=message):
+        train_many(TASK, SMALL_MODEL, TRAINING, seeds=[0, 1], out=tmp_path / "x", progress=False)
+    assert not (tmp_path / "x").exists()
 
 
 def test_mini_batches_are_refused_where_a_family_has_none(tmp_path):

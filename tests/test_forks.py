@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 import torch
 
-from interp_utils import CachedModel, ModelConfig, TrainConfig, fork, tasks, train
+from interp_utils import CachedModel, ModelConfig, Run, TrainConfig, experiments, fork, tasks, train
+from interp_utils.experiments import shipping
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.forks import Fork, Rescaled
 from interp_utils.experiments.studies import GENERALISED, Study
@@ -43,6 +44,21 @@ def test_a_fork_of_a_run_that_ships_trains_no_source(tmp_path, monkeypatch):
     monkeypatch.setattr(Recipe, "trained", lambda *_, **__: pytest.fail("the source is trained"))
     run = on(run=source.path).trained(tmp_path / "forked", progress=False)
     assert run.origin.run == "shipped"
+
+
+def test_a_fork_ships_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "recipes", lambda: {"forked": on()})
+    run = shipping.ship("forked", tmp_path / "runs", tmp_path / "checkpoints", progress=False)
+    assert (run.step, run.origin.step) == (260, 200)
+    assert Run.load(tmp_path / "checkpoints" / "forked").origin == run.origin
+
+
+def test_a_seed_is_the_sources_too(tmp_path):
+    seeded = on().seeded(3)
+    assert (seeded.model.seed, seeded.source.model.seed) == (3, 3)
+    assert seeded.source.task.train_mask.equal(SOURCE.seeded(3).task.train_mask)
+    with pytest.raises(ValueError, match="starts from the run .*shipped, which has one seed"):
+        on(run=tmp_path / "shipped").seeded(3)
 
 
 @pytest.mark.parametrize("keep_logits", [False, True])

@@ -352,7 +352,7 @@ def test_norms_and_initial_scales_are_each_members_own(small_task, tmp_path, mon
 def test_what_cannot_be_batched_is_refused(small_task, tmp_path):
     for config, message in (
         (TrainConfig(products="bfloat16"), "has products in float32 alone, got .*'bfloat16'"),
-        (TrainConfig(grokfast="ma"), "nor dropout nor Grokfast's moving average; use train"),
+        (TrainConfig(grokfast="ma"), "does not have a window of gradients, got .*; use train"),
     ):
         with pytest.raises(ValueError, match=message):
             train_many(small_task, SMALL_MODEL, config, out=tmp_path / "new", progress=False)

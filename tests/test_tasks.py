@@ -470,3 +470,22 @@ def test_numbers_of_numpy_and_torch_are_numbers(name, kind):
 def test_what_is_no_integer_is_no_modulus(value):
     with pytest.raises(ValueError, match="p must be an integer of at least 2"):
         tasks.modular_addition(value)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        tasks.sorting(8, (2, 3), n_validation=5, n_test=5),
+        tasks.gcd(6, 900, n_validation=5, n_test=5, n_gcds=3, per_gcd=2),
+        tasks.fresh_primality(100, n_validation=5, n_test=5),
+        tasks.integer_sequences(n_validation=4, n_test=4),
+    ],
+    ids=lambda task: task.name,
+)
+def test_a_stream_is_described_by_its_fields(task):
+    """Otherwise a run would go on with other data than those that it began with."""
+    assert task.restore(task.about(), task.tensors()).about() == task.about()
+    changed = dataclasses.replace(task, seed=task.seed + 1)
+    assert changed.about()["params"] == {**task.about()["params"], "seed": task.seed + 1}
+    with pytest.raises(ValueError, match="are not those that the task's description makes"):
+        task.restore(changed.about(), changed.tensors())

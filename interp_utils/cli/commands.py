@@ -128,7 +128,7 @@ def _list_row(listed: Run) -> Row:
         "run": listed.path,
         "task": experimenting.spell_task(listed.manifest["task"]),
         "steps": f"{listed.step}/{listed.config.train.steps}",
-        **{f"train {name}": text.spell(row[f"train_{name}"]) for name in held_out},
+        **{f"train {name}": text.spell(row.get(f"train_{name}")) for name in held_out},
         **{f"held-out {name}": text.spell(value) for name, value in held_out.items()},
     }
 

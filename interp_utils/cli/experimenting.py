@@ -15,26 +15,32 @@ from interp_utils.runs.run import Run
 from interp_utils.runs.storage import write_atomic
 from interp_utils.tasks import Task
 
+UNKNOWN = (
+    "Nobody said which inputs were for training, so these numbers are of all inputs. In Python, "
+    "report(run) and trajectories.measure(run) find what else can be measured."
+)
+
 
 def measure(arguments: argparse.Namespace) -> int:
     path, out = arguments.path, arguments.out
     if out and out.exists() and not arguments.force:
         raise ValueError(f"{out} already exists; choose another file, or replace it with --force")
     measured, device = load(path), options.device(arguments)
-    if isinstance(measured.task, Task) and not measured.task.test_mask.any():
+    known = not isinstance(measured.task, Task) or measured.task.split_known
+    if known and isinstance(measured.task, Task) and not measured.task.test_mask.any():
         missing = (
             f"{path} has no test pairs, and test accuracy and the phases need them: all pairs are "
             "for training. Train with --frac-train "
             "below 1, or compute the other measures in Python: trajectories.measure(run)"
         )
         return complain(ValueError(missing), 1)
-    experiment = experiments.of(measured)
+    experiment = experiments.of(measured) if known else None
     own = general if experiment is None else experiment
     row = own.row(measured, device)
     about, last = spell_task(measured.manifest["task"]), measured.steps[-1]
     print(f"{path}: {about}, weights of step {last} of {measured.config.train.steps}\n")
     print(text.pairs({name: text.spell(row[name]) for name in row}))
-    remark = experiment and experiment.remark(measured)
+    remark = UNKNOWN if not known else experiment and experiment.remark(measured)
     if remark:
         print(f"\n{remark}")
     if out:

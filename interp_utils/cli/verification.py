@@ -92,6 +92,8 @@ def n_inputs(run: Run) -> dict[str, int]:
     task = run.task
     if isinstance(task, StreamTask):
         return {"train": run.config.train.batch_size, "validation": len(task.validation)}
+    if not task.split_known:
+        return {"all": len(task)}
     return {"train": int(task.train_mask.sum()), "test": int(task.test_mask.sum())}
 
 

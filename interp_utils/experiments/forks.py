@@ -58,6 +58,14 @@ class Fork(Recipe):
         parts = super().digest, self.source.digest, self.step, self.start
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def seeded(self, seed: int) -> Recipe:
+        """The same fork of its source's training with another seed. Raises ValueError for a fork of
+        a shipped run, which has one seed.
+        """
+        if self.run is not None:
+            raise ValueError(f"this training starts from the run {self.run}, which has one seed")
+        return dataclasses.replace(super().seeded(seed), source=self.source.seeded(seed))
+
     def trained(self, out: Path, **options: Any) -> Run:
         if self.run is not None:
             return self._from(Run.load(self.run), out, options)

@@ -16,7 +16,6 @@ from interp_utils.experiments.claims import Row, Rows
 from interp_utils.experiments.page import page
 from interp_utils.runs.export import export
 from interp_utils.runs.run import Run
-from interp_utils.training import train
 
 NUMBERS, PAGE = "claims.json", "claims.md"
 WORKERS = 2
@@ -35,7 +34,7 @@ def ship(name: str, runs: Path, checkpoints: Path, progress: bool = True) -> Run
     if name not in known:
         raise ValueError(f"there is no recipe {name!r}; there are: {', '.join(known)}")
     recipe = known[name]
-    run = train(*recipe, out=runs / name, progress=progress)
+    run = recipe.trained(runs / name, progress=progress)
     if recipe.ships and not (checkpoints / name).exists():
         export(run, checkpoints / name, steps=recipe.snapshots, half=recipe.half)
     return run

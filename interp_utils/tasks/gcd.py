@@ -99,6 +99,21 @@ class GCD(StreamTask):
     data: Sequences | None
     kind: ClassVar[str] = "gcd"
 
+    @property
+    def params(self) -> dict[str, Any]:
+        return {
+            "base": self.spelling.base,
+            "largest": self.drawing.largest,
+            "operands": self.drawing.operands,
+            "uniform_gcds": self.drawing.uniform_gcds,
+            "width": self.spelling.width,
+            "separators": self.spelling.separators,
+            "n_pairs": None if self.data is None else len(self.data),
+            **super().params,
+            "n_gcds": self.drawing.n_gcds,
+            "per_gcd": len(self.stratified) // self.drawing.n_gcds,
+        }
+
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         if self.data is not None:
             return self.data.take(random.randint(0, len(self.data), n))
@@ -211,21 +226,7 @@ def gcd(
             return _spelled(spelling, drawing.pairs(random, n))
 
         data = draw_without(draw_data, identity, random([seed, DATA]), n_pairs, held_out)
-    params = {
-        "base": base,
-        "largest": largest,
-        "operands": operands,
-        "uniform_gcds": uniform_gcds,
-        "width": width,
-        "separators": separators,
-        "n_pairs": n_pairs,
-        "seed": seed,
-        "n_validation": n_validation,
-        "n_test": n_test,
-        "n_gcds": n_gcds,
-        "per_gcd": per_gcd,
-    }
-    of_all = ("gcd", validation, test, seed, params)
+    of_all = ("gcd", validation, test, seed)
     return GCD(*of_all, spelling=spelling, drawing=drawing, stratified=stratified, data=data)
 
 

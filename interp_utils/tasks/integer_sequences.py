@@ -153,6 +153,11 @@ class IntegerSequences(StreamTask):
     kind: ClassVar[str] = "integer_sequences"
     shows_answers: ClassVar[bool] = False
 
+    @property
+    def params(self) -> dict[str, Any]:
+        own = {"n_terms": self.writing.n_terms, "limit": self.writing.limit}
+        return own | super().params
+
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         return self.drawings[0].asked(random, random.randint(0, len(QUESTIONS), n))
 
@@ -225,9 +230,7 @@ def integer_sequences(
             drawings[1:], (VALIDATION, TEST), (n_validation, n_test), strict=True
         )
     )
-    params = {"n_terms": n_terms, "limit": limit, "seed": seed}
-    params |= {"n_validation": n_validation, "n_test": n_test}
-    of_all = ("integer_sequences", validation, test, seed, params)
+    of_all = ("integer_sequences", validation, test, seed)
     return IntegerSequences(*of_all, writing=writing, drawings=drawings)
 
 

@@ -193,6 +193,10 @@ class FreshPrimality(StreamTask):
     limit: int
     kind: ClassVar[str] = "fresh_primality"
 
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"limit": self.limit, "base": self.base} | super().params
+
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         return _draw(self.base, self.limit, random, n)
 
@@ -240,9 +244,7 @@ def fresh_primality(
     random, none = np.random.RandomState, np.empty(0, np.int64)
     validation = distinct(draw, identity, random([seed, VALIDATION]), n_validation, none)
     test = distinct(draw, identity, random([seed, TEST]), n_test, identity(validation))
-    params = {"limit": limit, "base": base, "seed": seed}
-    params |= {"n_validation": n_validation, "n_test": n_test}
-    return FreshPrimality("fresh_primality", validation, test, seed, params, base=base, limit=limit)
+    return FreshPrimality("fresh_primality", validation, test, seed, base=base, limit=limit)
 
 
 def _draw(base: int, limit: int, random: np.random.RandomState, n: int) -> Sequences:

@@ -34,6 +34,13 @@ class Sorting(StreamTask):
     repeats: bool
     kind: ClassVar[str] = "sorting"
 
+    @property
+    def params(self) -> dict[str, Any]:
+        shortest, longest = self.lengths
+        length = longest if shortest == longest else self.lengths
+        own = {"n_values": self.n_values, "length": length, "repeats": self.repeats}
+        return own | super().params
+
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         return _draw(self.n_values, self.lengths, self.repeats, random, n)
 
@@ -112,9 +119,7 @@ def sorting(
     left = room - np.bincount(_lengths(validation), minlength=longest + 1)
     of_length = functools.partial(_first_of_each_length, room=left)
     test = held_out(random([seed, TEST]), n_test, _elements(validation), of_length)
-    params = {"n_values": n_values, "length": length, "repeats": repeats, "seed": seed}
-    params |= {"n_validation": n_validation, "n_test": n_test}
-    of_all = ("sorting", validation, test, seed, params)
+    of_all = ("sorting", validation, test, seed)
     return Sorting(*of_all, n_values=n_values, lengths=(shortest, longest), repeats=repeats)
 
 

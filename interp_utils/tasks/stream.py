@@ -6,7 +6,6 @@ same, and how the task is restored; everything else follows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -34,6 +33,7 @@ class StreamTask(Restorable):
     identity(sequences): a 64-bit number for each input, which is equal for equal inputs. Two inputs
                          with the same number by chance are treated as one: at worst an input is
                          drawn again.
+    params:              the arguments that make the task again, from its fields.
     restore(about, tensors).
     shows_answers:       False where no input has an answer among its tokens, so that attention may
                          be bidirectional.
@@ -43,8 +43,13 @@ class StreamTask(Restorable):
     validation: Sequences
     test: Sequences
     seed: int
-    params: Mapping[str, Any]
     shows_answers: ClassVar[bool] = True
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The arguments that all of them have; a subclass has its own beside these."""
+        sizes = {"n_validation": len(self.validation), "n_test": len(self.test)}
+        return {"seed": self.seed, **sizes}
 
     def draw(self, random: np.random.RandomState, n: int) -> Sequences:
         raise NotImplementedError(f"{type(self).__name__} must say what it draws")
@@ -83,7 +88,7 @@ class StreamTask(Restorable):
         return np.unique(np.concatenate([self.identity(x) for x in self.held_out.values()]))
 
     def about(self) -> dict[str, Any]:
-        return {"kind": self.kind, "name": self.name, "params": dict(self.params)}
+        return {"kind": self.kind, "name": self.name, "params": self.params}
 
     def tensors(self) -> dict[str, Tensor]:
         return {name: sequences.tokens for name, sequences in self.held_out.items()}

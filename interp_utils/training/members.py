@@ -44,9 +44,12 @@ def list_members(
     lengths = {name: len(values) for name, values in given.items() if isinstance(values, Sequence)}
     n = max(lengths.values(), default=1)
     if n == 0 or set(lengths.values()) - {n}:
-        raise ValueError(f"give one for all members, or one for each: there are {lengths}")
+        raise ValueError(
+            f"each of {', '.join(given)} must be one value for all members or a list with a value "
+            f"for each, all lists of one length; got lists of the lengths {lengths}"
+        )
     if n > 1 and names is None:
-        raise ValueError(f"give names, the folders in {out} of these {n} configurations")
+        raise ValueError(f"{n} configurations need names=, a list of {n} names of folders in {out}")
     seeds = seeds if seeds is None else list(seeds)
     members = []
     for task, model, train, name in zip(
@@ -89,12 +92,21 @@ def require_stackable(task: AnyTask, config: RunConfig) -> None:
             f"train_many has products in float32 alone, got TrainConfig.products = "
             f"{config.train.products!r}; use train"
         )
-    if task.weights or config.train.dropout or config.train.grokfast == "ma":
-        raise ValueError(
-            "train_many has neither weighted losses nor dropout nor Grokfast's moving average; use "
-            "train"
-        )
+    lacking = {
+        "weighted losses, as this task has": task.weights,
+        f"dropout, got TrainConfig.dropout = {config.train.dropout}": config.train.dropout,
+        'a window of gradients, got TrainConfig.grokfast = "ma"': config.train.grokfast == "ma",
+    }
+    for what, asked in lacking.items():
+        if asked:
+            raise ValueError(f"train_many does not have {what}; use train")
     models.family_of(config.model).check_members(config.model, config.train)
+    undecayed = models.undecayed(config.model)
+    if undecayed:
+        raise ValueError(
+            f"train_many decays all weights alike, and the family {config.model.family!r} spares "
+            f"{', '.join(undecayed)}; use train"
+        )
 
 
 def kind(member: Member) -> Hashable:

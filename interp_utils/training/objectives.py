@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -34,13 +35,19 @@ class Objective(Protocol):
 
 
 def check(task: AnyTask, config: RunConfig) -> None:
-    """Raises ValueError where a task and a configuration do not go together."""
-    batch_size = config.train.batch_size
+    """Raises ValueError where a task and a configuration do not go together, or nothing is there to
+    train on.
+    """
     if isinstance(task, Task) and not task.train_mask.any():
         raise ValueError(
             f"which inputs of {task.name} are for training is unknown; give the task its training "
             "pairs (train=...)"
         )
+    _check_settings(task, config)
+
+
+def _check_settings(task: AnyTask, config: RunConfig) -> None:
+    batch_size = config.train.batch_size
     if isinstance(task, StreamTask):
         if config.train.products != "float32":
             raise ValueError(
@@ -72,7 +79,10 @@ def check(task: AnyTask, config: RunConfig) -> None:
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
-    check(task, config)
+    """What is minimised and logged. Where nobody knows which inputs were for training, it can be
+    measured alone.
+    """
+    _check_settings(task, config)
     return (
         _Fresh(task, config, device)
         if isinstance(task, StreamTask)
@@ -103,8 +113,11 @@ class _Finite:
         self.train_labels = self.task.labels[self.task.train_mask]
         self.outputs = class_outputs(task, device)
         self.epoch: int | None = None  # whose order of inputs is at hand
-        self.train_logits = self._logits_fn(self.task.tokens[self.task.train_mask])
         self.all_logits = self._logits_fn(self.task.tokens)
+
+    @cached_property
+    def train_logits(self) -> LogitsFn:
+        return self._logits_fn(self.task.tokens[self.task.train_mask])
 
     def _logits_fn(self, tokens: Tensor) -> LogitsFn:
         config = self.config

@@ -14,7 +14,7 @@ from interp_utils.configs import RunConfig
 from interp_utils.runs.origin import Origin
 from interp_utils.tasks import AnyTask
 from interp_utils.training.filters import State, gradient_filter
-from interp_utils.training.objectives import objective
+from interp_utils.training.objectives import check, objective
 from interp_utils.training.optimisers import optimiser, warmup
 from interp_utils.training.starts import counted_since
 
@@ -59,6 +59,7 @@ class Trainer:
         weights: Mapping[str, Tensor] | None = None,
         origin: Origin | None = None,
     ) -> None:
+        check(task, config)
         self.objective = objective(task, config, device)
         self.config, self.step = config.train, 0
         self.optimiser_since, self.filter_since = counted_since(origin)
