@@ -1,13 +1,26 @@
 """The rows of phasor networks that claims are decided by."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from interp_utils import Run, experiments, models, tasks, train
+from interp_utils import (
+    Run,
+    ablation,
+    experiments,
+    models,
+    report,
+    tasks,
+    train,
+    trajectories,
+)
 from interp_utils.analysis import phasors
 from interp_utils.experiments.phasors import claims, recipes, row, together
+from interp_utils.measures.applies import DoesNotApply
 from interp_utils.models.phasor import PhasorConfig, exact
 
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 CPU = torch.device("cpu")
 
 
@@ -128,3 +141,22 @@ def test_a_memorisers_share_of_sums_is_the_square_of_what_it_has_by_heart():
     phases = torch.where(task.train_mask, by_heart, random).view(59, 59, 1)
     share = phasors.share_of_sums(phases).item()
     assert share == pytest.approx(claims.BY_HEART, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["phasors_direct_p31_seed0", "phasors_numbers_p31_seed0"])
+def test_tables_leave_out_what_means_nothing_for_phasors(name):
+    """They have no embedding in vectors, no heads and no residual stream."""
+    run = Run.load(CHECKPOINTS / name)
+    found = report(run)
+    assert found.table["verdict"]["does it generalise?"] in ("yes", "partly")
+    notes = found.table["note"]
+    assert (
+        "no activation 'pattern'" in notes[notes.index.str.startswith("without attention")].iloc[0]
+    )
+    assert {"pairs", "logits"} <= set(found.figures) and "circles" not in found.figures
+    measured = set(trajectories.measure(run, progress=False).measure)
+    assert {"loss", "restricted_loss", "cosine_coefficient"} <= measured
+    assert not {"gini", "gradient_symmetricity"} & measured
+    with pytest.raises(DoesNotApply, match="gradient symmetricity means nothing here: .*W_E"):
+        trajectories.measure(run, measures=["gradient symmetricity"], progress=False)
+    assert "logits" in " ".join(ablation.table(run.cached(), [1, 2]).index)

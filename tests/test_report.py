@@ -16,6 +16,7 @@ from interp_utils import (
     ModelConfig,
     Run,
     TrainConfig,
+    ablation,
     models,
     progress,
     report,
@@ -162,13 +163,28 @@ def test_layers_and_layernorm_say_what_does_not_apply():
         d_model=8, n_heads=2, d_head=4, d_mlp=16, n_layers=2, normalization="LN"
     ).for_task(task)
     found = report(models.build(config), task)
-    note = found.table["note"]["without attention heads"]
-    assert note == "ablations need a model with one layer, and this one has 2"
+    note = found.table["note"]["without attention heads, layer 1"]
+    assert note == "its loss is already above that of guessing"
     assert "has each neuron one frequency, layer 1?" in found.table.index
     alone = ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=None).for_task(task)
     found = report(models.build(alone), task)
     assert found.table["note"]["has each neuron one frequency?"] == "the model has no MLP"
     assert "neurons" not in found.figures
+
+
+def test_each_layer_is_taken_away_for_itself(tmp_path):
+    task = tasks.modular_addition(5, frac_train=1)
+    config = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, n_layers=2)
+    training = TrainConfig(steps=60, lr=1e-2, log_every=60, snapshot_every=None)
+    model = train(task, config, training, out=tmp_path, progress=False).cached()
+    found = report(model)
+    for layer in range(2):
+        for name, logits in {
+            "without attention heads": ablation.without_heads(model, layer=layer),
+            "without the MLP's skip": ablation.without_mlp_skip(model, "mean", layer=layer),
+        }.items():
+            loss = progress.mean_loss(logits, model.task.labels)
+            assert found.table["number"][f"{name}, layer {layer}"] == loss
 
 
 def test_other_operations_are_read_in_their_coordinates():

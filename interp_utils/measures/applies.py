@@ -42,9 +42,9 @@ def has_mlp(model: CachedModel) -> bool:
 
 
 def require_mlp(model: CachedModel) -> None:
-    """Raises DoesNotApply for a model of attention alone."""
+    """Raises DoesNotApply for a model without one."""
     if not has_mlp(model):
-        raise DoesNotApply("this model has no MLP, only attention")
+        raise DoesNotApply("this model has no MLP")
 
 
 def require_one_after_the_other(model: CachedModel) -> None:
@@ -81,8 +81,8 @@ def value_weights(model: CachedModel, *, layer: int = 0) -> tuple[Tensor, Tensor
     full = [f"blocks.{layer}.attn.{name}" for name in names]
     if missing := [name for name in full if name not in weights]:
         raise DoesNotApply(
-            f"this model has no {' and no '.join(missing)}: each head mixes its part of the "
-            "residual stream as it is"
+            f"this model has no {' and no '.join(missing)}: no head has a map of its own from what "
+            "it reads to what it writes"
         )
     return weights[full[0]].detach(), weights[full[1]].detach()
 
@@ -93,6 +93,14 @@ def in_sums(model: CachedModel) -> CachedModel:
     """
     try:
         return model.as_sums()
+    except ValueError as error:
+        raise DoesNotApply(str(error)) from None
+
+
+def require_embeddings(model: CachedModel) -> None:
+    """Raises DoesNotApply for a model that does not embed its operands by a matrix W_E."""
+    try:
+        model.W_E  # noqa: B018
     except ValueError as error:
         raise DoesNotApply(str(error)) from None
 

@@ -173,9 +173,11 @@ def gradient_symmetricity(model: CachedModel, n: int = 100, seed: int = 0) -> fl
     """Mean cosine between the gradients of a logit with respect to the embeddings of a and of b,
     over n random (a, b, c); a pizza has 1, a clock has less.
 
-    Measured in the coordinates whose sum is the label. Zhong et al. 2023, definition 4.1.
+    Measured in the coordinates whose sum is the label. Raises DoesNotApply for a model that does
+    not embed its operands in vectors. Zhong et al. 2023, definition 4.1.
     """
     model = model.as_sums()
+    applies.require_embeddings(model)
     a, b = (operand.position for operand in model.task.operands)
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randint(len(model.task), (n,), generator=generator)

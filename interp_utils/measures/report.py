@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import torch
+from torch import Tensor
 
 from interp_utils import plots
 from interp_utils.analysis import answers, fourier, neurons
-from interp_utils.measures import verdicts
+from interp_utils.analysis.neurons import THRESHOLD
+from interp_utils.measures import applies, verdicts
+from interp_utils.measures.applies import DoesNotApply
 from interp_utils.models.cached import CachedModel
 from interp_utils.plots import pages
 from interp_utils.runs.run import Run
@@ -116,8 +121,9 @@ def _figures(
         del figures["ablations"]
     if sums is not None:
         figures |= _spectra(sums, found.keys or [])
-    if found.keys:
-        figures["circles"] = _circles(sums, found.keys)
+        with suppress(DoesNotApply):
+            applies.require_embeddings(sums)
+            figures |= _embedding(sums.W_E, found.keys or [])
     cfg = model.model.cfg
     if sums is not None and cfg.d_mlp and not cfg.attn_only:
         figures["neurons"] = _neurons(sums)
@@ -145,28 +151,31 @@ def _pairs(model: CachedModel) -> go.Figure:
 
 
 def _spectra(sums: CachedModel, keys: list[int]) -> dict[str, go.Figure]:
+    on = fourier.by_frequency(fourier.sum_components(sums.logits).square()).sum(-1)
+    on[0] = 0
+    varying = (sums.logits - sums.logits.mean((0, 1))).square().sum()
+    if varying == 0:
+        return {}
+    shares, title = {"logits": on / varying}, "Logits on cos, sin w(a + b)"
+    figure = plots.frequency_bars(shares, title=title, y_title="share of variance", keys=keys)
+    return {"logits": figure}
+
+
+def _embedding(W_E: Sequence[Tensor], keys: list[int]) -> dict[str, go.Figure]:
     figures = {}
-    a, b = (fourier.frequency_shares(W_E) for W_E in sums.W_E)
+    a, b = map(fourier.frequency_shares, W_E)
     rows = {"W_E": a} if a.equal(b) else {"W_E of a": a, "W_E of b": b}
     if all(share.isfinite().all() for share in rows.values()):
         figures["embedding"] = plots.frequency_bars(
             rows, title="Embedding by frequency", y_title="share of variance", keys=keys
         )
-    on = fourier.by_frequency(fourier.sum_components(sums.logits).square()).sum(-1)
-    on[0] = 0
-    varying = (sums.logits - sums.logits.mean((0, 1))).square().sum()
-    if varying > 0:
-        figures["logits"] = plots.frequency_bars(
-            {"logits": on / varying},
-            title="Logits on cos, sin w(a + b)",
-            y_title="share of variance",
-            keys=keys,
-        )
+    if keys:
+        figures["circles"] = _circles(W_E[0], keys)
     return figures
 
 
-def _circles(sums: CachedModel, keys: list[int]) -> go.Figure:
-    p, W_E = sums.task.p, sums.W_E[0]
+def _circles(W_E: Tensor, keys: list[int]) -> go.Figure:
+    p = len(W_E)
     shown = [k for k in keys if 2 * k != p][:MOST_CIRCLES] or keys[:1]
     planes = {f"frequency {k}": fourier.frequency_plane(W_E, k) for k in shown if 2 * k != p}
     order = {f"frequency {k}": sorted(range(p), key=lambda n, k=k: k * n % p) for k in shown}
@@ -188,7 +197,7 @@ def _neurons(sums: CachedModel) -> go.Figure:
         title="Share of each neuron's variance at its best frequency",
         x_title="share of variance",
         y_title="neurons",
-        threshold=0.85,
+        threshold=THRESHOLD,
     )
 
 

@@ -69,6 +69,7 @@ class Subject:
         """Weights whose rows are numbers: embeddings, and W_L where it reads the neurons. Operands
         with different embeddings have two weights, "W_E a" and "W_E b".
         """
+        applies.require_embeddings(self.sums)
         a, b = self.sums.W_E
         found = {"W_E": a} if a.equal(b) else {"W_E a": a, "W_E b": b}
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_utils.measures.applies import the_layer
+from interp_utils.measures.applies import DoesNotApply, the_layer
 
 if TYPE_CHECKING:
     from interp_utils.models.cached import CachedModel
@@ -29,8 +29,14 @@ def mean_of_inputs(values: Float[Tensor, "..."], axes: int) -> Float[Tensor, "..
 
 
 def hook(model: CachedModel, name: str, layer: int | None = None) -> str:
-    """The full name of a layer's activation; see `applies.the_layer`."""
-    return model.hook_name(name, the_layer(model, layer))
+    """The full name of a layer's activation; see `applies.the_layer`. Raises DoesNotApply for a
+    model without this activation.
+    """
+    of_layer = the_layer(model, layer)
+    try:
+        return model.hook_name(name, of_layer)
+    except ValueError as error:
+        raise DoesNotApply(str(error)) from None
 
 
 def chosen(which: int | Iterable[int] | Int[Tensor, "k"] | None, n: int, what: str) -> list[int]:

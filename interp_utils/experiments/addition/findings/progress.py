@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interp_utils.experiments.addition.findings.finding import finding
+from interp_utils.measures.verdicts import CLOCK, SYMMETRIC
 
 FINDINGS = [
     finding(
@@ -106,8 +107,8 @@ FINDINGS = [
         "04 · Clock or pizza?",
         "the model is a clock by distance irrelevance",
         "distance irrelevance",
-        "above 0.4",
-        lambda q: q > 0.4,
+        f"at least {CLOCK}",
+        lambda q: q >= CLOCK,
         source="Zhong et al. 2023",
         published="0.85 (a clock)",
     ),
@@ -115,8 +116,8 @@ FINDINGS = [
         "04 · Clock or pizza?",
         "the model is a clock by gradient symmetricity",
         "gradient symmetricity",
-        "below 0.98",
-        lambda s: s < 0.98,
+        f"below {SYMMETRIC}",
+        lambda s: s < SYMMETRIC,
         source="Zhong et al. 2023",
         published="0.33 (a clock)",
     ),
