@@ -27,7 +27,7 @@ from interp_utils.measures.subject import Subject
 from tests import planted, planted_groups
 
 P = 7
-HEADS = (2, 3, 5)  # numbers of classes
+MODULI = (2, 3, 5)  # numbers of classes
 
 
 class Place(NamedTuple):
@@ -162,8 +162,8 @@ def table(run: Run, place: Place) -> dict[str, Any]:
     model = CachedModel(run.model(device=place.numbers), task)
     post = model.activation("post", 0).cpu()
     circuit = circuits.Factored(random(3, P, 2), random(3, 2, P, seed=1))
-    answers = torch.stack([torch.arange(P * P) % q for q in HEADS], 1)
-    packed, pattern = random(P * P, sum(HEADS)), random(4, 2, 6, 6).softmax(-1)
+    answers = torch.stack([torch.arange(P * P) % q for q in MODULI], 1)
+    packed, pattern = random(P * P, sum(MODULI)), random(4, 2, 6, 6).softmax(-1)
     sorted_lists = torch.full((4, 6), -1)
     sorted_lists[:, 3:] = integers(5, 4, 3).sort(1).values
     long = pd.DataFrame(
@@ -243,7 +243,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "pattern": pattern,
         "d_vocab": P + 1,
         "remainders": answers,
-        "moduli": HEADS,
+        "moduli": MODULI,
         "limit": 30,
         "prime": torch.arange(P * P) % 2 == 1,
         "periods": [2, 3, 5],
@@ -366,7 +366,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
             for argument, value in {
                 "logits": packed,
                 "labels": answers,
-                "n_classes": HEADS,
+                "n_classes": MODULI,
                 "mask": mask,
             }.items()
         },
@@ -383,7 +383,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
             for argument, value in {
                 "logits": packed,
                 "labels": answers,
-                "n_classes": HEADS,
+                "n_classes": MODULI,
             }.items()
         },
         "sequence_accuracy.logits": random(4, 6, 5),

@@ -1,12 +1,16 @@
 """What the documents name is there: paths, names of the package, commands and make's targets."""
 
 import importlib
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import interp_utils
+from interp_utils import milestones
 from interp_utils.cli import commands
+from interp_utils.experiments.primes import spikes
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "interp_utils"
@@ -74,6 +78,34 @@ def test_the_rooms_of_the_architecture_are_those_of_the_package():
         if path.name[0] != "_" and path.suffix in ("", ".py")
     }
     assert named == there
+
+
+def test_only_presets_and_two_names_of_the_package_lead_to_an_experiment():
+    folders = {path.parent.name for path in PACKAGE.glob("experiments/*/__init__.py")}
+    experiment = rf"({'|'.join(folders)})\b"
+    places = rf"interp_utils\.experiments(\.| import (.*\b)?){experiment}"
+    leading = [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if not any(PACKAGE / "experiments" / folder in path.parents for folder in folders)
+        and path != PACKAGE / "__init__.py"
+        and re.search(places, path.read_text())
+    ]
+    assert leading == [PACKAGE / "experiments" / "presets.py"]
+    aliases = [
+        name
+        for name, home in interp_utils._MODULES.items()
+        if re.match(rf"experiments\.{experiment}", home)
+    ]
+    assert aliases == ["exponents", "multitask"]
+
+
+def test_the_glossary_says_what_a_spike_is():
+    glossary = " ".join((ROOT / "docs" / "glossary.md").read_text().split())
+    assert f"over {spikes.ABOVE} times the median of the {spikes.BEFORE} steps" in glossary
+    default = inspect.signature(milestones.spikes).parameters
+    factor, window = (default[name].default for name in ("factor", "window"))
+    assert f"over {factor:.0f} times the median of the {window} rows around" in glossary
 
 
 def test_a_name_that_is_not_there_is_found():

@@ -255,7 +255,7 @@ def test_kinds_and_answers_come_equally_often():
     assert [int(TASK.asks(TASK.test, question).sum()) for question in QUESTIONS] == [100] * 4
 
 
-def test_outputs_are_heads_side_by_side():
+def test_outputs_stand_side_by_side():
     ranges = [TASK.writing.outputs(question) for question in QUESTIONS]
     assert [*map(len, ranges)] == [8, 2, 101, 101]
     assert [*itertools.chain(*ranges)] == [*range(*TASK.n_classes)]

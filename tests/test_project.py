@@ -96,13 +96,23 @@ def test_imports_point_one_way(path):
     assert ours <= MAY_IMPORT[own] | {own, "devices"}
 
 
+def test_the_architecture_says_what_may_be_imported():
+    law = (ROOT / "docs" / "architecture.md").read_text().split("## The law")[1].split("## ")[0]
+    said = {
+        room.removesuffix("/").removesuffix(".py"): set(re.findall(r"`(\w+)`", allowed))
+        for rooms, allowed in re.findall(r"^\| (`.*) \| (.*) \|$", law, re.M)
+        for room in re.findall(r"`([^`]+)`", rooms)
+    }
+    assert said == MAY_IMPORT
+
+
 def test_only_models_knows_transformer_lens():
     knowing = {
-        path.name
+        path.relative_to(PACKAGE).as_posix()
         for path in MODULES
         if any(name.startswith("transformer_lens") for name in imports(path))
     }
-    assert knowing == {"building.py"}
+    assert knowing == {"models/transformer/building.py"}
 
 
 def of_params(node: ast.AST) -> bool:

@@ -33,7 +33,7 @@ class Writing:
 
     Token t < 2 limit + 1 is the number t - limit; then come the hidden term, padding, and the four
     questions. Where a term is hidden it is asked for at its place, anything else at the question.
-    Each question has outputs of its own, as heads of one encoder.
+    Each question has outputs of its own, side by side, at one encoder.
     """
 
     n_terms: int

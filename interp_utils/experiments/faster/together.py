@@ -85,7 +85,7 @@ def uniform(chosen: Sequence[Sequence[int]], number: int) -> float:
     """
     generator = torch.Generator().manual_seed(0)
     counts = torch.bincount(
-        torch.tensor([k - 1 for keys in chosen for k in keys]), minlength=number
+        torch.tensor([k for keys in chosen for k in keys]), minlength=number + 1
     )
     drawn = torch.zeros(DRAWS, number)
     for keys in chosen:

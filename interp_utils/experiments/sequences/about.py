@@ -8,7 +8,7 @@ from interp_utils.tasks import QUESTIONS
 INTRO = [
     "Published with the OEIS, five tasks and a measure of its own for each (Belcak et al. 2022; "
     "the slides name four of them and no number). Here: sequences of",
-    "eight terms by eight kinds of generators, each question a head of one encoder of two layers, "
+    "eight terms by eight kinds of generators, each question an answer of one two-layer encoder, "
     "fresh sequences at every step, 6,000 steps, three seeds; accuracies",
     "on 2,000 test sequences a question, whose rules are never trained on. *Skill*: (accuracy - "
     "base) / (1 - base), where the base is the best constant answer's accuracy.",
