@@ -173,7 +173,7 @@ def test_layers_and_layernorm_say_what_does_not_apply():
 
 
 def test_each_layer_is_taken_away_for_itself(tmp_path):
-    task = tasks.modular_addition(5, frac_train=1)
+    task = tasks.modular_addition(5, frac_train=1.0)
     config = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, n_layers=2)
     training = TrainConfig(steps=60, lr=1e-2, log_every=60, snapshot_every=None)
     model = train(task, config, training, out=tmp_path, progress=False).cached()
