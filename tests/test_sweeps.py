@@ -632,7 +632,7 @@ def test_another_worker_must_say_the_same(shell, tmp_path):
     assert (code, out) == (
         2,
         "",
-    ) and "study 'sweep' is another one (task.p = 5 there, 7 here); take another name" in err
+    ) and "study 'sweep' is there with other settings (task.p = 5 there, 7 here); take" in err
 
 
 def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ class Stream(NamedTuple):
     mask: Bool[Tensor, "n"]
 
     def only(self, which: Bool[Tensor, "n"]) -> Stream:
-        """Of some inputs alone."""
+        """The stream of some inputs alone."""
         of_inputs = (self.streams[which], self.numbers[which], self.prime[which])
         return Stream(*of_inputs, self.W_U, self.b_U, self.mask[which])
 
@@ -117,7 +117,10 @@ def called_prime(own: Stream, streams: Float[Tensor, "n d_model"]) -> dict[str, 
     among all. Raises ValueError for inputs of several numbers.
     """
     if own.prime.shape[1] > 1:
-        raise ValueError(f"an input must be one number, these are of {own.prime.shape[1]}")
+        raise ValueError(
+            f"every input must be one number, got inputs of {own.prime.shape[1]} numbers: take a "
+            "run on single numbers, as of tasks.primality"
+        )
     share = own.prime[own.mask].double().mean()
     said = own.margins(streams)[:, 0] > (share / (1 - share)).log()
     prime, rest = own.prime[:, 0], ~own.mask
@@ -143,6 +146,6 @@ def by_answers(
 
 
 def auc(own: Stream, streams: Tensor) -> float:
-    """Of the inputs that the probe was not fitted on."""
+    """The AUC of the log odds, over the inputs that the probe was not fitted on."""
     rest = ~own.mask
     return sieves.auc(own.margins(streams)[rest].flatten(), own.prime[rest].flatten())
