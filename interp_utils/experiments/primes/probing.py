@@ -39,14 +39,14 @@ class Stream(NamedTuple):
         return Stream(*of_inputs, self.W_U, self.b_U, self.mask[which])
 
     def margins(self, streams: Float[Tensor, "n d_model"]) -> Float[Tensor, "n answer"]:
-        """Log odds of a prime, with these streams in place of the model's."""
+        """The log odds of a prime, with these streams in place of the model's."""
         logits = (streams @ self.W_U + self.b_U).unflatten(1, (-1, 2))
         return logits[..., 1] - logits[..., 0]
 
 
 def stream(run: Run, device: Device = None, trained: bool = True) -> Stream:
-    """mask: the training inputs; of fresh numbers, of which none is one, half of the test numbers.
-    trained: False for the initial weights.
+    """The stream of a run at its last snapshot, or at its initial weights where trained is False.
+    Its mask marks the training inputs, or half of the test numbers where numbers are drawn afresh.
     """
     config, task = run.config.model, run.task
     weights = run.weights() if trained else models.initial_weights(config)
@@ -105,7 +105,7 @@ def without(own: Stream, which: Bool[Tensor, "n"]) -> Float[Tensor, "n d_model"]
 
 
 def shuffles(which: Bool[Tensor, "n"]) -> list[Bool[Tensor, "n"]]:
-    """As many numbers at random, `SHUFFLES` times."""
+    """Marks as many numbers as `which` does, but at random; `SHUFFLES` such masks."""
     generator = torch.Generator().manual_seed(0)
     orders = (torch.randperm(len(which), generator=generator) for _ in range(SHUFFLES))
     return [which[order] for order in orders]
