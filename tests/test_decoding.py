@@ -80,5 +80,5 @@ def test_one_place_of_each_input_is_asked_for_at_a_time():
 
 
 def test_an_input_that_is_asked_nothing():
-    with pytest.raises(ValueError, match="1 inputs are asked nothing"):
+    with pytest.raises(ValueError, match="got 1 of 1 inputs that are asked none"):
         free_running(at(counting), torch.tensor([[1, 2]]), torch.tensor([[False, False]]))

@@ -178,8 +178,8 @@ def test_a_run_restores_its_task(name, tmp_path):
     assert restored.batch(5, 20).tokens.equal(task.batch(5, 20).tokens)
     about = task.about()
     for changes, message in (
-        ({"n_test": 10**12}, "the stored test pairs are of another number or size"),
-        ({"per_gcd": 10**12}, "the stored stratified pairs are of another number or size"),
+        ({"n_test": 10**12}, "the stored test pairs must have the shape"),
+        ({"per_gcd": 10**12}, "the stored stratified pairs must have the shape"),
         ({"seed": 5}, "the stored validation, test and stratified pairs are not those that the"),
     ):
         changed = {**about, "params": {**about["params"], **changes}}

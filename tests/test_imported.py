@@ -168,11 +168,11 @@ def test_casts_are_said(checkpoints, tmp_path):
     [
         (list, {}, r"at which steps these 11 checkpoints were saved: steps=\[...\]"),
         (dict, {"steps": [1, 2]}, "name their steps: leave steps= out"),
-        (list, {"steps": [1, 2]}, "there are 11 checkpoints and 2 steps"),
+        (list, {"steps": [1, 2]}, "got 11 checkpoints and 2 steps"),
         (list, {"steps": [5] * 11}, r"different whole numbers of at least 0, got \[5, 5"),
         (list, {"steps": [0.5, *range(10)]}, r"whole numbers of at least 0, got \[0.5\]"),
         (lambda c: {f"epoch {s}": w for s, w in c.items()}, {}, r"got \['epoch 0', 'epoch 1'"),
-        (lambda c: {}, {}, "there are 0 checkpoints and 0 steps"),
+        (lambda c: {}, {}, "got 0 checkpoints and 0 steps"),
         (lambda c: {**c, 32: {}}, {}, "checkpoint of step 32: "),
         (
             lambda c: {**c, 32: {**c[32], "embed.W_E": torch.full((8, 16), torch.nan)}},

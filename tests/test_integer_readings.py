@@ -74,7 +74,7 @@ def test_a_constant_answer_has_skill_zero(model):
 def test_skill_is_what_it_says():
     assert row.skill(0.75, 0.5) == 0.5 and row.skill(0.25, 0.5) == -0.5
     assert row.most_frequent(torch.tensor([3, 1, 3, 3])) == 0.75
-    with pytest.raises(ValueError, match="there is no skill to have"):
+    with pytest.raises(ValueError, match="a base below 1, got 1"):
         row.skill(1.0, 1.0)
 
 
@@ -98,7 +98,7 @@ def test_what_is_lost_from_question_to_question():
 def test_the_confusion_of_classes():
     said, true = torch.tensor([0, 1, 1, 2, 0]), torch.tensor([0, 0, 1, 2, 2])
     assert row.confusion(said, true, 3).tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0.5, 0, 0.5]]
-    with pytest.raises(ValueError, match="every class must have inputs"):
+    with pytest.raises(ValueError, match="every class must have inputs, got none of the classes"):
         row.confusion(said, true, 4)
     assert asking.by_group(torch.tensor([1.0, 0, 5]), torch.tensor([0, 0, 1]), 2) == [0.5, 5]
     with pytest.raises(ValueError, match="each of 3 groups must have values"):
@@ -157,7 +157,7 @@ def test_attention_that_is_cut_goes_to_the_other_keys(model):
     torch.testing.assert_close(after, expected)
     untouched = ~pairs.any(1)
     torch.testing.assert_close(after[:, :, untouched], before[:, :, untouched])
-    with pytest.raises(ValueError, match="query 3 is left without a key"):
+    with pytest.raises(ValueError, match="query 3 is left without one"):
         reading.without_attention(model, (torch.arange(17) == 3)[:, None].expand(17, 17))
 
 
@@ -169,7 +169,7 @@ def test_as_many_pairs_at_random():
     drawn = [reading.as_many(pairs, among, random) for _ in range(50)]
     assert {int(each.sum()) for each in drawn} == {12}
     assert torch.stack(drawn).any(0).equal(among)  # each can come, and nothing else
-    with pytest.raises(ValueError, match="there are 8 pairs to draw from, and 12 to be drawn"):
+    with pytest.raises(ValueError, match="at least 12 pairs to draw from, .* got 8"):
         reading.as_many(pairs, distance == 4, random)
 
 

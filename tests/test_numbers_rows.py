@@ -32,7 +32,7 @@ GCD = tasks.gcd(6, 900, n_validation=20, n_test=60, n_gcds=9, per_gcd=20)
 def test_a_row_of_primes(task, training, tmp_path):
     run = train(task, MODEL, training, out=tmp_path, device="cpu", progress=False)
     found = primes_row.row(run, "cpu")
-    numbers, prime, logits, mask = primes_row.scored(run, "cpu")
+    numbers, prime, logits, mask = primes_row.scored(run, device="cpu")
     assert prime.equal(tasks.sieve(int(numbers.max()) + 1)[numbers])
     test = torch.ones_like(prime) if mask is None else ~mask
     said = logits.argmax(1) == 1

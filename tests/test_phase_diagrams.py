@@ -57,8 +57,8 @@ def test_the_spread_of_an_exponent_is_that_of_its_noise():
     ("x", "y", "message"),
     [
         ({"x": [1.0, 2.0]}, [0.0, 1.0], "of numbers above zero"),
-        ({"x": [1.0, 2.0], "z": [2.0, 4.0]}, [1.0, 1.0], "do not tell apart"),
-        ({"x": [2.0, 2.0]}, [1.0, 3.0], "do not tell apart"),
+        ({"x": [1.0, 2.0], "z": [2.0, 4.0]}, [1.0, 1.0], "cannot be told apart"),
+        ({"x": [2.0, 2.0]}, [1.0, 3.0], "cannot be told apart"),
     ],
 )
 def test_what_no_law_can_be_fitted_to_is_refused(x, y, message):

@@ -164,8 +164,8 @@ def test_a_run_on_fresh_numbers_restores_its_task(tmp_path):
     assert restored.batch(5, 20).tokens.equal(task.batch(5, 20).tokens)
     about = task.about()
     for changes, message in (
-        ({"n_test": 10**12}, "the stored test numbers are of another number or size"),
-        ({"limit": 10**6}, "the stored validation numbers are of another number or size"),
+        ({"n_test": 10**12}, "the stored test numbers must have the shape"),
+        ({"limit": 10**6}, "the stored validation numbers must have the shape"),
         ({"seed": 1}, "the stored validation and test numbers are not those that the task's"),
     ):
         changed = {**about, "params": {**about["params"], **changes}}

@@ -351,10 +351,10 @@ def test_several_remainders_are_learned(tmp_path):
 @pytest.mark.parametrize("variant", recipes.variants(37))
 def test_every_recipe_is_a_training_that_fits_its_task(variant):
     for p in recipes.SIZES:
-        task, model, training = recipes.variant(variant, seed=1, p=p)
+        task, model, training = recipes.variant(p, variant, seed=1)
         assert task.n_classes == tuple(tasks.primes_below(p)) and task.params["seed"] == 1
         assert model.for_task(task).d_vocab_out == sum(task.n_classes) and training.steps >= 2000
-    published = recipes.variant("as published", p=113)
+    published = recipes.variant(113, "as published")
     assert (published.model.d_model, published.train.lr, published.task.params["frac_train"]) == (
         256,
         3e-4,
@@ -364,6 +364,6 @@ def test_every_recipe_is_a_training_that_fits_its_task(variant):
 
 def test_recipes_that_are_not_there():
     with pytest.raises(ValueError, match="variant must be one of .*'masked'.*, got 'mask'"):
-        recipes.variant("mask")
+        recipes.variant(name="mask")
     with pytest.raises(ValueError, match=r"p must be one of \[37, 53, 113\], got 59"):
-        recipes.variant(p=59)
+        recipes.variant(59)

@@ -480,8 +480,8 @@ def test_workers_agree_what_it_is_about(tmp_path):
     assert len(sweep(tmp_path, 2, about={"betas": [0.9, 0.98], "steps": 4}).trials) == 2
     with pytest.raises(
         ValueError,
-        match=r"another one \(of = None there, 'p' here, steps = 4 there, 5 here\); take another "
-        r"name",
+        match=r"there with other settings \(of = None there, 'p' here, steps = 4 there, 5 here\); "
+        r"take another name",
     ):
         sweep(tmp_path, 3, about={"steps": 5, "betas": (0.9, 0.98), "of": "p"})
 
@@ -632,7 +632,7 @@ def test_another_worker_must_say_the_same(shell, tmp_path):
     assert (code, out) == (
         2,
         "",
-    ) and "study 'sweep' is another one (task.p = 5 there, 7 here); take another name" in err
+    ) and "study 'sweep' is there with other settings (task.p = 5 there, 7 here); take" in err
 
 
 def test_ctrl_c_in_a_shell(shell, tmp_path, monkeypatch):

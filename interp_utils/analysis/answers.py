@@ -190,7 +190,9 @@ def selected(
     _check_tensor(logits, "logits", "model.logits")
     check_mask(mask)
     rows = logits.flatten(0, -2)
-    lengths = [len(rows), len(labels), *([] if mask is None else [len(mask)])]
+    lengths = [len(rows), len(labels)]
+    if mask is not None:
+        lengths.append(len(mask))
     if len(set(lengths)) > 1:
         raise ValueError(
             "logits, labels and mask must have one row per input, got "

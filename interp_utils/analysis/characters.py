@@ -127,7 +127,10 @@ def _check_characters(chi: Tensor, d: Tensor, n: int) -> None:
     }
     for theorem, error in errors.items():
         if not error < TOLERANCE:
-            raise ArithmeticError(f"characters: that {theorem} fails by {error:.1e}")
+            raise ArithmeticError(
+                f"in the character table of a group, {theorem}; in this one that is off by "
+                f"{error:.1e}: check that the multiplication table is a group's"
+            )
 
 
 def _order(profiles: Tensor, dimensions: Tensor) -> Tensor:

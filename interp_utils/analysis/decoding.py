@@ -23,8 +23,13 @@ def free_running(
     does it. Raises ValueError for an input that is asked nothing.
     """
     asked = asked.cpu()
-    if not asked.any(1).all():
-        raise ValueError(f"{int((~asked.any(1)).sum())} inputs are asked nothing")
+    silent = ~asked.any(1)
+    if silent.any():
+        raise ValueError(
+            f"every input must be asked at least one token, got {int(silent.sum())} of "
+            f"{len(silent)} inputs that are asked none: leave them out, or mark a position of each "
+            "in `asked`"
+        )
     rows, place = torch.arange(len(tokens)), torch.arange(tokens.shape[1])
     first = asked.long().argmax(1)
     after = (place > first[:, None]).to(tokens.device)

@@ -63,6 +63,9 @@ def order_by_coset(group: Group, family: int) -> Int[Tensor, "g"]:
     cosets is a staircase. Raises ValueError for a group without families.
     """
     if group.families is None:
-        raise ValueError("this group has no subgroup whose cosets were listed")
+        raise ValueError(
+            f"expected a group whose cosets were listed, got one of {len(group.table)} elements "
+            "without a subgroup of a listed index: describe it with a larger largest_index"
+        )
     cells = group.families.basis[:, group.families.cells == family]
     return torch.argsort(cells.abs().argmax(1), stable=True)

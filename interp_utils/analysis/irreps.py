@@ -55,7 +55,10 @@ def _check(rho: Tensor, table: Tensor, character: Tensor) -> None:
     }
     for theorem, error in errors.items():
         if not error < TOLERANCE:
-            raise ArithmeticError(f"explicit irrep: that {theorem} fails by {error:.1e}")
+            raise ArithmeticError(
+                f"for the matrices of an irrep, {theorem}; for these that is off by {error:.1e}: "
+                "check that `table` and `irreps` are of one group"
+            )
 
 
 @exactly
@@ -170,7 +173,10 @@ class Nearest(NamedTuple):
 def nearest_line(vectors: Float[Tensor, "n d"], lines: Lines) -> Nearest:
     """beta = max over lines of cos^2. Raises ValueError for an irrep without special lines."""
     if len(lines.vectors) == 0:
-        raise ValueError("this irrep has no special line")
+        raise ValueError(
+            f"expected an irrep with special lines, got one of {lines.vectors.shape[1]} dimensions "
+            "that has none: choose one whose `lines.vectors` are not empty"
+        )
     units = vectors / vectors.norm(dim=1, keepdim=True)
     beta, line = (units @ lines.vectors.T).square().max(1)
     return Nearest(line, beta)

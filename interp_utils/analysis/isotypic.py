@@ -30,10 +30,15 @@ def bases(
 ) -> tuple[Float[Tensor, "g component"], Int[Tensor, "component"]]:
     """An orthonormal basis of the functions on the group, and the irrep of each of its columns."""
     columns = []
-    for projector, rank in zip(projectors(table, irreps), irreps.ranks.tolist(), strict=True):
+    each = zip(irreps.names, projectors(table, irreps), irreps.ranks.tolist(), strict=True)
+    for name, projector, rank in each:
         values, vectors = torch.linalg.eigh(projector)
         if (values[-rank:] - 1).abs().max() > TOLERANCE:
-            raise ArithmeticError(f"a projector has no {rank} eigenvalues 1")
+            raise ArithmeticError(
+                f"the projector on {name} must have {rank} eigenvalues of 1, got "
+                f"{[round(value, 6) for value in values[-rank:].tolist()[:8]]}: check that `table` "
+                "and `irreps` are of one group"
+            )
         columns.append(vectors[:, -rank:])
     return torch.cat(columns, 1), torch.arange(len(irreps.names)).repeat_interleave(irreps.ranks)
 

@@ -12,6 +12,8 @@ from interp_utils.group_tables import check_table, element_orders, group_table, 
 from interp_utils.precision import exactly
 
 CosetSide = Literal["left", "right"]
+# By order: a group that is not cyclic and has another name than D5, D6, ...
+OTHER_NAMES = {4: "D2", 6: "S3", 8: "Q8", 12: "A4", 24: "S4", 60: "A5", 120: "S5"}
 
 
 @exactly
@@ -95,12 +97,11 @@ def subgroup_name(table: Int[Tensor, "g g"], subgroup: Bool[Tensor, "g"]) -> str
     elements = subgroup.nonzero().flatten()
     profile = _profile(element_orders(table)[elements])
     order = len(elements)
-    names = [f"C{order}", *([f"D{order // 2}"] if order % 2 == 0 and order > 4 else [])]
-    names += {4: ["D2"], 8: ["Q8"], 12: ["A4"], 24: ["S4"], 60: ["A5"], 6: ["S3"], 120: ["S5"]}.get(
-        order, []
-    )
-    if order == 6:
-        names = ["C6", "S3"]
+    names = [f"C{order}"]
+    if order % 2 == 0 and order > 6:
+        names.append(f"D{order // 2}")
+    if order in OTHER_NAMES:
+        names.append(OTHER_NAMES[order])
     for name in names:
         kind = group_table("C2xC2" if name == "D2" else name)
         if _profile(element_orders(kind)) == profile:

@@ -35,7 +35,10 @@ def add_tasks(
     own: MODULE:FUNCTION of a user's own task.
     """
     of = command.add_subparsers(dest="task", metavar="TASK", required=True, title="tasks")
-    for name in [*constructors.constructors(), *([] if own is None else [own])]:
+    names = list(constructors.constructors())
+    if own is not None:
+        names.append(own)
+    for name in names:
         about = constructors.summary(constructors.constructor(name))
         task = of.add_parser(
             name,

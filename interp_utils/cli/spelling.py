@@ -73,7 +73,8 @@ def spell_hint(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
     if get_origin(hint) in TUPLES:
-        return ",".join(
-            [*map(spell_hint, _items(hint, 1)), *(["..."] if _any_length(hint) else [])]
-        )
+        items = list(map(spell_hint, _items(hint, 1)))
+        if _any_length(hint):
+            items.append("...")
+        return ",".join(items)
     return "none" if hint is NoneType else hint.__name__

@@ -43,7 +43,10 @@ class FamilyConfig(Config):
         """The same configuration with the sizes that the task requires. Raises ValueError where the
         configuration has other sizes.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define for_task(task), which returns the configuration "
+            "with the task's sizes"
+        )
 
     def _sized(self: C, task: AnyTask) -> C:
         """`for_task` of a family whose sizes are n_ctx, d_vocab and d_vocab_out."""

@@ -52,8 +52,14 @@ def recipes() -> dict[str, Recipe]:
 
 def every_study() -> dict[str, Study]:
     """Every study of every experiment by its name. Raises ValueError where two share one."""
-    every_one = [study for experiment in every().values() for study in experiment.studies]
-    found = {study.name: study for study in every_one}
-    if len(found) < len(every_one):
-        raise ValueError("a study's name is its folder, and two share one")
+    found: dict[str, Study] = {}
+    owners: dict[str, str] = {}
+    for experiment in every().values():
+        for study in experiment.studies:
+            if study.name in found:
+                raise ValueError(
+                    f"a study's name is its folder, and two studies have the name {study.name!r}, "
+                    f"one of {owners[study.name]} and one of {experiment.name}: rename one"
+                )
+            found[study.name], owners[study.name] = study, experiment.name
     return found

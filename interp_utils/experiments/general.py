@@ -26,7 +26,7 @@ def row(run: Run, device: Device = None) -> Row:
 def history(
     run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
-    """The same numbers at every snapshot: one row each."""
+    """The numbers of `row` at every snapshot, one row each."""
     import pandas as pd
 
     chosen = run.steps if steps is None else steps

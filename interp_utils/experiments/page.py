@@ -40,12 +40,11 @@ def section(experiment: Experiment, rows: Rows) -> list[str]:
     """An experiment's part of the page: introduction, claims, findings, and its own table."""
     beside = [experiment.beside(row) for row in rows.values()]
     columns = list(dict.fromkeys(name for name in beside if name is not None))
-    published = ["claim", "source", "the source says"]
     lines = [f"## {experiment.title}", "", *experiment.intro(rows), ""]
-    lines += _claims(experiment, experiment.claims, rows, columns, published)
+    lines += _claims(experiment, experiment.claims, rows, columns, published=True)
     if experiment.own:
         lines += ["", OWN, ""]
-        lines += _claims(experiment, experiment.own, rows, columns, ["finding"])
+        lines += _claims(experiment, experiment.own, rows, columns, published=False)
     return [*lines, "", *experiment.table(rows), ""]
 
 
@@ -54,8 +53,10 @@ def _claims(
     claims: Sequence[Claim],
     rows: Rows,
     columns: Sequence[str],
-    first: Sequence[str],
+    *,
+    published: bool,
 ) -> list[str]:
+    first = ["claim", "source", "the source says"] if published else ["finding"]
     titles = [*first, "measured", "rule", "tolerance", "runs", "verdict", *columns, "notebook"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for claim in claims:
@@ -66,7 +67,7 @@ def _claims(
             _tally(claim, [row for row in about if experiment.beside(row) == name])
             for name in columns
         ]
-        said = [claim.text, claim.source, claim.says][: len(first)]
+        said = [claim.text, claim.source, claim.says] if published else [claim.text]
         cells = [
             *said,
             f"{claim.measure}: {found.measured}",

@@ -93,7 +93,7 @@ class Study:
         return self.stored(docs)
 
     def table(self, docs: Path) -> pd.DataFrame:
-        """The same as a table."""
+        """The rows as a table, in the order in which they stand."""
         import pandas as pd
 
         return pd.DataFrame(list(self.rows(docs).values()))

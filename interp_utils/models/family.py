@@ -118,7 +118,9 @@ class Family(ABC):
         """A function from weights with a leading member axis to the logits of each member's own
         tokens, or of its `rows` of them, Int "member k".
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} lets check_members pass, so it must define members_logits_fn"
+        )
 
     def has_similarities(self, config: Any) -> bool:
         """Whether logits are similarities, from -1 to 1, with a code of each class."""
@@ -149,7 +151,9 @@ class Family(ABC):
 
     def floats_per_input(self, config: Any) -> int:
         """About how many numbers the forward of many models holds at once for one input."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} lets check_members pass, so it must define floats_per_input"
+        )
 
 
 def family_named(name: Any) -> Family:

@@ -44,7 +44,10 @@ def require_model_and_task(model: Any, task: Any) -> None:
             f"expected the model's task, e.g. tasks.modular_addition(p), got {type(task).__name__}"
         )
     if next(model.parameters()).is_meta:
-        raise ValueError("this model is on the device meta, where weights have no values")
+        raise ValueError(
+            "this model is on the device meta, where weights have no values: load its weights "
+            "on another device, e.g. by models.from_weights"
+        )
 
 
 def require_fit(model: nn.Module, task: Task | Sequences) -> None:

@@ -63,7 +63,10 @@ def answer_map(
     trained = metrics[metrics["step"] > 0].reset_index(drop=True)
     columns = [name for name in metrics if name.startswith(f"{measure}/")]
     if not columns:
-        raise ValueError(f"these metrics have no columns {measure}/...")
+        raise ValueError(
+            f"these metrics have no columns {measure}/..., one for each answer, but only "
+            f"{', '.join(map(str, metrics))}: pass the metrics of a run with several answers"
+        )
     answers = [name.removeprefix(f"{measure}/") for name in columns]
     steps = [f"{step:,}" for step in trained["step"]]
     fig = new_figure()

@@ -90,7 +90,10 @@ def _by_step(
             f"steps must be different whole numbers of at least 0, got {(wrong or steps)[:8]}"
         )
     if not steps or len(steps) != len(checkpoints):
-        raise ValueError(f"there are {len(checkpoints)} checkpoints and {len(steps)} steps")
+        raise ValueError(
+            f"expected a step for each checkpoint, and at least one of them, got "
+            f"{len(checkpoints)} checkpoints and {len(steps)} steps: pass them as {{step: weights}}"
+        )
     return dict(zip(steps, checkpoints, strict=True))
 
 

@@ -80,8 +80,8 @@ def open_study(
                 for key in different
             )
             raise ValueError(
-                f"study {name!r} is another one ({changes}); take another name: runs of the same "
-                "settings are found again"
+                f"study {name!r} is there with other settings ({changes}); take another name: "
+                "runs of the same settings are found again"
             )
     for key in here.keys() - there.keys():
         study.set_user_attr(key, here[key])

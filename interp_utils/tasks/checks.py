@@ -75,7 +75,9 @@ def check_answers(task: Task) -> None:
             f"n_classes must have one entry per answer: {n_answers} columns of labels, "
             f"{len(task.n_classes)} entries"
         )
-    weights = (1.0,) * n_answers if task.weights is None else task.weights
+    weights = task.weights
+    if weights is None:
+        weights = [1.0 for _ in range(n_answers)]
     finite = all(0 <= weight < math.inf for weight in weights)
     if len(weights) != n_answers or not finite or not any(weights):
         raise ValueError(
@@ -140,7 +142,11 @@ def cells(task: Task) -> Int[Tensor, "n"]:
 def check_operation(task: Task) -> None:
     operation = task.operation
     if len(task.operands) != 2 or task.labels.ndim != 1:
-        raise ValueError("an operation needs two operands and one answer; this task has others")
+        raise ValueError(
+            "an operation needs two operands and one answer, got "
+            f"{len(task.operands)} operands and labels of the shape {tuple(task.labels.shape)}: "
+            "leave operation None for such a task"
+        )
     for name, size in (("u", task.grid[0]), ("v", task.grid[1])):
         values = getattr(operation, name)
         if values.dtype != torch.int64 or values.shape != (size,):

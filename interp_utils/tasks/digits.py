@@ -14,7 +14,8 @@ __all__ = ["from_digits", "n_digits", "to_digits"]
 @plain_numbers
 def n_digits(n: int, base: int) -> int:
     """How many digits n has in a base; 0 has one. Raises ValueError for a base below 2."""
-    if check_base(base) and (type(n) is not int or n < 0):
+    check_base(base)
+    if type(n) is not int or n < 0:
         raise ValueError(f"a number with digits must be an integer of at least 0, got {n!r}")
     count = 1
     while n >= base:

@@ -86,8 +86,12 @@ def require_sizes(
     Before anything is drawn: a description that is not theirs may ask for any number of any size.
     """
     for name, shape in sizes.items():
-        if tuple(tensors[name].shape) != shape:
-            raise ValueError(f"the stored {name} {of} are of another number or size")
+        found = tuple(tensors[name].shape)
+        if found != shape:
+            raise ValueError(
+                f"the stored {name} {of} must have the shape {shape} by the task's description, "
+                f"got {found}: restore them with the description that was stored beside them"
+            )
 
 
 def require_stored(task: S, tensors: Mapping[str, Tensor], of: str) -> S:

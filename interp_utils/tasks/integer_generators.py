@@ -40,13 +40,14 @@ class Catalogue:
     rule: np.ndarray
 
     def told(self, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Kind and variety of sequences "n terms" plus any constants. Raises ValueError for one
-        that is not here.
+        """The kind and the variety of each sequence "n terms", whatever constant was added to it.
+        Raises ValueError where the catalogue has no such sequence.
         """
         known, order = self._digests
         asked = digests(terms - terms.min(1, keepdims=True))
         ranks = np.searchsorted(known, asked).clip(max=len(known) - 1)
-        if (stranger := known[ranks] != asked).any():
+        stranger = known[ranks] != asked
+        if stranger.any():
             raise ValueError(f"no generator makes {terms[stranger][0].tolist()}")
         return self.kind[order[ranks]], self.variety[order[ranks]]
 

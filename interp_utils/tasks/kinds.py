@@ -35,14 +35,21 @@ class Restorable:
             KINDS[cls.kind] = cls
 
     def about(self) -> dict[str, Any]:
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define about(), which returns the description to store"
+        )
 
     def tensors(self) -> dict[str, Tensor]:
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} must define tensors(), which returns the tensors to store"
+        )
 
     @classmethod
     def restore(cls, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Restorable:
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{cls.__name__} must define the class method restore(about, tensors), which returns "
+            "the stored task"
+        )
 
 
 def kind_of(about: Mapping[str, Any]) -> type[Restorable]:

@@ -82,9 +82,14 @@ class Spelling:
         have.
         """
         if self.separators:
-            raise ValueError("without zeros in front a place has no position of its own")
+            raise ValueError(
+                "with separators, numbers have no zeros in front, and a place has no position of "
+                "its own: take a task without separators"
+            )
         if not 0 <= place < self.width:
-            raise ValueError(f"numbers of {self.width} digits have places 0 .. {self.width - 1}")
+            raise ValueError(
+                f"numbers of {self.width} digits have places 0 .. {self.width - 1}, got {place}"
+            )
         return self.width - 1 - place, 2 * self.width - 1 - place
 
     def operands(self, sequences: Sequences) -> tuple[Int[Tensor, "n"], Int[Tensor, "n"]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -32,8 +32,11 @@ class _TorchAdam:
         self.weights = weights
         decayed = [weight for name, weight in weights.items() if name not in undecayed]
         others = [weight for name, weight in weights.items() if name in undecayed]
+        groups: list[dict[str, Any]] = [{"params": decayed}]
+        if others:
+            groups.append({"params": others, "weight_decay": 0.0})
         self.optimizer = self.kind(
-            [{"params": decayed}, *([{"params": others, "weight_decay": 0.0}] if others else [])],
+            groups,
             lr=config.lr,
             betas=config.betas,
             eps=config.eps,

@@ -90,5 +90,9 @@ def _number(group: Mapping[str, Tensor] | None, name: str, missing: float) -> fl
     if group is None:
         return missing
     if group.keys() != {name} or group[name].numel() != 1:
-        raise ValueError(f"{name} is not one number")
+        shapes = {key: tuple(value.shape) for key, value in group.items()}
+        raise ValueError(
+            f"the stored state must have one number {name!r} here, got tensors of the shapes "
+            f"{shapes}: the run's state is damaged, so train it again in a new folder"
+        )
     return group[name].item()

@@ -32,7 +32,7 @@ class Parts(NamedTuple):
 
 
 def parts(model: CachedModel) -> Parts:
-    """Of a model of one simplified block, whose answer is read at the last position."""
+    """The parts of the mixing in a model of one simplified block, read at the last position."""
     softmax = model.activation("softmax", 0)
     usual = softmax.mean((0, 1)).expand_as(softmax)
     uniform = torch.full_like(softmax, 1 / softmax.shape[-1])

@@ -62,7 +62,7 @@ def primes(arm: str, seed: int = 0, task: str = "primes") -> Recipe:
     return Recipe(tasks.prime_rows, ARMS[arm], training, ships=False).seeded(seed)
 
 
-def recipe(task: str, arm: str, seed: int) -> Recipe:
+def recipe(arm: str, seed: int, task: str) -> Recipe:
     return {"addition": addition, "primes": primes}[task](arm, seed)
 
 

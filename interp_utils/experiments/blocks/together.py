@@ -137,7 +137,8 @@ def _of_courses(courses: Sequence[Row]) -> Row:
     step, and by how many nats the loss on training pairs would be higher without each part of the
     mixing; the same at the end; and the gains at the end.
     """
-    begun = [(course, place) for course in courses if (place := _begun(course)) is not None]
+    places = [(course, _begun(course)) for course in courses]
+    begun = [(course, place) for course, place in places if place is not None]
     ends = [(course, -1) for course in courses]
     first = [_costs(course, place) for course, place in begun]
     return {

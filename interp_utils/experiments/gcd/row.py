@@ -84,7 +84,7 @@ def measured(run: Run, step: int | None = None, device: Device = None) -> Row:
 def history(
     run: Run, steps: Sequence[int] | None = None, device: Device = None, progress: bool = True
 ) -> pd.DataFrame:
-    """The same at every snapshot: one row each."""
+    """The numbers of `measured` at every snapshot, one row each."""
     import pandas as pd
 
     chosen = run.steps if steps is None else steps
@@ -96,9 +96,11 @@ def history(
 
 
 def course(log: pd.DataFrame) -> Row:
-    """By the log. "validation over training": for each accuracy of `LEVELS` that both reach to
-    stay, the step from which validation pairs do over the one from which training pairs do, after
-    a running median over 5 rows. Grokking is a ratio of 5 and more (`milestones.generalisation`).
+    """What the log says: the last training loss, the last validation loss over the lowest, whether
+    the run groks, and "validation over training". This has a ratio for each accuracy of `LEVELS`
+    that both validation and training pairs reach to stay, after a running median over 5 rows: the
+    step from which validation pairs do, over the step from which training pairs do. Grokking is a
+    ratio of 5 and more (`milestones.generalisation`).
     """
     columns = ["train_accuracy", "validation_accuracy"]
     smooth = log.copy()

@@ -194,9 +194,9 @@ def at_first(run: Run, group: Group, keys: Sequence[int]) -> Row:
 
 def history(
     run: Run,
+    steps: Sequence[int] | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
-    steps: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """All readings at every snapshot, one row per step, with the last model's key irreps."""
     import pandas as pd

@@ -54,6 +54,10 @@ def of_architectures(rows: Sequence[Row], usual: Sequence[Row]) -> Row:
     }
     of_p = {value: median_step(found) for (varied, value), found in own.items() if varied == "p"}
     of_p[P] = as_usual
+    of_keys = {
+        f"{varied} {value}": [row["key frequencies"] for row in found if row["key frequencies"]]
+        for (varied, value), found in own.items()
+    }
     return {
         "phases": {f"{varied} {value}": spelt(found) for (varied, value), found in own.items()},
         "steps": {
@@ -71,8 +75,6 @@ def of_architectures(rows: Sequence[Row], usual: Sequence[Row]) -> Row:
         },
         "steps by p": [[p, of_p[p]] for p in sorted(of_p) if of_p[p] < math.inf],
         "key frequencies": {
-            f"{varied} {value}": statistics.median(found_keys)
-            for (varied, value), found in own.items()
-            if (found_keys := [r["key frequencies"] for r in found if r["key frequencies"]])
+            name: statistics.median(numbers) for name, numbers in of_keys.items() if numbers
         },
     }

@@ -88,7 +88,7 @@ def of_hysteresis(rows: Sequence[Row], from_initial: Sequence[Row]) -> Row:
 
 
 def of_kept(rows: Sequence[Row]) -> Row:
-    """Of the run at the published settings, trained on without weight decay."""
+    """What becomes of the run at the published settings when it is trained on without decay."""
     return {
         "test accuracy of the main run, least": min(min(row["test accuracies"]) for row in rows),
         "test loss of the main run at the end": max(row["test loss"] for row in rows),
@@ -96,7 +96,7 @@ def of_kept(rows: Sequence[Row]) -> Row:
 
 
 def ratio(one: Number | None, other: Number | None) -> float | None:
-    """None where a step was censored, or a share not reached."""
+    """One over the other; None where a step was censored, or a share was not reached."""
     if one is None or other is None or not one < math.inf or not other < math.inf:
         return None
     return one / other

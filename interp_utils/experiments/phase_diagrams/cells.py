@@ -23,20 +23,21 @@ def cells(rows: Iterable[Row], *names: str) -> Cells:
 
 
 def phase(row: Row) -> LearningPhase:
-    """With the step at which it first memorised: large steps make train accuracy fall again for a
-    moment, now and then, and the step from which it stays is that of the last such moment.
+    """The learning phase of a training, from the step at which it first memorised. The step from
+    which train accuracy stays would not do: large steps make it fall again for a moment, now and
+    then, and it stays only after the last such moment.
     """
     return learning_phase(row["memorised first"], row["generalised"])
 
 
 def usual_phase(rows: Sequence[Row]) -> LearningPhase:
-    """That of most trainings; of as many, the earlier of `LEARNING_PHASES`."""
+    """The phase of most trainings; where several have as many, the first in `LEARNING_PHASES`."""
     counts = Counter(phase(row) for row in rows)
     return max(LEARNING_PHASES, key=lambda name: (counts[name], -LEARNING_PHASES.index(name)))
 
 
 def spelt(rows: Sequence[Row]) -> str:
-    """All of them: "grokking", or "2 grokking, 1 memorisation"."""
+    """The phases of all trainings in words: "grokking", or "2 grokking, 1 memorisation"."""
     counts = Counter(phase(row) for row in rows)
     named = [(counts[name], name) for name in reversed(LEARNING_PHASES) if counts[name]]
     return named[0][1] if len(named) == 1 else ", ".join(f"{n} {name}" for n, name in named)

@@ -24,9 +24,9 @@ def weights(run: Run) -> Row:
 
 
 def circuit(run: Run) -> Row:
-    """The same, and where the label is a sum in coordinates that name everything once, the number
-    of key frequencies and the share of the logits' variance in their cosines; None where not, or
-    where there are no key frequencies.
+    """What `weights` returns, the number of key frequencies, and the share of the logits' variance
+    in their cosines. These two are None where the label is no sum in coordinates that name
+    everything once, or where there are no key frequencies.
     """
     none = {"key frequencies": None, "logit variance explained": None}
     try:
@@ -39,7 +39,7 @@ def circuit(run: Run) -> Row:
 
 
 def course(run: Run) -> Row:
-    """The same, and test accuracy at about fifty of the logged steps."""
+    """What `weights` returns, and the test accuracy at about fifty of the logged steps."""
     log = run.metrics.iloc[:: max(len(run.metrics) // 50, 1)]
     accuracies = [round(value, 4) for value in log["test_accuracy"]]
     return weights(run) | {"steps": log["step"].tolist(), "test accuracies": accuracies}

@@ -19,7 +19,8 @@ def is_no_sum(task: Task) -> bool:
     columns alike, whose rows differ in their values, is no such sum. False where this does not
     tell, and where a and b have not all p values: a / b and a b are sums mod p - 1 but for 0.
     """
-    if task.grid != (task.n_classes[0],) * 2:
+    p = task.n_classes[0]
+    if task.grid != (p, p):
         return False
     table = task.labels.view(task.grid)
     rows_alike = (table.sort(1).values == table[0].sort().values).all()

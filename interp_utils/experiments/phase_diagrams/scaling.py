@@ -35,11 +35,16 @@ def power_law(x: Columns, y: Sequence[Number], seed: int = 0) -> PowerLaw:
     """
     table = np.array([*x.values(), y], dtype=float)
     if (table <= 0).any():
-        raise ValueError("a power law is of numbers above zero")
+        raise ValueError(
+            f"a power law is of numbers above zero, got {table.min():g}: leave that training out"
+        )
     *logs, log_y = np.log(table)
     columns = np.stack([np.ones(len(log_y)), *logs], 1)
     if not _told_apart(columns):
-        raise ValueError(f"these trainings do not tell apart what each of {list(x)} does")
+        raise ValueError(
+            f"the exponents of {', '.join(x)} cannot be told apart by these {len(log_y)} "
+            "trainings: add some in which only one of these differs"
+        )
     fit = _fitted(columns, log_y)
     draw = np.random.RandomState(seed)
     drawn = [draw.randint(len(log_y), size=len(log_y)) for _ in range(RESAMPLES)]

@@ -107,7 +107,9 @@ def in_spikes(config: PhasorConfig, weights: Mapping[str, Tensor], task: Task) -
 
 
 def with_less_leak(config: PhasorConfig, weights: Mapping[str, Tensor], task: Task) -> Row:
-    """The same agreement in the last of many cycles of resonators that forget a quarter as fast."""
+    """The share of a few inputs that have the same answer in spikes as in static execution, in the
+    last of many cycles of resonators that forget a quarter as fast.
+    """
     tokens = task.tokens[sample(len(task), FEW)]
     static, (_, of_each) = _answers(config, weights, tokens, LONG, PATIENT)
     return {"agreement, a quarter of the leak": (of_each[-1] == static).double().mean().item()}

@@ -34,19 +34,19 @@ class Stream(NamedTuple):
     mask: Bool[Tensor, "n"]
 
     def only(self, which: Bool[Tensor, "n"]) -> Stream:
-        """Of some inputs alone."""
+        """The stream of some inputs alone."""
         of_inputs = (self.streams[which], self.numbers[which], self.prime[which])
         return Stream(*of_inputs, self.W_U, self.b_U, self.mask[which])
 
     def margins(self, streams: Float[Tensor, "n d_model"]) -> Float[Tensor, "n answer"]:
-        """Log odds of a prime, with these streams in place of the model's."""
+        """The log odds of a prime, with these streams in place of the model's."""
         logits = (streams @ self.W_U + self.b_U).unflatten(1, (-1, 2))
         return logits[..., 1] - logits[..., 0]
 
 
 def stream(run: Run, device: Device = None, trained: bool = True) -> Stream:
-    """mask: the training inputs; of fresh numbers, of which none is one, half of the test numbers.
-    trained: False for the initial weights.
+    """The stream of a run at its last snapshot, or at its initial weights where trained is False.
+    Its mask marks the training inputs, or half of the test numbers where numbers are drawn afresh.
     """
     config, task = run.config.model, run.task
     weights = run.weights() if trained else models.initial_weights(config)
@@ -105,7 +105,7 @@ def without(own: Stream, which: Bool[Tensor, "n"]) -> Float[Tensor, "n d_model"]
 
 
 def shuffles(which: Bool[Tensor, "n"]) -> list[Bool[Tensor, "n"]]:
-    """As many numbers at random, `SHUFFLES` times."""
+    """Marks as many numbers as `which` does, but at random; `SHUFFLES` such masks."""
     generator = torch.Generator().manual_seed(0)
     orders = (torch.randperm(len(which), generator=generator) for _ in range(SHUFFLES))
     return [which[order] for order in orders]
@@ -117,7 +117,10 @@ def called_prime(own: Stream, streams: Float[Tensor, "n d_model"]) -> dict[str, 
     among all. Raises ValueError for inputs of several numbers.
     """
     if own.prime.shape[1] > 1:
-        raise ValueError(f"an input must be one number, these are of {own.prime.shape[1]}")
+        raise ValueError(
+            f"every input must be one number, got inputs of {own.prime.shape[1]} numbers: take a "
+            "run on single numbers, as of tasks.primality"
+        )
     share = own.prime[own.mask].double().mean()
     said = own.margins(streams)[:, 0] > (share / (1 - share)).log()
     prime, rest = own.prime[:, 0], ~own.mask
@@ -143,6 +146,6 @@ def by_answers(
 
 
 def auc(own: Stream, streams: Tensor) -> float:
-    """Of the inputs that the probe was not fitted on."""
+    """The AUC of the log odds, over the inputs that the probe was not fitted on."""
     rest = ~own.mask
     return sieves.auc(own.margins(streams)[rest].flatten(), own.prime[rest].flatten())

@@ -46,7 +46,9 @@ def digits(base: int, seed: int = 0, n: int = N) -> Recipe:
 
 
 def decayed(base: int, seed: int = 0) -> Recipe:
-    """The same for twice as long, with a weight decay with which modular addition groks."""
+    """The training of `digits`, twice as long, with a weight decay with which modular addition
+    groks.
+    """
     recipe = digits(base, seed)
     return replace(recipe, train=replace(recipe.train, steps=2 * QUICK.steps, weight_decay=1.0))
 

@@ -48,7 +48,7 @@ def row(run: Run, device: Device = None) -> Row:
     alone (primes are denser among small numbers). Then `probing.row` of digits, or `untrained.row`
     of tokens.
     """
-    found = scored(run, device)
+    found = scored(run, device=device)
     numbers, prime, mask = found.numbers, found.prime, found.mask
     tried = sieves_of(run.task.base)
     rungs = sieves.ladder(numbers, prime, tried, mask=mask)
@@ -79,13 +79,15 @@ def row(run: Run, device: Device = None) -> Row:
 
 
 def sieves_of(base: int | None) -> list[tuple[int, ...]]:
-    """Those of odd numbers, and those whose divisors show in the digits."""
+    """The sieves of odd numbers, and those whose divisors show in the digits."""
     shown = [] if base is None else sieves.sieves_of_base(base)
     return list(dict.fromkeys([*sieves.LADDER, *shown]))
 
 
-def scored(run: Run, device: Device = None, step: int | None = None) -> Scored:
-    """By the weights of a snapshot, default the last. A row of four numbers is four of them."""
+def scored(run: Run, step: int | None = None, device: Device = None) -> Scored:
+    """Every number with the logits that a snapshot gives it, by default the last snapshot. An input
+    that is a row of four numbers gives four of them.
+    """
     task, model = run.task, run.model(step, device)
     if isinstance(task, FreshPrimality):
         logits = CachedModel(model, task.test).logits[:, -1].cpu()

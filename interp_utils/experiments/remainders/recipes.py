@@ -70,7 +70,7 @@ def variants(p: int) -> dict[str, Recipe]:
     }
 
 
-def variant(name: str = "all", seed: int = 0, p: int = 53) -> Recipe:
+def variant(p: int = 53, name: str = "all", seed: int = 0) -> Recipe:
     """One of `variants`. Raises ValueError for an unknown name."""
     named = variants(p)
     if name not in named:
@@ -91,7 +91,7 @@ def run_name(p: int, name: str, seed: int) -> str:
 
 
 RECIPES = {
-    run_name(p, name, seed): variant(name, seed, p)
+    run_name(p, name, seed): variant(p, name, seed)
     for p, seeds in SEEDS.items()
     for name in seeds
     for seed in range(seeds[name])

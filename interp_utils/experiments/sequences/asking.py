@@ -44,10 +44,10 @@ def sample(
     drawn = [task.drawings[part].sequences(random, asked) for part in parts]
     terms = torch.from_numpy(np.concatenate(drawn))
     kind, variety = task.told(terms)
-    labels = [
-        f"{NAMED[name]} {of}" if (name := SEQUENCE_KINDS[k]) in NAMED else name
-        for k, of in zip(kind.tolist(), variety.tolist(), strict=True)
-    ]
+    labels = []
+    for k, of in zip(kind.tolist(), variety.tolist(), strict=True):
+        name = SEQUENCE_KINDS[k]
+        labels.append(f"{NAMED[name]} {of}" if name in NAMED else name)
     in_order = sorted(zip(kind.tolist(), labels, strict=True))
     names = tuple(dict.fromkeys(label for _, label in in_order))
     group = torch.tensor([names.index(label) for label in labels])

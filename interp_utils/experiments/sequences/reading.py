@@ -157,8 +157,12 @@ def without_attention(
     """The model whose heads of a layer give these pairs of positions no attention, and the others
     of each query as much more. Raises ValueError for a query without any other key.
     """
-    if pairs.all(1).any():
-        raise ValueError(f"query {int(pairs.all(1).nonzero()[0])} is left without a key")
+    emptied = pairs.all(1)
+    if emptied.any():
+        raise ValueError(
+            f"every query must keep a key, and query {int(emptied.nonzero()[0])} is left without "
+            "one: leave one of its pairs out of `pairs`"
+        )
     keeps = ~pairs.to(model.device)
 
     def edit(pattern: Tensor, hook: object) -> Tensor:
@@ -183,7 +187,10 @@ def as_many(
     """As many pairs at random among some. Raises ValueError where these are fewer."""
     there, n = among.nonzero(), int(pairs.sum())
     if n > len(there):
-        raise ValueError(f"there are {len(there)} pairs to draw from, and {n} to be drawn")
+        raise ValueError(
+            f"expected at least {n} pairs to draw from, as many as are to be drawn, got "
+            f"{len(there)}: pass more of them in `among`"
+        )
     chosen = there[random.permutation(len(there))[:n]]
     drawn = torch.zeros_like(pairs)
     drawn[chosen[:, 0], chosen[:, 1]] = True

@@ -85,7 +85,10 @@ def most_frequent(true: Int[Tensor, "n"]) -> float:
 def skill(accuracy: float, base: float) -> float:
     """(accuracy - base) / (1 - base). Raises ValueError for a base of 1: nothing can be learned."""
     if base == 1:
-        raise ValueError("one answer is always right: there is no skill to have")
+        raise ValueError(
+            "a skill needs a base below 1, got 1, where one answer is always right: take inputs "
+            "with several answers"
+        )
     return (accuracy - base) / (1 - base)
 
 
@@ -141,6 +144,10 @@ def confusion(
     without inputs.
     """
     counts = (true * n_classes + said).bincount(minlength=n_classes**2).view(n_classes, n_classes)
-    if not counts.sum(1).all():
-        raise ValueError("every class must have inputs")
+    empty = (counts.sum(1) == 0).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f"every class must have inputs, got none of the classes {empty[:8]}: take inputs of "
+            "every class, or number only the classes that occur"
+        )
     return devices.double(counts) / counts.sum(1, keepdim=True)

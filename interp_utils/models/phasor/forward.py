@@ -36,7 +36,11 @@ def weight_shapes(config: PhasorConfig) -> dict[str, tuple[int, ...]]:
 
 
 def trainable(config: PhasorConfig) -> list[str]:
-    kinds = {"W", *(["b"] if config.bias else []), *(["phase"] if config.trained_inputs else [])}
+    kinds = {"W"}
+    if config.bias:
+        kinds.add("b")
+    if config.trained_inputs:
+        kinds.add("phase")
     return [name for name in weight_shapes(config) if name.rpartition(".")[2] in kinds]
 
 

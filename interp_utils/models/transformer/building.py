@@ -142,7 +142,11 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     held = {id(place) for _, place, _ in _places(model, found)}
     others = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
     if others:
-        raise ValueError(f"this bridge has weights that have no name here: {', '.join(others[:3])}")
+        raise ValueError(
+            f"every weight of a bridge must have a name in HookedTransformer, got "
+            f"{len(others)} without one: {', '.join(others[:3])}; pass a bridge of a plain "
+            "transformer, or a HookedTransformer"
+        )
     return found
 
 
