@@ -3,7 +3,7 @@
 from interp_utils.experiments.addition import recipes as addition
 from interp_utils.experiments.base import Experiment
 from interp_utils.experiments.faster import about, claims, row, together
-from interp_utils.experiments.faster.recipes import P
+from interp_utils.experiments.faster.recipes import P, fast, smaller
 from interp_utils.experiments.faster.study import STUDY
 from interp_utils.experiments.general import history
 
@@ -11,7 +11,7 @@ EXPERIMENT = Experiment(
     name="faster",
     title="Grokking sooner",
     is_about=lambda run: False,  # its trainings are rows of a study, its runs modular addition's
-    recipes={},
+    recipes={"fast_p113_seed0": fast(), "fast_p53_seed0": smaller()},
     row=row.row,
     history=history,
     claims=claims.CLAIMS,

@@ -3,13 +3,14 @@
 from interp_utils.experiments import general
 from interp_utils.experiments.base import Experiment
 from interp_utils.experiments.phase_diagrams import about, claims, together
+from interp_utils.experiments.phase_diagrams.recipes import EXAMPLES
 from interp_utils.experiments.phase_diagrams.studies import STUDIES
 
 EXPERIMENT = Experiment(
     name="phase_diagrams",
     title="Phase diagrams",
     is_about=lambda run: False,  # its trainings ship as tables
-    recipes={},
+    recipes={f"phase_{name}": recipe for name, recipe in EXAMPLES.items()},
     row=general.row,
     history=general.history,
     claims=claims.CLAIMS,

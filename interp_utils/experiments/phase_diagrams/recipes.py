@@ -69,7 +69,17 @@ def addition(
         partial(tasks.modular_addition, P, frac_train=share, seed=seed),
         model(seed),
         training(steps, lr, weight_decay),
+        ships=False,
     )
+
+
+# One training of each phase (Liu et al. 2022), which notebook 14 shows.
+EXAMPLES = {
+    "memorisation": addition(weight_decay=0.25, share=0.3, steps=250),
+    "grokking": addition(weight_decay=0.5, share=0.5, steps=800),
+    "comprehension": addition(weight_decay=1.0, share=0.7, steps=300),
+    "confusion": addition(weight_decay=8.0, share=0.4, steps=200),
+}
 
 
 def waits(lr: float, weight_decay: float, longest: int) -> int:
