@@ -2,14 +2,17 @@
 listed and claimed with nothing else edited.
 """
 
+import dataclasses
 import json
 import sys
 import textwrap
 
 import pytest
 
-from interp_utils import Run, cli, experiments
+from interp_utils import ModelConfig, Run, TrainConfig, cli, experiments, fourier, tasks, train
+from interp_utils.cli import text
 from interp_utils.experiments import general, shipping
+from interp_utils.models.blocks import BlocksConfig
 
 DROPPED = '''
     """Differences."""
@@ -80,7 +83,7 @@ def test_an_experiment_is_a_folder(alone, shell, monkeypatch):
     code, measured, _ = shell("measure checkpoints/combinations_seed0")
     assert code == 0 and "linear_combination p=5 alpha=2 beta=3" in measured
     for name, value in general.row(Run.load("checkpoints/combinations_seed0")).items():
-        assert f"{name} " in measured and f"{value:.4g}" in measured
+        assert f"{name} " in measured and text.spell(value) in measured
 
     numbers = shipping.measure(alone / "checkpoints", alone / "docs", progress=False, workers=1)
     shipping.write(numbers, alone / "docs")
@@ -134,3 +137,31 @@ def test_what_ships_is_not_replaced(alone):
     before = (alone / "checkpoints" / name / "run.json").stat().st_mtime_ns
     shipping.ship(name, alone / "runs", alone / "checkpoints", progress=False)
     assert (alone / "checkpoints" / name / "run.json").stat().st_mtime_ns == before
+
+
+TWO_LAYERS = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32, n_layers=2)
+OTHERS = {
+    "two layers": (tasks.modular_addition(7, 0.6), TWO_LAYERS),
+    "normalization": (
+        tasks.group_composition("S3", 0.6),
+        dataclasses.replace(TWO_LAYERS, n_layers=1, normalization="LN"),
+    ),
+    "blocks on quotients": (
+        tasks.modular_quotient(7, 0.6),
+        BlocksConfig(d_model=16, n_heads=2, d_mlp=32),
+    ),
+}
+
+
+@pytest.mark.parametrize(("task", "model"), OTHERS.values(), ids=OTHERS)
+def test_what_no_experiment_can_measure_still_has_its_numbers(task, model, tmp_path):
+    """Losses of any model; and of sums, what the logits show."""
+    run = train(task, model, TrainConfig(steps=30, lr=1e-2), out=tmp_path, progress=False)
+    assert experiments.of(run) is None
+    found = general.row(run)
+    assert found["train loss"] == pytest.approx(run.metrics["train_loss"].iloc[-1], rel=1e-4)
+    of_sums = task.operation is not None
+    assert ("restricted loss" in found) == of_sums
+    if of_sums:
+        sums = run.cached().as_sums()
+        assert found["key frequencies"] == fourier.key_frequencies(sums.logits)

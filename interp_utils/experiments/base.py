@@ -10,12 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from interp_utils.configs import FamilyConfig, ModelConfig, TrainConfig
 from interp_utils.experiments.claims import Claim, Finding, Rows
 from interp_utils.experiments.rules import Row
 from interp_utils.runs.run import Run
 from interp_utils.sweeps import run_name
-from interp_utils.tasks import AnyTask
+from interp_utils.tasks import AnyTask, Task
 from interp_utils.training import train
 
 if TYPE_CHECKING:
@@ -142,8 +144,21 @@ class Experiment:
 
 
 def one_layer(run: Run) -> bool:
-    """Whether a run's model is a transformer of one layer of attention and MLP, as most claims
-    require.
+    """Whether a run's model is a transformer of one layer of attention and MLP without
+    normalization, as most claims require.
     """
     model = run.config.model
-    return isinstance(model, ModelConfig) and model.n_layers == 1 and model.d_mlp is not None
+    if not isinstance(model, ModelConfig) or model.normalization is not None:
+        return False
+    return model.n_layers == 1 and model.d_mlp is not None
+
+
+def adds(run: Run) -> bool:
+    """Whether a run's task is a plain table of pairs (a, b) in the coordinates a and b, with a + b
+    as its label, or with a control's labels.
+    """
+    task = run.task
+    if type(task) is not Task or task.operation is None:
+        return False
+    n = torch.arange(task.operation.modulus)
+    return all(own.equal(n) for own in (task.operation.u, task.operation.v, task.operation.classes))

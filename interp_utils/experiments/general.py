@@ -1,8 +1,11 @@
-"""Losses and accuracies, which every run has, even one of no experiment."""
+"""Losses and accuracies, which every run has, even one of no experiment; and what logits of sums
+show, of any model.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +14,9 @@ from tqdm.auto import tqdm
 from interp_utils import devices
 from interp_utils.devices import Device
 from interp_utils.experiments.rules import Row
+from interp_utils.measures import trajectories
 from interp_utils.runs.run import Run
+from interp_utils.tasks import Task
 from interp_utils.training.objectives import objective
 
 if TYPE_CHECKING:
@@ -19,8 +24,15 @@ if TYPE_CHECKING:
 
 
 def row(run: Run, device: Device = None) -> Row:
-    """The numbers of the run's log, computed again from the weights of the last snapshot."""
-    return {"steps": run.step, **_measured(run, run.steps[-1], device)}
+    """The numbers of the run's log, computed again from the weights of the last snapshot; and of
+    labels that are sums, `trajectories.headline`, if there are key frequencies.
+    """
+    found = {"steps": run.step, **_measured(run, run.steps[-1], device)}
+    if not isinstance(run.task, Task) or run.task.operation is None or not run.task.split_known:
+        return found
+    with suppress(ValueError):
+        found |= trajectories.headline(run, device)
+    return found
 
 
 def history(

@@ -191,8 +191,8 @@ def _which(question: str, unit: str, rule: str, value: float, clock: bool) -> Ve
 
 
 def _neurons(sums: CachedModel | None, why_not: str) -> Iterator[Verdict]:
-    most = f"{neurons.THRESHOLD:.0%} of their variance"
-    rule = f"yes: over {MOST:.0%} have {most} in one frequency"
+    share = f"{neurons.THRESHOLD:.0%} of their variance"
+    rule = f"yes: over {MOST:.0%} have {share} in one frequency"
     if sums is None:
         question = "has each neuron one frequency?"
         yield Verdict(question, NOT_MEASURED, math.nan, "share of neurons", rule, why_not)
@@ -222,9 +222,7 @@ PARTS: dict[str, tuple[str, Callable[..., Tensor]]] = {
 
 
 def _ablations(model: CachedModel) -> tuple[dict[str, float], list[Verdict]]:
-    """The loss over all pairs after each ablation, of one layer at a time, and what breaks the
-    model.
-    """
+    """The loss over all pairs after each ablation of each layer, and what breaks the model."""
     rule = (
         f"breaks: loss above that of guessing; harmless: at most {HARMLESS:.0f} times; else hurts"
     )

@@ -1,6 +1,4 @@
-"""Which numbers are prime: as tokens of their own, as digits, in rows of one table, and drawn
-afresh.
-"""
+"""Which numbers are prime: as tokens, as digits, in rows of one table, and drawn afresh."""
 
 from __future__ import annotations
 
