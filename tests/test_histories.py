@@ -13,9 +13,9 @@ def table(small_run):
 
 
 def test_every_measure_has_one_number_a_step(table, small_run):
-    found = trajectories.history(table, list(histories.MEASURES))
+    found = trajectories.history(table, list(histories.NAMES))
     assert list(found["step"]) == small_run.steps
-    assert list(found) == ["step", *histories.MEASURES]
+    assert list(found) == ["step", *histories.NAMES]
     assert found.notna().all().all() and len(found) == len(small_run.steps)
 
 

@@ -18,7 +18,7 @@ def _on_logits(variant: str = "sum") -> Place:
     return {"level": "logits", "variant": variant}
 
 
-MEASURES: dict[str, Place] = {
+NAMES: dict[str, Place] = {
     **{f"{split} loss": {"measure": "loss", "split": split} for split in ("train", "test", "all")},
     **{
         f"{split} accuracy": {"measure": "accuracy", "split": split}
@@ -72,7 +72,7 @@ EACH: dict[str, tuple[str, Place]] = {
 
 
 def wide(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """Column "step" and one column per measure of MEASURES; NaN where the run has no value."""
+    """Column "step" and one column per measure of NAMES; NaN where the run has no value."""
     import pandas as pd
 
     steps = pd.Index(table["step"].unique(), name="step")
@@ -98,15 +98,15 @@ def wide_each(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _named(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The rows of a name of MEASURES, or of "measure[part, part]", where each part is the level,
+    """The rows of a name of NAMES, or of "measure[part, part]", where each part is the level,
     variant, split or frequency; one row a step.
     """
-    if name in MEASURES:
-        return _rows(table, MEASURES[name])
+    if name in NAMES:
+        return _rows(table, NAMES[name])
     measure, _, parts = name.removesuffix("]").partition("[")
     chosen = table[table["measure"] == measure]
     if chosen.empty:
-        there = ", ".join([*MEASURES, *table["measure"].unique()])
+        there = "; ".join([*NAMES, *table["measure"].unique()])
         raise ValueError(f"there is no measure {name!r}; there are: {there}")
     for part in filter(None, map(str.strip, parts.split(","))):
         fitting = [chosen[column].map(_spelled) == part for column in PARTS]

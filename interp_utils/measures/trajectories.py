@@ -85,7 +85,7 @@ def history(
     """Measures over training side by side, as figures take them: column "step" and one column for
     each measure; NaN where a measure means nothing for the run.
 
-    measures: names of `histories.MEASURES`, or names from the long table with the columns that tell
+    measures: names of `histories.NAMES`, or names from the long table with the columns that tell
     rows apart in brackets: "restricted_loss[logits, block2x2, test]", "gini[W_E, components]".
 
     measured: a run, of which every snapshot is then measured, or the table that `measure` returned.
