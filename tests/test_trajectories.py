@@ -324,7 +324,7 @@ def test_history_takes_rows_of_the_long_table_by_what_tells_them_apart(measured)
         trajectories.history(measured, ["restricted_loss[sum, all]"])
     with pytest.raises(ValueError, match=r"'al' is none of level logits, neurons; variant sum, "):
         trajectories.history(measured, ["restricted_loss[al]"])
-    with pytest.raises(ValueError, match="there is no measure 'nothing'; there are: train loss, "):
+    with pytest.raises(ValueError, match="there is no measure 'nothing'; there are: train loss; "):
         trajectories.history(measured, ["nothing"])
 
 
