@@ -551,16 +551,16 @@ def replace(folder: Path, name: str, content: bytes) -> None:
         ("grid", {"n_classes": [6]}, r"labels of column 0 must be in 0 .. 5, got 0 .. 6"),
         ("grid", {"d_vocab": 9}, "modular_addition needs ModelConfig.d_vocab = 9, got 8"),
         ("grid", {"positions": [0, 0]}, r"two operands stand at one position: \[0, 0\]"),
-        ("sequence", {"n_test": 10**12}, "the stored test lists are of another number or size"),
+        ("sequence", {"n_test": 10**12}, "the stored test lists must have the shape .*, got"),
         (
             "sequence",
             {"n_values": 10**12},
-            "the stored validation lists are of another number or size",
+            "the stored validation lists must begin with the token 1000000000000 by",
         ),
         (
             "sequence",
             {"length": [1, 10**9]},
-            "the stored validation lists are of another number or size",
+            "the stored validation lists must have the shape .*, got",
         ),
         (
             "sequence",

@@ -159,7 +159,10 @@ def _of_side(group: Group, side: CosetSide) -> cosets.Families:
     """The families of one side. Raises ValueError for another side, or a group without families."""
     check_side(side)
     if group.families is None:
-        raise ValueError("this group has no subgroup whose cosets were listed")
+        raise ValueError(
+            f"expected a group whose cosets were listed, got one of {len(group.table)} elements "
+            "without a subgroup of a listed index: describe it with a larger largest_index"
+        )
     return group.families.select(torch.tensor([of == side for of in group.families.sides]))
 
 

@@ -194,8 +194,11 @@ def gcd(
             f"operands up to {largest} take {n_digits(largest, base)} digits in base {base}, so "
             f"that width must be an integer from that to 64, got {width!r}"
         )
-    for name, count in (("n_validation", n_validation), ("n_test", n_test), ("n_pairs", n_pairs)):
-        if not (name == "n_pairs" and count is None) and (type(count) is not int or count < 1):
+    counts = {"n_validation": n_validation, "n_test": n_test}
+    if n_pairs is not None:
+        counts["n_pairs"] = n_pairs
+    for name, count in counts.items():
+        if type(count) is not int or count < 1:
             raise ValueError(f"{name} must be an integer of at least 1, got {count!r}")
     if 2 * (n_validation + n_test) > largest**2:
         raise ValueError(

@@ -160,15 +160,16 @@ def _task(
                 f"the {int(of_part.sum())} {part} inputs of {len(mask)} must have primes and other "
                 f"numbers among them: take more numbers, or another frac_train"
             )
+    n_answers = max(len(endings), 1)
     return Primality(
         name=name,
         tokens=tokens,
         labels=labels,
         train_mask=mask,
-        n_classes=(2,) * max(len(endings), 1),
+        n_classes=tuple(2 for _ in range(n_answers)),
         d_vocab=d_vocab,
         params=params | {"seed": seed, "split": split},
-        weights=(1 / len(endings),) * len(endings) if endings else None,
+        weights=tuple(1 / n_answers for _ in endings) or None,
         base=base,
         endings=endings,
     )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from interp_utils.tasks.checks import plain_numbers
-from interp_utils.tasks.held_out import digests, first_of_each, require_stored
+from interp_utils.tasks.held_out import digests, first_of_each, require_sizes, require_stored
 from interp_utils.tasks.held_out import distinct as distinct_inputs
 from interp_utils.tasks.sequences import NOTHING, Sequences
 from interp_utils.tasks.splits import check_seed
@@ -54,12 +54,15 @@ class Sorting(StreamTask):
         if isinstance(params["length"], list):
             params["length"] = tuple(params["length"])
         longest = max(params["length"]) if isinstance(params["length"], tuple) else params["length"]
-        # Before lists are drawn: a description that is not theirs may ask for any number of any
-        # size.
-        for name in ("validation", "test"):
-            shape = (params[f"n_{name}"], 2 * longest + 2)
-            if tuple(tensors[name].shape) != shape or tensors[name][0, 0] != params["n_values"]:
-                raise ValueError(f"the stored {name} lists are of another number or size")
+        names = ("validation", "test")
+        require_sizes(tensors, {n: (params[f"n_{n}"], 2 * longest + 2) for n in names}, "lists")
+        for name in names:
+            start = int(tensors[name][0, 0])
+            if start != params["n_values"]:
+                raise ValueError(
+                    f"the stored {name} lists must begin with the token {params['n_values']} by "
+                    f"the task's description, got {start}"
+                )
         return require_stored(sorting(**params), tensors, "lists")
 
 
