@@ -206,6 +206,7 @@ def table(run: Run, place: Place) -> dict[str, Any]:
         "logits": planted.clock(P, {1: 3.0, 2: 1.0}).float() + 0.1 * p_by_p,
         "labels": labels,
         "mask": mask,
+        "fit": mask,
         "train_mask": mask,
         "keys": [1, 2],
         "k": 2,

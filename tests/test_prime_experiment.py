@@ -88,7 +88,7 @@ def test_streams_are_read_as_the_model_reads_them(make, tmp_path):
     assert values["AUC with multiples of 2"] == whole
     numbers = run.task.numbers.flatten()
     mask = run.task.train_mask.repeat_interleave(found.prime.shape[1])
-    best = max(sieves.ladder(numbers, found.prime.flatten(), mask=mask), key=lambda each: each.auc)
+    best = max(sieves.ladder(numbers, found.prime.flatten(), fit=mask), key=lambda each: each.auc)
     assert values["AUC of the best sieve"] >= best.auc
 
 

@@ -55,7 +55,7 @@ LADDER = [0.5, 0.736, 0.804, 0.869]
 def test_shares_are_counted_on_the_mask_and_measured_elsewhere():
     numbers, prime = torch.arange(2, 2000), tasks.sieve(2000)[2:]
     mask = numbers < 1000
-    (rung,) = sieves.ladder(numbers, prime, [(2, 3)], mask=mask)
+    (rung,) = sieves.ladder(numbers, prime, [(2, 3)], fit=mask)
     left = [(n % 2 > 0 and n % 3 > 0) or n in (2, 3) for n in range(2, 2000)]
     cost = 0.0
     for n in range(1000, 2000):
@@ -117,5 +117,5 @@ def test_bad_input_is_named():
         sieves.auc(torch.tensor([1.0, math.nan]), torch.tensor([True, False]))
     with pytest.raises(ValueError, match="divisors must be at least 2, got"):
         sieves.survivors(NUMBERS, [3, 1])
-    with pytest.raises(ValueError, match="the mask must select numbers to count on"):
-        sieves.ladder(NUMBERS, PRIME, mask=torch.ones_like(PRIME))
+    with pytest.raises(ValueError, match="`fit` must select numbers to count on"):
+        sieves.ladder(NUMBERS, PRIME, fit=torch.ones_like(PRIME))

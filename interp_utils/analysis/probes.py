@@ -37,18 +37,18 @@ def probe(
     activations: Float[Tensor, "n d"],
     classes: Int[Tensor, "n"],
     *,
-    mask: Bool[Tensor, "n"],
+    fit: Bool[Tensor, "n"],
     ridge: float = 1e-6,
 ) -> Probe:
-    """The ridge regression of one-hot classes on the activations of the mask, measured on the
-    others.
+    """The ridge regression of one-hot classes on activations, by the inputs of `fit`, measured on
+    the others.
 
     W = (X'X / n + ridge s I)^-1 X'Y / n, where X and Y are centred and s is the mean square of X's
-    columns. For n mod q, classes are (n % q). Raises ValueError where the mask selects no input, or
+    columns. For n mod q, classes are (n % q). Raises ValueError where `fit` selects no input, or
     all, or a class is missing among those that it selects.
     """
-    x, classes, mask = _checked(activations, classes, mask)
-    return _fitted(x, classes, mask, ridge)
+    x, classes, fit = _checked(activations, classes, fit)
+    return _fitted(x, classes, fit, ridge)
 
 
 @at_least_float32
@@ -56,18 +56,18 @@ def shuffled_accuracies(
     activations: Float[Tensor, "n d"],
     classes: Int[Tensor, "n"],
     *,
-    mask: Bool[Tensor, "n"],
+    fit: Bool[Tensor, "n"],
     ridge: float = 1e-6,
     n_shuffles: int = 20,
     seed: int = 0,
 ) -> Float[Tensor, "shuffle"]:
     """The accuracy of `probe` on classes in random order: the null of what it finds. float64."""
-    x, classes, mask = _checked(activations, classes, mask)
+    x, classes, fit = _checked(activations, classes, fit)
     generator = torch.Generator().manual_seed(seed)
     found = []
     for _ in range(n_shuffles):
         order = torch.randperm(len(classes), generator=generator).to(classes.device)
-        found.append(_fitted(x, classes[order], mask, ridge).accuracy)
+        found.append(_fitted(x, classes[order], fit, ridge).accuracy)
     return torch.tensor(found, dtype=torch.float64, device=x.device)
 
 
@@ -87,9 +87,9 @@ def without_directions(
 
 @at_least_float32
 def erased(
-    activations: Float[Tensor, "n d"], classes: Int[Tensor, "n"], *, mask: Bool[Tensor, "n"]
+    activations: Float[Tensor, "n d"], classes: Int[Tensor, "n"], *, fit: Bool[Tensor, "n"]
 ) -> Float[Tensor, "n d"]:
-    """Activations from which no linear map that is fitted on the mask reads the class any better
+    """Activations from which no linear map that is fitted on these inputs reads the class better
     than a constant does, and that have changed least: x - M (M' S^+ M)^+ M' S^+ (x - mean), with
     the covariance S of the activations and the centred means M of the classes as columns.
 
@@ -97,8 +97,8 @@ def erased(
     their covariance alone. Source: LEACE (Belrose et al. 2023, theorem 4.2). Raises what `probe`
     raises.
     """
-    x, classes, mask = _checked(activations, classes, mask)
-    own, y = x[mask], torch.nn.functional.one_hot(classes[mask]).to(x)
+    x, classes, fit = _checked(activations, classes, fit)
+    own, y = x[fit], torch.nn.functional.one_hot(classes[fit]).to(x)
     centred = own - own.mean(0)
     means = (y.T @ centred) / y.sum(0)[:, None]  # "class d"
     read = means @ torch.linalg.pinv(centred.T @ centred / len(own), rtol=1e-12, hermitian=True)
@@ -106,33 +106,33 @@ def erased(
     return (x - (x - own.mean(0)) @ read.T @ inner @ means).to(activations)
 
 
-def _checked(activations: Tensor, classes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    check_mask(mask)
+def _checked(activations: Tensor, classes: Tensor, fit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    check_mask(fit)
     x = devices.double(activations)
-    classes, mask = classes.to(x.device), mask.to(x.device)
-    if not mask.any() or mask.all():
+    classes, fit = classes.to(x.device), fit.to(x.device)
+    if not fit.any() or fit.all():
         raise ValueError(
-            f"a probe is fitted on some inputs and measured on others, the mask selects "
-            f"{int(mask.sum())} of {len(mask)}"
+            f"a probe is fitted on some inputs and measured on others, `fit` selects "
+            f"{int(fit.sum())} of {len(fit)}"
         )
-    if classes.min() < 0 or len(classes[mask].unique()) <= classes.max():
+    if classes.min() < 0 or len(classes[fit].unique()) <= classes.max():
         raise ValueError(
-            f"classes must be 0 .. {int(classes.max())}, each of them among the inputs of the mask"
+            f"classes must be 0 .. {int(classes.max())}, each of them among the inputs of `fit`"
         )
-    return x, classes, mask
+    return x, classes, fit
 
 
-def _fitted(x: Tensor, classes: Tensor, mask: Tensor, ridge: float) -> Probe:
-    own = x[mask]
+def _fitted(x: Tensor, classes: Tensor, fit: Tensor, ridge: float) -> Probe:
+    own = x[fit]
     y = torch.nn.functional.one_hot(classes, int(classes.max()) + 1).to(x)
-    mean_x, mean_y = own.mean(0), y[mask].mean(0)
+    mean_x, mean_y = own.mean(0), y[fit].mean(0)
     centred = own - mean_x
     square = centred.T @ centred / len(own)
     scale = square.diagonal().mean().clamp(min=torch.finfo(x.dtype).tiny)
     regular = square + ridge * scale * torch.eye(len(square), dtype=x.dtype, device=x.device)
-    weights = torch.linalg.solve(regular, centred.T @ (y[mask] - mean_y) / len(own))
+    weights = torch.linalg.solve(regular, centred.T @ (y[fit] - mean_y) / len(own))
     offsets = mean_y - mean_x @ weights
-    said, true = (x[~mask] @ weights + offsets).argmax(1), classes[~mask]
+    said, true = (x[~fit] @ weights + offsets).argmax(1), classes[~fit]
     right = devices.double(said == true).mean().item()
-    means = (y[mask].T @ centred) / y[mask].sum(0)[:, None]
+    means = (y[fit].T @ centred) / y[fit].sum(0)[:, None]
     return Probe(weights.T, offsets, means, right, int(true.bincount().max()) / len(true))

@@ -84,15 +84,15 @@ def ladder(
     prime: Bool[Tensor, "n"],
     sieves: Sequence[Sequence[int]] = LADDER,
     *,
-    mask: Bool[Tensor, "n"] | None = None,
+    fit: Bool[Tensor, "n"] | None = None,
 ) -> list[Rung]:
-    """What each sieve is worth on the numbers that are not in the mask, with shares of primes that
-    are counted on those that are; without a mask, both on all numbers.
+    """What each sieve is worth on the numbers that are not in `fit`, with shares of primes that are
+    counted on those that are; without `fit`, both on all numbers.
 
     Shares are (primes + 1) / (numbers + 2): a class that was never seen costs a finite number of
     bits. Raises ValueError where the numbers do not have two classes.
     """
-    fit, test = _parts(prime, mask)
+    fit, test = _parts(prime, fit)
     rungs = []
     for divisors in sieves:
         left = survivors(numbers, divisors).to(prime.device)
@@ -121,24 +121,27 @@ def bits_beyond(
     prime: Bool[Tensor, "n"],
     sieves: Sequence[Sequence[int]] = LADDER,
     *,
-    mask: Bool[Tensor, "n"] | None = None,
+    fit: Bool[Tensor, "n"] | None = None,
 ) -> float:
     """How many bits a number the model's probabilities save, beyond the best of the sieves' on the
     same numbers (see `ladder`); negative where a sieve is better.
     """
-    _, test = _parts(prime, mask)
+    _, test = _parts(prime, fit)
     rows, labels = selected(logits, prime.long(), mask=test)
     cost = devices.double(cross_entropy(rows, labels)).mean().item() / math.log(2)
-    return min(rung.bits for rung in ladder(numbers, prime, sieves, mask=mask)) - cost
+    return min(rung.bits for rung in ladder(numbers, prime, sieves, fit=fit)) - cost
 
 
-def _parts(prime: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def _parts(prime: Tensor, fit: Tensor | None) -> tuple[Tensor, Tensor]:
     """What shares are counted on, and what is measured."""
-    check_mask(mask)
+    check_mask(fit)
     everything = torch.ones_like(prime)
-    fit, test = (everything, everything) if mask is None else (mask, ~mask)
+    fit, test = (everything, everything) if fit is None else (fit, ~fit)
     if not fit.any() or not test.any():
-        raise ValueError("the mask must select numbers to count on, and leave some to measure")
+        raise ValueError(
+            f"`fit` must select numbers to count on and leave some to measure, it selects "
+            f"{int(fit.sum())} of {len(fit)}"
+        )
     return fit.to(prime.device), test.to(prime.device)
 
 

@@ -123,6 +123,8 @@ def _mapped(
         return
     with multiprocessing.get_context("spawn").Pool(workers, initializer=_one_thread) as pool:
         yield from tqdm(pool.imap_unordered(_measured, jobs), **bar)
+        pool.close()
+        pool.join()  # a worker that is terminated leaves semaphores behind
 
 
 def _one_thread() -> None:

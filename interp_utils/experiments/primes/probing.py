@@ -81,12 +81,12 @@ def row(run: Run, device: Device = None) -> Row:
     values: Row = {}
     for q in PROBED:
         classes, mask = own.numbers % q, own.mask
-        shuffled = probes.shuffled_accuracies(own.streams, classes, mask=mask, n_shuffles=SHUFFLES)
-        untrained = probes.probe(initial.streams, classes, mask=mask)
+        shuffled = probes.shuffled_accuracies(own.streams, classes, fit=mask, n_shuffles=SHUFFLES)
+        untrained = probes.probe(initial.streams, classes, fit=mask)
         among = own if run.task.base % q == 0 else left
         multiples = among.numbers % q == 0
         values |= {
-            f"n mod {q} read": probes.probe(own.streams, classes, mask=mask).accuracy,
+            f"n mod {q} read": probes.probe(own.streams, classes, fit=mask).accuracy,
             f"n mod {q} read at initial weights": untrained.accuracy,
             f"n mod {q} read, shuffled": shuffled.max().item(),
             f"n mod {q} read, by the answer alone": by_answers(classes, own.prime, mask),
@@ -101,7 +101,7 @@ def row(run: Run, device: Device = None) -> Row:
 
 def without(own: Stream, which: Bool[Tensor, "n"]) -> Float[Tensor, "n d_model"]:
     """The streams, from which it cannot be read any more which these numbers are."""
-    return probes.erased(own.streams, which.long(), mask=own.mask)
+    return probes.erased(own.streams, which.long(), fit=own.mask)
 
 
 def shuffles(which: Bool[Tensor, "n"]) -> list[Bool[Tensor, "n"]]:

@@ -51,7 +51,7 @@ def row(run: Run, device: Device = None) -> Row:
     found = scored(run, device=device)
     numbers, prime, mask = found.numbers, found.prime, found.mask
     tried = sieves_of(run.task.base)
-    rungs = sieves.ladder(numbers, prime, tried, mask=mask)
+    rungs = sieves.ladder(numbers, prime, tried, fit=mask)
     beside = {"the best sieve": max(rungs, key=lambda rung: rung.auc)}
     if run.task.base is not None:
         last = sieves.sieves_of_base(run.task.base)[1]
@@ -68,7 +68,7 @@ def row(run: Run, device: Device = None) -> Row:
         values |= {
             f"AUC of {name}": rung.auc,
             f"AUC beyond {name}": auc - rung.auc,
-            f"bits beyond {name}": sieves.bits_beyond(found.logits, numbers, prime, own, mask=mask),
+            f"bits beyond {name}": sieves.bits_beyond(found.logits, numbers, prime, own, fit=mask),
             f"AUC among what {name} leaves": sieves.auc(margins[left], prime[left]),
             f"AUC by size among what {name} leaves": sieves.auc(
                 -numbers[left].double(), prime[left]

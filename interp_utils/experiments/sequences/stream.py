@@ -45,15 +45,15 @@ def probed(
                 .cpu()
                 for each in (model.model, untrained)
             ]
-            fitted, without = (probes.probe(x, classes, mask=mask, ridge=RIDGE) for x in of)
-            null = probes.shuffled_accuracies(of[0], classes, mask=mask, ridge=RIDGE, n_shuffles=5)
+            fitted, without = (probes.probe(x, classes, fit=mask, ridge=RIDGE) for x in of)
+            null = probes.shuffled_accuracies(of[0], classes, fit=mask, ridge=RIDGE, n_shuffles=5)
             found |= {
                 f"{name}, layer {layer}": fitted.accuracy,
                 f"{name}, layer {layer}, untrained": without.accuracy,
                 f"{name}, layer {layer}, shuffled": null.max().item(),
             }
         terms = devices.double(sample.terms)
-        found[f"{name}, of the terms"] = probes.probe(terms, classes, mask=mask).accuracy
+        found[f"{name}, of the terms"] = probes.probe(terms, classes, fit=mask).accuracy
     return found | differences(model, untrained, task, random)
 
 
