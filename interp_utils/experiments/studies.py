@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 from interp_utils.experiments.base import Recipe
 from interp_utils.experiments.rules import Row
 from interp_utils.measures import milestones
+from interp_utils.measures.milestones import KNOWN, LASTING
 from interp_utils.runs import storage as disk
 from interp_utils.runs.manifest import MANIFEST
 from interp_utils.runs.run import Run
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER, TABLE = "studies", "trainings.json"
-LEVEL, LOGGED = 0.99, 5  # as `milestones.generalisation` has it
 GENERALISED, CENSORED, DIVERGED = "generalised", "not yet", "diverged"
 
 
@@ -176,7 +176,7 @@ def outcome(log: Sequence[Row], diverged: bool = False) -> Row:
 
     last = log[-1]
     metrics = pd.DataFrame(list(log)).astype({name: float for name in last if name != "step"})
-    when = milestones.milestones(metrics, level=LEVEL)
+    when = milestones.milestones(metrics, level=KNOWN)
     reached = CENSORED if when.generalised is None else GENERALISED
     held_out = _held_out(last)
     names = ("train_loss", f"{held_out}_loss", "train_accuracy", f"{held_out}_accuracy")
@@ -210,6 +210,6 @@ def _is_wild(value: object) -> bool:
 def _settled(log: Sequence[Row], steps: int | float) -> bool:
     """Whether held-out accuracy has been above the level for so many steps, to the last."""
     accuracy = f"{_held_out(log[0])}_accuracy" if log else ""
-    high = itertools.takewhile(lambda row: (row[accuracy] or 0) > LEVEL, reversed(log))
+    high = itertools.takewhile(lambda row: (row[accuracy] or 0) > KNOWN, reversed(log))
     since = [row["step"] for row in high]
-    return len(since) >= LOGGED and since[0] - since[-1] >= steps
+    return len(since) >= LASTING and since[0] - since[-1] >= steps

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Phases = dict[str, tuple[int, int]]
+KNOWN = 0.99  # the accuracy above which inputs are known
+LASTING = 5  # logged steps: as many, at least, it must last
 
 
 def phases(metrics: pd.DataFrame, grokked: float = 1e-3) -> Phases:
@@ -75,7 +77,7 @@ class Generalisation(NamedTuple):
 
 
 def generalisation(
-    metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
+    metrics: pd.DataFrame, until: int | None = None, *, level: float = KNOWN, factor: float = 5.0
 ) -> Generalisation:
     """The steps from which training and test (or validation) accuracy stay above the level, to the
     end and for at least five logged steps.
@@ -119,7 +121,7 @@ class Milestones(NamedTuple):
 
 
 def milestones(
-    metrics: pd.DataFrame, until: int | None = None, *, level: float = 0.99, factor: float = 5.0
+    metrics: pd.DataFrame, until: int | None = None, *, level: float = KNOWN, factor: float = 5.0
 ) -> Milestones:
     """When a run memorised and when it generalised, by the rule of `generalisation` (which explains
     the arguments and raises the errors), in steps and in seconds, and how many spikes it had.
@@ -168,13 +170,13 @@ def _apart(first: int | float | None, second: int | float | None) -> int | float
 
 def _came_to_stay(high: pd.Series) -> int | None:
     """The step from which a condition holds, to the end and for at least five logged steps."""
-    if len(high) < 5 or not high.iloc[-5:].all():
+    if len(high) < LASTING or not high.iloc[-LASTING:].all():
         return None
     return first_sustained(high)
 
 
 def steps_by_answer(
-    metrics: pd.DataFrame, measure: str = "test_accuracy", *, level: float = 0.99
+    metrics: pd.DataFrame, measure: str = "test_accuracy", *, level: float = KNOWN
 ) -> pd.Series:
     """The first step from which the measure of each answer is at least `level` to the end; by the
     answer's name, NA where there is none.

@@ -12,6 +12,7 @@ from interp_utils import devices
 from interp_utils.analysis import algorithm, fourier, neurons, progress
 from interp_utils.measures import ablation, trajectories
 from interp_utils.measures.applies import DoesNotApply
+from interp_utils.measures.milestones import KNOWN
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 NOT_MEASURED = "not measured"
 NOTHING_TO_LOSE = "its loss is already above that of guessing"
 ANOTHER_FORM = "a model that is known to be right has another form than its task says"
-KNOWS, GUESSES = 0.99, 0.5  # shares of right answers
+GUESSES = 0.5  # a share of right answers
 MOST = 0.5  # of variance
 CLOCK = 0.4  # distance irrelevance, Zhong et al. 2023
 SYMMETRIC = 0.66  # halfway between their pizza's gradient symmetricity, 0.99, and clock's, 0.33
@@ -69,7 +70,7 @@ def judge(model: CachedModel, sums: CachedModel | None, why_not: str) -> Finding
 
 
 def _accuracies(model: CachedModel) -> Iterator[Verdict]:
-    rule = f"yes: over {KNOWS:.0%} right; no: under {GUESSES:.0%}; else partly"
+    rule = f"yes: over {KNOWN:.0%} right; no: under {GUESSES:.0%}; else partly"
     questions = {"train": "does it know its training pairs?", "test": "does it generalise?"}
     splits = model.task.splits
     for split, question in questions.items():
@@ -88,7 +89,7 @@ def _known(question: str, model: CachedModel, mask: Tensor, rule: str) -> Verdic
 
 
 def _degree(share: float) -> str:
-    if share > KNOWS:
+    if share > KNOWN:
         return "yes"
     return "no" if share < GUESSES else "partly"
 
@@ -122,12 +123,12 @@ def _mechanism(right: dict[str, float], share: Verdict, known: bool) -> Verdict:
         f"circuit: knows the test pairs, or all where these are not known, and cosines explain "
         f"over {MOST:.0%}; memoriser: knows its training pairs, and under {GUESSES:.0%} of the test"
     )
-    generalises = (all_pairs if math.isnan(test) else test) > KNOWS
+    generalises = (all_pairs if math.isnan(test) else test) > KNOWN
     if generalises and share.verdict == "yes":
         word = "circuit"
     elif generalises:
         word = "another way"
-    elif train > KNOWS and test < GUESSES:
+    elif train > KNOWN and test < GUESSES:
         word = "memoriser"
     else:
         word = "neither yet"

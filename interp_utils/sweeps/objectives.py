@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from interp_utils.measures.milestones import generalisation
+from interp_utils.measures.milestones import KNOWN, generalisation
 from interp_utils.runs.run import Run
 
 __all__ = ["held_out_loss", "step_generalised"]
@@ -17,7 +17,7 @@ def held_out_loss(run: Run, rows: int = 1) -> float:
     return float(np.mean(_held_out(run, "loss")[-rows:]))
 
 
-def step_generalised(run: Run, accuracy: float = 0.99) -> float:
+def step_generalised(run: Run, accuracy: float = KNOWN) -> float:
     """The first logged step from which the test (or validation) accuracy stays above `accuracy`, by
     the rule of `milestones.generalisation`; infinity if there is no such step.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interp_utils.measures.milestones import Milestones, milestones
+from interp_utils.measures.milestones import KNOWN, Milestones, milestones
 from interp_utils.runs.manifest import MANIFEST
 from interp_utils.runs.run import Run
 from interp_utils.sweeps.studies import load
@@ -31,7 +31,7 @@ def table(
     study: str = "sweep",
     *,
     until: int | None = None,
-    level: float = 0.99,
+    level: float = KNOWN,
     factor: float = 5.0,
 ) -> pd.DataFrame:
     """One row for every trial of a study, whatever has become of the trial, for `.to_csv`,

@@ -9,6 +9,7 @@ from interp_utils.devices import Device
 from interp_utils.experiments.addition import ablations, phases, weights
 from interp_utils.experiments.rules import Row
 from interp_utils.measures import trajectories
+from interp_utils.measures.milestones import KNOWN
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 
@@ -31,4 +32,4 @@ def row(run: Run, device: Device = None) -> Row:
 
 
 def generalised(row: Row) -> bool:
-    return row["test accuracy"] > 0.99
+    return row["test accuracy"] > KNOWN

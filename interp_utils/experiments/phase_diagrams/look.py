@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interp_utils.analysis import algorithm, fourier
 from interp_utils.experiments.rules import Row
-from interp_utils.experiments.studies import LEVEL
+from interp_utils.measures.milestones import KNOWN
 from interp_utils.models.cached import CachedModel
 from interp_utils.runs.run import Run
 
@@ -15,7 +15,7 @@ def weights(run: Run) -> Row:
     squared weights at the end.
     """
     log = run.metrics
-    high = log["step"][log["train_accuracy"] > LEVEL]
+    high = log["step"][log["train_accuracy"] > KNOWN]
     return {
         "memorised first": None if high.empty else int(high.iloc[0]),
         "highest test accuracy": log["test_accuracy"].max().item(),

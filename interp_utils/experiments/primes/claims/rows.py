@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from interp_utils.experiments.primes.recipes import BASES
 from interp_utils.experiments.rules import Row
+from interp_utils.measures.milestones import KNOWN
 
 TOKENS = "15 · Tokens of their own"
 LADDER, SPIKES = "15 · Digits, rows and fresh numbers", "15 · Is it float64?"
@@ -27,7 +28,7 @@ def computed(what: str, *arms: str) -> Callable[[Row], bool]:
 
 def not_memorised(row: Row, fulfilled: bool) -> str | None:
     """A model that is still learning its training numbers has not come to where grokking begins."""
-    return None if row["train accuracy"] > 0.99 else "had not memorised by its end"
+    return None if row["train accuracy"] > KNOWN else "had not memorised by its end"
 
 
 def not_there_yet(row: Row, fulfilled: bool) -> str | None:
