@@ -275,6 +275,18 @@ def test_nothing_but_the_default_decides_where_things_are(device, monkeypatch, t
     assert trajectories.headline(run) == trajectories.headline(run, device)
 
 
+def test_a_bridge_is_built_where_it_is_asked_for(device):
+    config = dataclasses.replace(SMALL_MODEL, biases="all").for_task(ADDITION)
+    weights = models.initial_weights(config)
+    weights = {name: random(*w.shape, seed=seed) for seed, (name, w) in enumerate(weights.items())}
+    model = models.build(config, weights, device, bridge=True)
+    assert {weight.device for weight in model.parameters()} == {device}
+    logits = CachedModel(model, ADDITION).logits
+    assert logits.device == device
+    expected = CachedModel(models.build(config, weights, "cpu"), ADDITION).logits
+    torch.testing.assert_close(logits.cpu(), expected, rtol=1e-4, atol=1e-4)
+
+
 OF_EXPERIMENTS = {
     "addition": tasks.modular_addition(7, 0.6),
     "powers": tasks.exponentiated_addition(11, 3, 7, 0.6),

@@ -13,7 +13,7 @@ from interp_utils.configs import RunConfig
 from interp_utils.training.objectives import epoch_order, objective
 from interp_utils.training.stacked import StackedTrainer
 from interp_utils.training.trainer import Trainer
-from tests.small import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING, of_hooked_transformer
 
 TASK = tasks.modular_addition(7, 0.6)  # 29 training pairs: three batches of 8, and one of 5
 BATCHES = dataclasses.replace(SMALL_TRAINING, batch_size=8)
@@ -54,6 +54,7 @@ def literal(model_config: ModelConfig, config: TrainConfig, steps: int):
     return models.named_weights(model)
 
 
+@of_hooked_transformer
 @pytest.mark.parametrize("case", MODELS)
 def test_training_is_literally_on_batches(case, tmp_path):
     # a large eps, so that rounding is not amplified

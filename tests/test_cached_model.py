@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from interp_utils import CachedModel, models, tasks
-from tests.small import SMALL_MODEL
+from tests.small import SMALL_MODEL, of_hooked_transformer
 
 POST, PATTERN = "blocks.0.mlp.hook_post", "blocks.0.attn.hook_pattern"
 
@@ -144,6 +144,7 @@ def change_the_configuration(model):
     model.cfg.output_logits_soft_cap = 0.5
 
 
+@of_hooked_transformer
 @pytest.mark.parametrize(
     "change",
     [
@@ -298,6 +299,7 @@ class Compiled(nn.Module):
         self._orig_mod = module
 
 
+@of_hooked_transformer
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),

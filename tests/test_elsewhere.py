@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from interp_utils import ModelConfig, models, tasks
+from tests.small import of_hooked_transformer
 from tests.test_forward import random_weights
 
 TASK = tasks.modular_addition(7)
@@ -288,6 +289,7 @@ def tied():
     return model
 
 
+@of_hooked_transformer
 def test_weights_that_are_tied_are_not_overwritten():
     model = tied()
     before = {name: w.detach().clone() for name, w in models.named_weights(model).items()}
@@ -298,6 +300,7 @@ def test_weights_that_are_tied_are_not_overwritten():
     assert all(models.named_weights(model)[name].equal(w) for name, w in before.items())
 
 
+@of_hooked_transformer
 def test_weights_that_are_tied_alike_are_loaded_and_can_be_untied():
     model = tied()
     weights = {name: weight + 1 for name, weight in models.named_weights(model).items()}
@@ -309,6 +312,7 @@ def test_weights_that_are_tied_alike_are_loaded_and_can_be_untied():
     assert all(models.named_weights(model)[name].equal(w) for name, w in weights.items())
 
 
+@of_hooked_transformer
 def test_a_model_from_tied_weights_has_its_own():
     model = tied()
     again = models.from_weights(CONFIG, model.state_dict(), device="cpu")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from interp_utils import ModelConfig, models, tasks
+from tests.small import of_hooked_transformer
 
 TASK = tasks.modular_addition(11)
 CONFIG = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24).for_task(TASK)
@@ -112,6 +113,7 @@ def test_building_one_says_nothing(recwarn):
     assert not recwarn.list
 
 
+@of_hooked_transformer
 @pytest.mark.parametrize("enabled", [True, False])
 def test_garbage_is_collected_again_once_transformer_lens_is_there(enabled, monkeypatch):
     """As before, even if it cannot be imported."""

@@ -17,7 +17,7 @@ from interp_utils.analysis import neurons, progress, sinusoids
 from interp_utils.measures import ablation, listed, trajectories
 from interp_utils.tasks import Layout
 from tests import arguments
-from tests.small import SMALL_MODEL
+from tests.small import SMALL_MODEL, of_hooked_transformer
 from tests.test_precision import cast
 
 P = arguments.P
@@ -240,6 +240,7 @@ def hook_of_torch(model):
     model.blocks[0].mlp.register_forward_hook(lambda module, inputs, output: 2 * output)
 
 
+@of_hooked_transformer
 @pytest.mark.parametrize("leave", [hook_of_transformer_lens, hook_of_torch])
 def test_what_a_hook_left_on_the_model_does_is_measured(weights, leave):
     """The MLP's output is doubled by a hook, or by its weights: the same numbers, but for those of

@@ -17,6 +17,7 @@ from interp_utils.runs.storage import compact
 from interp_utils.training.filters import gradient_filter
 from interp_utils.training.objectives import dropout_masks, objective
 from interp_utils.training.trainer import Trainer
+from tests.small import of_hooked_transformer
 
 SMALL = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
 
@@ -162,6 +163,7 @@ def test_a_masked_answers_unembedding_is_not_trained():
     assert changed.split([2, 3, 5])[1].sum() == 0 and changed.split([2, 3, 5])[2].all()
 
 
+@of_hooked_transformer
 @pytest.mark.parametrize("own_mask", [False, True])
 @pytest.mark.parametrize("d_mlp", [32, None])
 def test_dropout_is_hooks_on_the_residual_stream(own_mask, d_mlp):

@@ -17,7 +17,7 @@ from interp_utils.runs.origin import Origin, digest
 from interp_utils.runs.storage import DamagedFile
 from interp_utils.training import loop, optimisers, resume
 from interp_utils.training.trainer import Trainer
-from tests.small import SMALL_MODEL, SMALL_TRAINING
+from tests.small import SMALL_MODEL, SMALL_TRAINING, of_hooked_transformer
 
 SHORT = dataclasses.replace(SMALL_TRAINING, steps=40)
 REMAINDERS = tasks.remainders(5, 0.6)
@@ -375,6 +375,7 @@ def test_a_folder_with_another_start_is_left_alone(short, whole, tmp_path):
 # Given weights
 
 
+@of_hooked_transformer
 def test_a_training_starts_from_given_weights(tmp_path):
     """In any order, on any step's schedule, and with what a state_dict of HookedTransformer has."""
     task, model, config = CASES["addition"]

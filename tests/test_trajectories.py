@@ -20,6 +20,7 @@ from interp_utils import (
     trajectories,
 )
 from interp_utils.measures.applies import DoesNotApply
+from tests.small import of_hooked_transformer
 
 
 @pytest.mark.parametrize(
@@ -293,6 +294,7 @@ def test_through_layer_norm_the_edited_model_is_run():
         trajectories.measure_model(model, [1], ["restricted on neurons"])
 
 
+@of_hooked_transformer
 def test_through_a_soft_cap_the_edited_model_is_run():
     """No setting that is known by its name makes W_L wrong here: the model is tried."""
     task = tasks.modular_addition(7)

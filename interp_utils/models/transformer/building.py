@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
     from transformer_lens.model_bridge import TransformerBridge
 
+LINEAR = {"Q": "q", "K": "k", "V": "v", "O": "o", "in": "in", "out": "out"}  # a bridge's layers
+
 
 @torch.inference_mode(False)
 def build(
@@ -90,9 +92,7 @@ def has_hooked_transformer() -> bool:
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """transformer_lens loads two thousand modules, which stay: looking for garbage among them again
-    and again is a fifth of the time that the import takes.
-    """
+    """Looking for garbage in transformer_lens's two thousand modules is a fifth of their import."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -122,8 +122,8 @@ def _bridge(sizes: dict[str, Any]) -> TransformerBridge:
     bridge = TransformerBridge.boot_native(
         TransformerBridgeConfig(**sizes, seed=0, architecture="TransformerLensNative")
     )
-    # A bridge's weights are in float32 whatever its configuration says, and its own `to` prints.
-    return nn.Module.to(bridge, sizes["dtype"])
+    # Whatever its configuration says, it is in float32 and on the CPU; and its own `to` prints.
+    return nn.Module.to(bridge, sizes["device"], sizes["dtype"])
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -138,7 +138,7 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     d_mlp = None if cfg.attn_only else cfg.d_mlp
     own = ModelConfig(**sizes, d_mlp=d_mlp, normalization=cfg.normalization_type)
     names = weight_shapes(own)
-    found = {name: operator.attrgetter(name)(model) for name in names}
+    found = {name: _of_bridge(model, name) for name in names}
     held = {id(place) for _, place, _ in _places(model, found)}
     others = [name for name, parameter in model.named_parameters() if id(parameter) not in held]
     if others:
@@ -181,13 +181,23 @@ def call_with(
             parameters.update(before)
 
 
+def _of_bridge(model: nn.Module, name: str) -> Tensor:
+    """A bridge has the MLP's biases twice; those of its linear layers are what it computes with,
+    also where moving the model to a device made new ones.
+    """
+    path, _, last = name.rpartition(".")
+    held_by = operator.attrgetter(path)(model)
+    if last in ("b_in", "b_out"):
+        return getattr(held_by, LINEAR[last.removeprefix("b_")]).bias
+    return getattr(held_by, last)
+
+
 def _places(
     model: nn.Module, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Each weight's name, the tensor of the model that holds it, and its value in that tensor's
     orientation. A bridge has torch's linear layers: outputs first and heads flattened.
     """
-    linear = {"Q": "q", "K": "k", "V": "v", "O": "o", "in": "in", "out": "out"}
     for name, weight in weights.items():
         path, _, last = name.rpartition(".")
         if not is_bridge(model) or last in ("W_E", "W_pos"):
@@ -201,7 +211,7 @@ def _places(
         module = (
             model.unembed
             if which == "U"
-            else getattr(operator.attrgetter(path)(model), linear[which])
+            else getattr(operator.attrgetter(path)(model), LINEAR[which])
         )
         if kind == "b":
             yield name, module.bias, weight.flatten()
