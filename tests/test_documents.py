@@ -111,3 +111,16 @@ def test_the_glossary_says_what_a_spike_is():
 def test_a_name_that_is_not_there_is_found():
     assert is_there("training/optimizers.py") is is_there("tasks.Operator") is False
     assert is_there("make nothing") is is_there("interp-utils nothing") is is_there("x()") is False
+
+
+WRITTEN = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name != "claims.md"),
+]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
+def test_lines_have_at_most_100_columns(path):
+    """A table's rows are lines of their own length; docs/claims.md is made of them."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 100] == []
