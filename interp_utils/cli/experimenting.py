@@ -26,8 +26,9 @@ def measure(arguments: argparse.Namespace) -> int:
     if out and out.exists() and not arguments.force:
         raise ValueError(f"{out} already exists; choose another file, or replace it with --force")
     measured, device = load(path), options.device(arguments)
-    known = not isinstance(measured.task, Task) or measured.task.split_known
-    if known and isinstance(measured.task, Task) and not measured.task.test_mask.any():
+    finite = isinstance(measured.task, Task)
+    known = not finite or measured.task.split_known
+    if finite and known and not measured.task.test_mask.any():
         missing = (
             f"{path} has no test pairs, and test accuracy and the phases need them: all pairs are "
             "for training. Train with --frac-train "

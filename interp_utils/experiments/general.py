@@ -30,7 +30,7 @@ def row(run: Run, device: Device = None) -> Row:
     found = {"steps": run.step, **_measured(run, run.steps[-1], device)}
     if not isinstance(run.task, Task) or run.task.operation is None or not run.task.split_known:
         return found
-    with suppress(ValueError):
+    with suppress(ValueError):  # of a model without key frequencies
         found |= trajectories.headline(run, device)
     return found
 

@@ -43,10 +43,6 @@ def check(task: AnyTask, config: RunConfig) -> None:
             f"which inputs of {task.name} are for training is unknown; give the task its training "
             "pairs (train=...)"
         )
-    _check_settings(task, config)
-
-
-def _check_settings(task: AnyTask, config: RunConfig) -> None:
     batch_size = config.train.batch_size
     if isinstance(task, StreamTask):
         if config.train.products != "float32":
@@ -79,10 +75,9 @@ def _check_settings(task: AnyTask, config: RunConfig) -> None:
 
 
 def objective(task: AnyTask, config: RunConfig, device: torch.device) -> Objective:
-    """What is minimised and logged. Where nobody knows which inputs were for training, it can be
-    measured alone.
+    """What is minimised and logged, for a task and a configuration that `check` admits. Where
+    nobody knows which inputs were for training, it can be measured alone.
     """
-    _check_settings(task, config)
     return (
         _Fresh(task, config, device)
         if isinstance(task, StreamTask)
